@@ -353,7 +353,7 @@ class Project(Workspace):
 
         Returns:
             The findings with their evidence, without those about data loss, which `draft.plan`
-            lists. If the database does not answer any longer, a fact `incomplete` says so.
+            lists. If the database stops responding, a fact `incomplete` reports this.
 
         Raises:
             ConfigError: The settings of lint are invalid.
@@ -445,7 +445,7 @@ class Project(Workspace):
         return edit_migration(self, target, open_editor)
 
     def baseline(self, message: str = "baseline", *, rehearse: bool = True) -> Baseline:
-        """Return a first migration that creates what the database has, without writing it.
+        """Return a first migration that creates the objects of the database, without writing it.
 
         Args:
             message: The name of the file.
@@ -760,7 +760,7 @@ class Project(Workspace):
     def stamp(self, target: str = "head") -> list[Migration]:
         """Record the migrations up to the target as applied, and no others, without running them.
 
-        If the target has a label (`billing@head`), other branches stay as they are.
+        If the target has a label (`billing@head`), other branches are not affected.
 
         Args:
             target: The last migration to record, or `base` for none.

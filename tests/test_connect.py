@@ -248,7 +248,7 @@ def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_a_database(tmp_path: Path) -> None:
-    """The error says so, and the file stays unchanged."""
+    """The error reports this, and the file is not changed."""
     file = tmp_path / "app.db"
     file.write_text("this is no database at all" * 100)
     project = Project(f"sqlite:///{file}", sa.MetaData(), tmp_path / "m")

@@ -87,7 +87,7 @@ def test_blocking_sample_rows_are_left_out(any_database: sa.URL) -> None:
 
 
 def test_no_sample_rows_if_all_are_blocking(any_database: sa.URL) -> None:
-    """A note says that the table has no sample rows."""
+    """A note reports that the table has no sample rows."""
     engine = engine_with_tables(any_database, models(sa.Column("age", sa.Integer, nullable=False)))
     check = sa.CheckConstraint("age > 1000", name="age_large")
     column = sa.Column("age", sa.Integer, check, nullable=False)
@@ -134,7 +134,7 @@ def test_no_scratch_database_is_left(database: Callable[[str], sa.URL]) -> None:
 
 
 def test_a_failing_migration_is_not_written(any_database: sa.URL, tmp_path: Path) -> None:
-    """The template is wrong; the error says what the upgrade left to do."""
+    """The template is wrong; the error lists the differences that remain after the upgrade."""
     engine = engine_with_tables(any_database, models())
     templates = tmp_path / "templates" / "operations"
     templates.mkdir(parents=True)

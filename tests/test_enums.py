@@ -196,7 +196,7 @@ def test_an_unused_type_of_the_lock_file_is_dropped(
 
 
 def test_a_type_used_by_excluded_tables_is_kept(database: Callable[[str], sa.URL]) -> None:
-    """None of its values can be removed, but values can be added."""
+    """Values cannot be removed from the type, but can be added."""
     engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
     with engine.connect() as connection:
         models("sad", "ok", native=True).create_all(connection)

@@ -117,7 +117,7 @@ def test_require_rehearsal_forbids_an_unrehearsed_merge(tmp_path: Path) -> None:
 
 
 def test_sql_is_not_analyzed(tmp_path: Path) -> None:
-    """A note says so, and both orders are still tried."""
+    """A note reports this, and both orders are still tried."""
     project = two_branches(tmp_path)
     path = project.directory / "0002_add_email.py"
     path.write_text(

@@ -28,7 +28,7 @@ def test_changes_map_names_both_ways() -> None:
 
 
 def test_names_that_nothing_renames_are_returned_unchanged() -> None:
-    """An empty map returns each name as it is."""
+    """An empty map returns each name unchanged."""
     names = NameMap()
     assert names.table_after(USERS) == names.table_before(USERS) == USERS
     assert names.column_after(USERS, "id") == names.column_before(USERS, "id") == "id"

@@ -473,7 +473,7 @@ def test_renaming_a_missing_constraint_or_index_is_refused(scripts: Scripts) -> 
 
 @pytest.mark.parametrize("kind", ["sqlite", "mariadb"])
 def test_rename_index_needs_table_name(scripts_on: Callable[[str], Scripts], kind: str) -> None:
-    """SQLite and MySQL need the table; the error says so and names the argument."""
+    """SQLite and MySQL need the table; the error explains this and names the argument."""
     scripts = scripts_on(kind)
     with pytest.raises(AutodiffError) as caught:
         scripts.run('op.rename_index("old", "new")')

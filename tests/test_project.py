@@ -222,7 +222,7 @@ def test_the_history_allows_a_second_pending_migration(place: Place) -> None:
     """Two migrations are written before the first is applied; there is no drift afterwards.
 
     If SQL in the lock file was not normalized by a server and `check` creates no scratch database,
-    a note says so until the lock file is written again.
+    a note reports this until the lock file is written again.
     """
     place.project().generate("create posts")
     project = place.project(blog(comments=True))
@@ -236,7 +236,7 @@ def test_the_history_allows_a_second_pending_migration(place: Place) -> None:
 
 
 def test_the_history_needs_a_lock_file(sqlite: Place) -> None:
-    """The hint says how to write one."""
+    """The hint explains how to write one."""
     with pytest.raises(HistoryError) as caught:
         sqlite.project().generate("x", source="history")
     assert (

@@ -126,7 +126,7 @@ def test_one_head_needs_no_rebase(tmp_path: Path) -> None:
 
 
 def test_a_migration_that_fails_after_the_other_is_not_moved(tmp_path: Path) -> None:
-    """Both add the same column; the error says so, and no file is changed."""
+    """Both add the same column; the error reports this, and no file is changed."""
     migrations, project = start(tmp_path, columns=("email",))
     add(migrations, "e222", "email", "a111", 2)
     add(migrations, "b222", "email", "a111", 3)

@@ -86,7 +86,7 @@ def test_a_removed_operation_stays_out_of_everything(any_database: sa.URL, tmp_p
 
 
 def test_a_part_of_a_table_is_kept(any_database: sa.URL, tmp_path: Path) -> None:
-    """One operation of a table is removed and another one is not."""
+    """One operation on a table is removed and another one is kept."""
     folder = tmp_path / "m"
     start(any_database, folder)
     project = Project(any_database, models("mail"), folder, rewrite_plan=keep(DropColumn))

@@ -18,7 +18,7 @@ from tests.support import opened
 
 
 def models(prefix: str, *columns: str) -> sa.MetaData:
-    """Return one table, with an enum type and an identity of its own."""
+    """Return one table with its own enum type and identity."""
     metadata = sa.MetaData()
     sa.Table(
         f"{prefix}_items",

@@ -148,7 +148,7 @@ def test_generate_takes_the_options_of_draft() -> None:
 
 
 def test_paths_may_be_text(tmp_path: Path) -> None:
-    """A single name stands for a list of one."""
+    """A single name is equivalent to a list with one name."""
     project = Project(path="backend", models="app:Base", exclude_tables="audit_*", root=tmp_path)
     assert project.config.path == (Path("backend").resolve(),)
     assert project.config.models == ("app:Base",)

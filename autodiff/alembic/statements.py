@@ -60,7 +60,7 @@ def predict_statements(plan: MigrationPlan) -> Performed:
 def record_statements(connection: Connection, plan: Plan) -> Performed | None:
     """Return the statements of a plan that were sent to a scratch database; None if that failed.
 
-    They depend on what the catalog has, such as indexes that MySQL creates and drops itself.
+    They depend on the contents of the catalog, such as indexes that MySQL creates and drops itself.
     """
     recorded: dict[Direction, tuple[PerformedStep, ...]] = {}
 

@@ -161,7 +161,7 @@ class _DescribingScratch:
                     self._run(group)
 
     def _run(self, statements: Sequence[str]) -> bool:
-        """Run statements and return whether all succeeded; if not, none of them has an effect."""
+        """Run statements and return whether all succeeded; if one fails, none has an effect."""
         try:
             with self._savepoint():
                 for sql in statements:

@@ -197,7 +197,7 @@ def _ask_for_fills(needed: Iterable[FillNeeded], questioner: Questioner) -> dict
 
 
 def _ask_for_maps(difference: Difference, questioner: Questioner) -> dict[Value, str]:
-    """Return the new values of rows that the questioner knows and the difference does not."""
+    """Ask for the new values of rows that the difference does not contain, and return them."""
     possible = maps_possible(difference.changes)
     unknown = [item for item in possible if item.value not in difference.maps]
     answers = {item.value: questioner.map_value(item) for item in unknown}

@@ -1,7 +1,7 @@
 """Checks for CI, and a comment on the pull request that shows their result.
 
-The checks import the models of the project. The comment needs a token, so a process of its own
-writes it, which imports nothing of the project.
+The checks import the models of the project. The comment needs a token, so a separate process that
+imports nothing from the project writes it.
 """
 
 from autodiff.ci.checks import Check, CiRequest, run_checks

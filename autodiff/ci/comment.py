@@ -33,8 +33,8 @@ def put_comment(review: Review, text: str, *, name: str = "") -> CommentResult:
     It is found by a hidden marker at its start. If the text has nothing to report, no comment is
     created, but an older one is updated.
 
-    Raises CommentError if the host refuses the request or cannot be reached. A token that may only
-    read is no error for a branch of a fork, where that is the rule.
+    Raises CommentError if the host refuses the request or cannot be reached. A read-only token is
+    not an error for a branch of a fork, because such branches usually get one.
     """
     marker = _marker(name)
     body = f"{marker}\n{shorten_markdown(text, review.longest - len(marker) - 1)}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Activity", "show_activity"]
 
 _SPINNER_AFTER = 1.0
-"""Seconds. Most commands take less, and something that flashes up tells nothing."""
+"""Seconds. Most commands take less time, and a spinner that only flashes up is no help."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 """Seconds between two lines in a log; doubled each time, so that logs stay short."""
 
@@ -74,7 +74,7 @@ class Activity:
                 self._spinner.update(self._spinner.task_ids[0], description=one_line(text))
 
     def hide(self) -> None:
-        """Remove the spinner before other output; it comes back after a second without any."""
+        """Remove the spinner before other output; show it again after a second without output."""
         with self._lock:
             self._quiet_since = time.monotonic()
             if self._spinner is not None:

@@ -81,7 +81,7 @@ def _build(name: str) -> Any:
     """Import the module of a command and return the command: its function is `run_<name>`."""
     function = getattr(import_module(f"autodiff.cli.commands.{name}"), f"run_{name}")
     settings = _NEGATIVE_NUMBERS if name in _WITH_NUMBERS else None
-    # typer builds a command only as a part of an app, so each gets an app of its own:
+    # typer can build a command only as part of an app, so each command gets a separate app:
     command_app = typer.Typer(add_completion=False, rich_markup_mode=None)
     register = command_app.command(name, cls=PlainHelpCommand, context_settings=settings)
     register(as_command(function) if name in _WITHOUT_PROJECT else as_project_command(function))

@@ -146,7 +146,7 @@ def rehearsal_loss_lines(lost: Sequence[str], losses: Sequence[DataLoss]) -> lis
 
 
 def evidence_line(fact: Evidence) -> str:
-    """Return a fact with the place where it was measured."""
+    """Return the text of a fact, preceded by its source."""
     return f"{fact.source}: {fact.text}"
 
 

@@ -47,7 +47,7 @@ class _PlainHelp:
     def format_help_text(self, ctx: Any, formatter: Any) -> None:
         """Write the docstring; wrap its paragraphs, except those with indented lines."""
         paragraphs = inspect.cleandoc(self.help or "").split("\n\n")
-        # \b makes click keep the lines of a paragraph as they are:
+        # \b prevents click from rewrapping the lines of a paragraph:
         marked = [f"\b\n{text}" if "\n " in text else text for text in paragraphs]
         formatter.write_paragraph()
         with formatter.indentation():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["translate"]
 
 _PLACEHOLDER = '"..."'
-"""Stands for a text that only the user knows: a message, or a URL with a password."""
+"""Placeholder for a text that only the user knows: a message, or a URL with a password."""
 _SPECIAL_IN_DOUBLE_QUOTES = re.compile(r'["`$\\!]')
 _GROUPS = frozenset({"alembic", "db", "flask", "migrations", "schema"})
 """First words of other tools: `flask db upgrade`, `alembic upgrade`, `prisma db push`."""

@@ -242,7 +242,7 @@ class _Sides:
     """The schemas to compare.
 
     connection: None if the current schema comes from the lock file.
-    lock: the lock file as it is now.
+    lock: the current lock file.
     outside: tables of schemas that no model uses, from which a table could have moved.
     defaults: the defaults of the models, as values for existing rows.
     """
@@ -392,7 +392,7 @@ def _plan(
     """Return the plan, with findings about the live database if there is a connection."""
     live = sides.connection if request.data_checks else None
     if live is not None:
-        # The queries run in a read-only transaction of their own.
+        # The queries run in a separate read-only transaction.
         live.rollback()
     questioner = request.questioner or NoAnswers()
     fills = parse_fills(request.fills)

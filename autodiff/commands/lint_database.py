@@ -24,7 +24,7 @@ _SECONDS = 10.0
 class LintDatabases:
     """The databases to lint for.
 
-    rows: the number of rows of the tables of the database, as far as they are known.
+    rows: the number of rows of each table in the database, if known.
     problem: why they could not be read; empty if they were, or were not wanted.
     """
 

@@ -42,8 +42,8 @@ def describe_desired(
 ) -> DescribedSchema:
     """Return the desired schema as the database will describe it after the migration.
 
-    An object that does not change is described as it is now. The others are taken from `rehearsed`,
-    the schema of the scratch after the upgrade, or described on a new scratch.
+    An object that does not change keeps its current description. The others are taken from
+    `rehearsed`, the schema of the scratch after the upgrade, or described on a new scratch.
     """
     rehearsed = rehearsed or Schema()
     known = replace(
@@ -74,7 +74,7 @@ def _described_tables(
     missing: PossibleDifferences,
     described: DescribedObjects | None,
 ) -> dict[Name, Table]:
-    """Return each desired table as it is described; as it is declared if that is not known."""
+    """Return the description of each desired table, or its declaration if there is none."""
     new_tables = described.tables if described is not None else {}
     undescribed = {table.name for table in missing.tables} - set(new_tables)
     tables: dict[Name, Table] = {}

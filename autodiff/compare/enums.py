@@ -78,7 +78,7 @@ class ValueRename:
 def parse_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueRename | None:
     """Return the rename of an enum type or value that `old:new` means, None if it means neither.
 
-    Raises PlanError if the type or column exists and the value does not.
+    Raises PlanError if the type or column exists but the value does not.
     """
     enum = next((name for name in current.enums if str(name) == old), None)
     if enum is not None:

@@ -50,8 +50,9 @@ def without_inherited_columns(current: Schema, desired: Schema) -> Schema:
 def without_repeated_parts(schema: Schema) -> Schema:
     """Return a schema to create, whose tables only inherit the columns and checks of their parents.
 
-    A column that a table declares again stays when the parent's column is dropped, and its NOT NULL
-    has a name of its own, with which PostgreSQL 18 cannot change the type of the parent's column.
+    A column that a table declares again is kept when the parent's column is dropped. Its NOT NULL
+    constraint has a different name, and PostgreSQL 18 then cannot change the type of the parent's
+    column.
     """
     tables: dict[Name, Table] = {}
     for name, table in inheriting_tables(schema.tables).items():

@@ -53,7 +53,7 @@ class DescribedObjects:
 class PossibleDifferences:
     """Objects that are unequal after cheap normalization.
 
-    tables, views: only a scratch database can tell whether they differ.
+    tables, views: only a scratch database can determine whether they differ.
     certain: tables that differ however the database describes them, so that none is asked.
     """
 
@@ -162,9 +162,9 @@ def _adopt_described_names(
 
 
 def schema_as_desired(schema: Schema, dialect: Dialect) -> Schema:
-    """Return a schema that was read from a database, as one to compare with.
+    """Convert a schema that was read from a database to a desired schema to compare with.
 
-    What the database created by itself is left out, and a name that nobody chose may be any.
+    Objects that the database created implicitly are left out. A generated name matches any name.
     """
     tables: dict[Name, Table] = {}
     for name, table in schema.tables.items():
@@ -198,9 +198,9 @@ def find_possible_differences(
 
 
 def _differs(current: Table, desired: Table, dialect: Dialect) -> bool | None:
-    """Return whether two tables differ; None if only the database can tell.
+    """Return whether two tables differ; None if only the database can determine it.
 
-    They can be equal as they are, apart from the order of their parts, or after normalization.
+    They can be equal without normalization, apart from the order of their parts, or after it.
     """
     if (
         current.columns == desired.columns
@@ -336,10 +336,10 @@ def _table_changes(
 
 
 def _described_table(described: Table, new: Table, dialect: Dialect) -> Table:
-    """Return the table as the scratch describes it, with what the scratch does not have.
+    """Return the table as the scratch describes it, with the parts that the scratch lacks.
 
-    That is the foreign keys, which it was created without, and options that the catalog does not
-    report.
+    These are foreign keys, because the scratch table was created without them, and options that the
+    catalog does not report.
     """
     aligned = dialect.catalog.align(described, new)
     keys = tuple(new.foreign_keys)

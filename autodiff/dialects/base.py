@@ -91,7 +91,7 @@ class Dialect(ABC):
     @cached_property
     @abstractmethod
     def catalog(self) -> Catalog:
-        """Reads what the database has."""
+        """Reads the objects of the database."""
 
     @cached_property
     @abstractmethod

@@ -1,4 +1,4 @@
-"""The catalog of a database: what it has, and how far that matches what models can declare."""
+"""Read the objects of a database, and match them with the objects that models can declare."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Catalog(ABC):
     # Reading
 
     def reflect(self, connection: Connection, scope: Scope) -> Schema:
-        """Return what the database has within the scope, in a fixed number of queries."""
+        """Return the objects of the database within the scope, in a fixed number of queries."""
         schema = self.read(connection, scope)
         if scope.declared is not None:
             schema = self.with_extension_objects(connection, schema, scope.declared)
@@ -53,7 +53,7 @@ class Catalog(ABC):
     def with_extension_objects(
         self, connection: Connection, schema: Schema, declared: Schema
     ) -> Schema:
-        """Return a schema with the declared objects that an extension owns, as they are declared.
+        """Add the declared objects that an extension owns to a schema, and return the result.
 
         The objects of an extension are not read, because no migration may change them. Models can
         declare them, for example to refer to them in foreign keys.
@@ -176,7 +176,7 @@ class Catalog(ABC):
         return replace_changed(current, options=options, indexes=indexes)
 
     def without_implied(self, table: Table) -> Table:
-        """Return the table without what the database adds by itself, which no script needs."""
+        """Return the table without parts that the database adds implicitly and no script needs."""
         return table
 
     def omitted_by_sqlalchemy(self, constraint: Constraint) -> bool:

@@ -69,7 +69,7 @@ def conversion_loss(
         after: The new type.
         backend: The name of the database, such as `postgresql`.
         enforced: Whether the database enforces types. SQLite does not: it converts values only
-            where a column's affinity is numeric (https://www.sqlite.org/datatype3.html#affinity).
+            if a column's affinity is numeric (https://www.sqlite.org/datatype3.html#affinity).
         sizes: The number of bytes that types of texts hold, by name.
     """
     if before.lower() == after.lower():

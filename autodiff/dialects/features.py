@@ -19,7 +19,7 @@ class Features:
     alter_repeats_definition: altering a column repeats all of its definition.
     concurrent_indexes: an index can be built without blocking writes.
     deferred_checks: a constraint can be added first, and checked for existing rows later.
-    algorithms: the words after ALGORITHM by which ALTER TABLE is told not to block, best first.
+    algorithms: values of the ALGORITHM clause that keep ALTER TABLE from blocking, best first.
 
     Objects:
     enum_types, sequences, identity, comments, materialized_views, exclusion_constraints: the
@@ -30,7 +30,7 @@ class Features:
     Names:
     max_name_length: the longest name of an object.
     cuts_long_names: a longer name is cut without an error; the length is counted in bytes.
-    named_primary_keys: a primary key has a name of its own.
+    named_primary_keys: a primary key can be given a name.
     index_names_per_table: index names are unique in their table, not in their schema.
     case_insensitive_names: names in a table that differ only in case are equal, in quotes too.
     case_insensitive_tables: names of tables that differ only in case are equal.

@@ -32,7 +32,7 @@ class Effects:
     rewritten: the tables and indexes that were written anew.
     built: the new indexes on tables that existed before.
     algorithm: how MySQL or MariaDB changed the table: INSTANT, NOCOPY, INPLACE or COPY.
-    lock: NONE if other sessions can read and write meanwhile, SHARED if they can read.
+    lock: NONE if other sessions can read and write during the change, SHARED if they can only read.
     """
 
     locks: tuple[TableLock, ...] = ()

@@ -112,7 +112,7 @@ class Scope:
     and `include` those of the tables to read; empty means all tables. `only` limits the tables to
     those names; None means all tables. `others` is whether to read the tables in which other
     projects record their migrations. `managed` returns the objects that are managed. `declared` is
-    what the models declare: an object of it that an extension owns counts as it is declared.
+    the schema of the models: its objects that an extension owns are taken from there.
     """
 
     namespaces: tuple[str, ...] = ()

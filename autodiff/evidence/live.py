@@ -57,7 +57,7 @@ def measure_live(
     seconds: float,
     rates: Mapping[Name, Rates] = MappingProxyType({}),
 ) -> Measured:
-    """Return the findings, those in pending migrations with what the database says about them.
+    """Return the findings, with evidence from the database for those in pending migrations.
 
     Args:
         connection: A connection that is not in a transaction; nothing is written.

@@ -24,7 +24,7 @@ Action: TypeAlias = Operation | Statement
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One step of an upgrade, and the schema before it as far as it is known.
+    """One step of an upgrade, and the known part of the schema before it.
 
     action: an operation, or a statement that no operation expresses.
     line: the line of the file.
@@ -87,7 +87,7 @@ class Step:
     def table_of_index(
         self, name: str, table: Name | None = None
     ) -> tuple[Name | None, Index | None]:
-        """Return the table that has an index, and the index, as far as they are known."""
+        """Return the table of an index, and the index; None for each that is not known."""
         names = [table] if table is not None else list(self.tables)
         for owner in names:
             found = self.tables.get(owner)
@@ -113,7 +113,7 @@ class Step:
 
     @property
     def subjects(self) -> tuple[Name, ...]:
-        """The tables whose rows decide how long the step takes, as far as they are known."""
+        """The known tables whose rows determine how long the step takes."""
         match self.action:
             case Truncate(tables=tables):
                 return tables
@@ -143,9 +143,9 @@ class Script:
     lock_timeout: the seconds that a statement may wait for a lock; 0 is no limit.
     statement_timeout: the seconds that a statement may run; 0 is no limit.
     is_application: whether a module belongs to the application.
-    version: the version of the server, as far as it is known.
+    version: the known parts of the server's version, such as (16,); None if it is unknown.
     downgrade_code: the code of downgrade(); None if it is no plain function of the file.
-    rows: the number of rows that a table has in the database, for the tables where it is known.
+    rows: the number of rows of each table in the database, if known.
     """
 
     migration: Migration

@@ -18,9 +18,9 @@ class Evidence:
     """A fact about a finding, measured in the database or in the rehearsal.
 
     fact: what was measured, as a key for programs, such as `rows` or `nulls`.
-    value: the number, or the text where it is no number.
+    value: the number, or a text if the fact is not a number.
     text: a short sentence for people, such as "1,204 of 90,000 rows have no email".
-    source: where it was measured: the database, or the scratch database of the rehearsal.
+    source: where it was measured: in the database or in the scratch database of the rehearsal.
     """
 
     fact: str
@@ -35,7 +35,7 @@ class Finding:
 
     code, name: the rule.
     migration: the name of the migration; None if the finding is about the whole history.
-    file, line: where it is; None if it is in no file, or the line is unknown.
+    file, line: the location; None if it is not in a file, or the line is unknown.
     object: the object that it is about, such as `users.email`.
     databases: the kinds of databases for which it was found.
     evidence: what was measured about it.

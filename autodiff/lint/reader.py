@@ -190,7 +190,7 @@ class _ScriptReader(Executor):
 
 
 class _PaperConnection:
-    """Stands for the connection of `op.get_bind()`: collects statements, and has no answers."""
+    """Replaces the connection of `op.get_bind()`: collects statements, and returns no results."""
 
     def __init__(self, reader: _ScriptReader) -> None:
         self._reader = reader

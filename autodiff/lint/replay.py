@@ -20,8 +20,8 @@ NOT_VALID = "postgresql_not_valid"
 def tables_after(tables: Tables, action: Action, *, any_case: bool = False) -> Tables:
     """Return the tables after a step.
 
-    A step that does not fit the tables leaves them as they are: the database will refuse it, or
-    the tables are not completely known.
+    A step that does not fit the tables leaves them unchanged: either the database will refuse it,
+    or the tables are only partly known.
 
     Args:
         tables: The tables before it.

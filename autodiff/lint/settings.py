@@ -31,7 +31,7 @@ class LintSettings:
     select: codes or beginnings of codes; empty for all rules.
     ignore: likewise, for rules that do not apply.
     per_migration: rules that do not apply to some migrations, by a pattern of their names.
-    severity: the severity of a rule, instead of its own.
+    severity: overrides the default severity of a rule.
     dialects: the kinds of databases, each with a version or without, such as "postgresql 16".
     small_table: the most rows of a table that a lock cannot block for long.
     """

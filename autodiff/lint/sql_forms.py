@@ -19,7 +19,7 @@ _CONTROL = frozenset("BEGIN THEN ELSE LOOP".split())
 _NO_STATEMENTS = frozenset(
     "IF ELSIF END FOR WHILE EXCEPTION WHEN NULL RAISE RETURN DECLARE EXIT CONTINUE CASE".split()
 )
-"""Words of PL/pgSQL at the beginning of what changes nothing by itself."""
+"""First words of PL/pgSQL statements that change nothing themselves."""
 
 
 def _words(statement: str, backslashes: bool) -> list[str]:

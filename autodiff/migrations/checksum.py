@@ -48,7 +48,7 @@ def sql_checksum(up: str, down: str, dialects: Sequence[str] = ()) -> str:
 
 
 def text_digest(*texts: str) -> str:
-    """Return a hash of the texts as they are, which is much quicker than a checksum."""
+    """Return a hash of the unmodified texts, which is much faster than a checksum."""
     return _digest("\0".join(texts))
 
 

@@ -54,8 +54,8 @@ class Graph:
     """Migrations by revision, each after its parents and dependencies.
 
     `dependencies` are the revisions that a migration depends on, if there are any. `branches` are
-    the revisions of each label, in order: the migration that has the label and all that come after
-    it, until the branch is merged with another. `replaced` maps each squashed revision to the one
+    the revisions of each label, in order: the migration that has the label and its descendants,
+    until the branch is merged with another. `replaced` maps each squashed revision to the one
     that replaces it; parents and dependencies already refer to the replacing one. `alembic` is the
     Alembic history that comes before the migrations, if there is one.
     """
@@ -176,7 +176,7 @@ class Graph:
         return tuple(sorted(set(revisions) - behind))
 
     def lineage(self, revisions: Iterable[str]) -> set[str]:
-        """Return the revisions and all that come before them."""
+        """Return the revisions and all their ancestors."""
         found: set[str] = set()
         waiting = list(revisions)
         while waiting:
@@ -187,7 +187,7 @@ class Graph:
         return found
 
     def followers(self, revisions: Collection[str]) -> set[str]:
-        """Return all that come after the revisions or depend on them, without themselves."""
+        """Return the revisions that come after or depend on these, without these."""
         found: set[str] = set()
         for revision in self.migrations:
             if any(r in revisions or r in found for r in self.before(revision)):
@@ -209,16 +209,16 @@ class Graph:
     def downgrades(self, target: str, applied: Collection[str]) -> list[Migration]:
         """Return the migrations to revert, in order: those that come after the target.
 
-        Other branches are kept. Raises as `upgrades`, and HistoryError if the target is not
-        applied.
+        Other branches are kept. Raises the same errors as `upgrades`, and HistoryError if the
+        target is not applied.
         """
         return targets.downgrades(self, target, applied)
 
     def reach(self, target: str, applied: Collection[str] = ()) -> set[str]:
         """Return the revisions that are applied when a database is at the target.
 
-        `applied` are the present ones, for relative targets. If the target has a label, the
-        migrations of other branches stay as they are.
+        `applied` are the currently applied ones, for relative targets. If the target has a label,
+        the migrations of other branches are not affected.
         """
         return targets.reach(self, target, applied)
 

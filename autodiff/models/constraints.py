@@ -67,8 +67,8 @@ def _is_created(constraint: sa.Constraint, compiler: Compiler) -> bool:
     """Return whether the database has the constraint after CREATE TABLE and what follows it.
 
     A constraint that was once part of AddConstraint, as create_all() does for the foreign keys of a
-    cycle, tells SQLAlchemy to leave it out of CREATE TABLE from then on. It is created all the
-    same, so only the rule of a type's own check counts here.
+    cycle, is left out of CREATE TABLE by SQLAlchemy from then on. It is created nevertheless, so
+    only the rule of a type's own check counts here.
     """
     if getattr(constraint, "_type_bound", False):
         return bool(constraint._should_create_for_compiler(compiler.ddl))

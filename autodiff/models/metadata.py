@@ -223,8 +223,8 @@ def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
 def _increment(sequence: Any, dialect: Dialect) -> int | None:
     """Return the increment; one that the application adds to CREATE SEQUENCE counts as declared.
 
-    For a MariaDB cluster, an increment of 0 stands for the server's auto_increment_increment, and
-    SQLAlchemy's way to have it everywhere is a function that is registered with `compiles`.
+    For a MariaDB cluster, an increment of 0 means the server's auto_increment_increment. In
+    SQLAlchemy, a function registered with `compiles` sets it for all sequences.
     """
     if sequence.increment is not None:
         return int(sequence.increment)

@@ -20,7 +20,7 @@ DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 
 @dataclass(frozen=True, slots=True)
 class TypeCall:
-    """A class or function, such as `sa.String`, and what it is called with.
+    """A class or function, such as `sa.String`, and the arguments of the call.
 
     Arguments are strings, numbers, None or calls. A variant is the type for one dialect.
     """

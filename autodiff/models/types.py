@@ -120,7 +120,7 @@ def _is_exported(cls: type[Any]) -> bool:
 
 
 def _is_named(type_: TypeEngine[Any]) -> bool:
-    """Return whether the type has a name of its own in the database, such as a domain."""
+    """Return whether the type is a named object in the database, such as a domain."""
     return isinstance(type_, sa.types.SchemaType) and not isinstance(type_, sa.Boolean)
 
 

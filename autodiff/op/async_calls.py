@@ -21,7 +21,7 @@ _T = TypeVar("_T")
 class AsyncConnection:
     """The methods of SQLAlchemy's AsyncConnection that migrations use, on any connection.
 
-    Each method completes before it returns: nothing else runs meanwhile.
+    Each method blocks until it is complete; no other task runs in the meantime.
     """
 
     def __init__(self, connection: sa.Connection) -> None:

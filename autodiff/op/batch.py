@@ -356,7 +356,7 @@ def batch_alter_table(
         recreate: When Alembic recreates the table: on SQLite only ("auto"), "always" or "never".
             The arguments that follow, except for the two that have no effect, count only then.
         partial_reordering: Accepted for scripts written for Alembic; it has no effect.
-        copy_from: A table with the constraints that this table gets in place of its own.
+        copy_from: A table whose constraints replace those of this table.
         table_args: Constraints and indexes that the table gets in addition.
         table_kwargs: Options that the table gets.
         reflect_args: Columns that replace the definitions of those of the table, and constraints

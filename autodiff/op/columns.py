@@ -54,7 +54,7 @@ def add_column(
         schema: The schema of the table.
         if_not_exists: Do nothing if the table has a column of this name.
         inline_references: Accepted for scripts written for Alembic. Foreign keys are always added
-            in a statement of their own.
+            in a separate statement.
         inline_primary_key: Accepted for scripts written for Alembic, likewise.
 
     Raises:
@@ -150,7 +150,7 @@ def alter_column(
     postgresql_using: str | None = None,
     schema: str | None = None,
 ) -> None:
-    """Change the properties of a column that are given; the others stay as they are.
+    """Change the given properties of a column; the others are kept.
 
     Args:
         table_name: The name of the table.

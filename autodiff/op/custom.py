@@ -1,4 +1,4 @@
-"""Register operations of the application under names of their own, as Alembic does.
+"""Register custom operations of the application by name, as Alembic does.
 
 A class describes an operation. A function that is registered for the class runs it with the
 functions of `op`. The name that is registered for the class becomes a function of `op`, or a method

@@ -47,7 +47,7 @@ SQLExpression: TypeAlias = str | sa.ColumnElement[Any] | sa.TextClause
 ServerDefault: TypeAlias = (
     str | bool | sa.FetchedValue | sa.ColumnElement[Any] | sa.TextClause | None
 )
-"""A default: SQL, sa.Identity(...) or sa.Computed(...). None drops it, False leaves it as it is."""
+"""A default: SQL, sa.Identity(...) or sa.Computed(...). None drops it, False keeps it."""
 
 _Value: TypeAlias = str | int | bool | None
 

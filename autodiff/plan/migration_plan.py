@@ -57,7 +57,7 @@ class MigrationPlan:
     maps: the new value of rows whose enum value is removed.
     data_loss: the data that the operations lose. It is counted if a database was connected.
     online: the steps of both directions, if the migration must not block the application.
-    lines: the summary, if the plan is a part of another one and has no changes of its own.
+    lines: the summary, if the plan is part of another plan and contains no changes itself.
     phase: the part of the plan that it is.
     guards: queries that find no row if no old version of the application is in use.
     setup: operations that an earlier part of the plan ran, and that no schema shows.
@@ -156,8 +156,8 @@ def options_first(
 ) -> list[Operation]:
     """Move table options that change columns before the first change of a column of the table.
 
-    On MySQL a new table charset converts every column. A column with a charset of its own must be
-    altered afterwards, or it would lose it.
+    On MySQL, a new table charset converts every column. A column with a different charset must be
+    altered afterwards, or it would lose that charset.
     """
     ordered: list[Operation] = []
     for operation in operations:

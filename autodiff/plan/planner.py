@@ -392,8 +392,8 @@ def _plan_tables(
     """Plan added and removed tables.
 
     Parents are created before their children and dropped after them. The foreign keys of a cycle,
-    and those whose columns change, are added and dropped by operations of their own. Tables are
-    dropped late, so their parts give up names that new parts take.
+    and those whose columns change, are added and dropped by separate operations. Tables are dropped
+    late, so the names that new parts need are freed first.
     """
     added = {
         change.table.name: change.table for change in changes if isinstance(change, TableAdded)

@@ -262,7 +262,7 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
 
 
 def build_start(connection: Connection, plan: Plan, dialect: Dialect) -> None:
-    """Create the tables that a plan can affect, as they are before it, on an empty scratch."""
+    """Create the tables that a plan can affect, in their state before it, on an empty scratch."""
     before, _ = _affected_tables(plan)
     _build(connection, plan, dialect, select_tables(plan.current, before))
 

@@ -194,7 +194,7 @@ class _SampleReader:
 
 
 def _keys(rows: Iterable[dict[str, Any]], columns: Sequence[str]) -> list[Key]:
-    """Return the values of columns row by row, each once; none of them NULL."""
+    """Return the distinct values of the columns in row order, without rows that have a NULL."""
     found = (tuple(row.get(column) for column in columns) for row in rows)
     return list(dict.fromkeys(key for key in found if None not in key))
 

@@ -224,7 +224,7 @@ def affected_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
 
 
 def with_referenced_tables(schema: Schema, names: Iterable[Name]) -> set[Name]:
-    """Return the named tables and all that they reference or inherit from, also indirectly."""
+    """Return the named tables and all tables that they reference or inherit from, recursively."""
     wanted = {name for name in names if name in schema.tables}
     waiting = list(wanted)
     while waiting:

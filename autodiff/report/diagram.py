@@ -73,7 +73,7 @@ class Diagram:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Pair:
-    """A table before and after; None where it does not exist."""
+    """A table before and after the change; None if it does not exist."""
 
     before: Table | None
     after: Table | None

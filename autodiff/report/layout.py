@@ -24,7 +24,7 @@ _SECONDS = 30
 """How long Graphviz may take. It needs 3 seconds for 1,000 tables with 1,000 foreign keys."""
 _GAP = 48
 _COLUMNS = 6
-"""How many tables without foreign keys stand beside each other."""
+"""The number of tables without foreign keys in one row."""
 
 Point = tuple[float, float]
 

@@ -36,7 +36,7 @@ _LONGEST = 300
 def render_markdown(review: Review, *, limit: int = LIMIT) -> str:
     """Return the review as Markdown of at most `limit` characters.
 
-    If it would be longer, whole sections are left out, and a sentence says so.
+    If it would be longer, whole sections are left out, and a sentence reports this.
     """
     text = _head(review)
     room = limit - _ROOM_FOR_NOTICE

@@ -18,7 +18,7 @@ _OTHER = re.compile(r"[^A-Za-z0-9_]+")
 
 
 def render_mermaid(diagram: Diagram) -> str:
-    """Return the text of an ER diagram; a comment beside a column says what changes."""
+    """Return the text of an ER diagram; a comment next to a column describes its change."""
     return "\n".join(["erDiagram", *_lines(diagram)])
 
 

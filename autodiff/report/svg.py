@@ -34,7 +34,7 @@ _WORDS: dict[Sign | None, str] = {"+": "added", "~": "changed", "-": "removed", 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
-    """A row of a box as it is drawn."""
+    """One row of a drawn box."""
 
     y: float
     text: str
@@ -46,7 +46,7 @@ class _Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Shape:
-    """A box as it is drawn."""
+    """A drawn box."""
 
     key: str
     x: float
@@ -60,7 +60,7 @@ class _Shape:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Curve:
-    """A foreign key as it is drawn."""
+    """A drawn foreign key."""
 
     path: str
     word: str

@@ -127,7 +127,7 @@ class AlembicEnvironment:
 
     @contextmanager
     def _passed_connection(self) -> Iterator[Connection]:
-        """Yield a connection for an env.py that does not connect by itself.
+        """Yield a connection for an env.py that does not open one itself.
 
         https://alembic.sqlalchemy.org/en/latest/cookbook.html#sharing-a-connection-across-one-or-more-programmatic-migration-commands
         """

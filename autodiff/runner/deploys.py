@@ -1,4 +1,4 @@
-"""Stop where a new version of the application must be deployed before the next migration."""
+"""Stop if a new version of the application must be deployed before the next migration."""
 
 from __future__ import annotations
 

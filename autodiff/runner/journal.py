@@ -242,7 +242,7 @@ class Entry:
 
     @property
     def is_unfinished(self) -> bool:
-        """Whether it stopped half-way: some steps are done and others are not."""
+        """Whether the run stopped halfway: some steps are done but others are not."""
         return self.outcome == "running" or (self.outcome == "failed" and self.progress.has_begun)
 
     @property

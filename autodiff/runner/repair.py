@@ -127,9 +127,9 @@ class _Repairer:
         return self._note("half-way", row, how)
 
     def _answer(self, entry: Entry, answer: StepAnswer) -> Repaired:
-        """Record in the journal whether a step took effect; the next run goes on from there.
+        """Record in the journal whether a step took effect; the next run resumes from there.
 
-        This is not an entry of its own: the last entry of a migration must be the run to resume.
+        This does not add an entry: the last entry of a migration must be the run to resume.
         """
         answered = replace(entry, progress=entry.progress.answered(answer))
         self._session.journal.write(self._session.connection, answered)

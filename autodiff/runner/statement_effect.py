@@ -121,7 +121,7 @@ def can_stop_partway(sql: str, *, backslashes: bool) -> bool:
 
 
 def can_change_settings(sql: str, *, backslashes: bool) -> bool:
-    """Return whether a statement may change the session, by itself or by a function it calls."""
+    """Return whether a statement may change the session, directly or in a function it calls."""
     words = _words(sql, backslashes)
     if not words or ";" in sql.rstrip().rstrip(";"):  # perhaps several statements
         return True
@@ -129,7 +129,7 @@ def can_change_settings(sql: str, *, backslashes: bool) -> bool:
 
 
 def sets_session(sql: str, *, backslashes: bool) -> bool:
-    """Return whether all that a statement does is to set something in the session."""
+    """Return whether a statement only changes session settings."""
     words = _words(sql, backslashes)
     if ";" in sql.rstrip().rstrip(";"):
         return False

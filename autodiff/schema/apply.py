@@ -73,7 +73,7 @@ def names_column(part: Constraint | Index, column: str) -> bool:
 
 
 def evolve(table: Table, operation: Operation) -> Table:
-    """Return the table after an operation; an operation on other objects leaves it as it is.
+    """Return the table after an operation; an operation on other objects does not change it.
 
     Raises KeyError with the name of a column, constraint or index that does not exist.
     """

@@ -295,7 +295,7 @@ class AddColumn:
 class DropColumn:
     """ALTER TABLE ... DROP COLUMN.
 
-    only: tables that inherit the column keep it, as a column of their own (PostgreSQL).
+    only: tables that inherit the column keep it as a column that is not inherited (PostgreSQL).
     """
 
     table: Name
@@ -785,9 +785,9 @@ class UnsyncColumns:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Require:
-    """Stop if the query finds rows; `message` says what is wrong with them.
+    """Stop if the query finds rows; `message` describes what is wrong with them.
 
-    It is not reversed: a downgrade has checks of its own.
+    It is not reversed: a downgrade has separate checks.
     """
 
     query: str

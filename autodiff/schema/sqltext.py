@@ -62,7 +62,7 @@ _CONSTANT_WORDS = frozenset(
 )
 _NO_SPACE_BEFORE = frozenset((",", ")", ".", "::", "[", "]"))
 _MAX_DIGITS = 20
-"""Longer numbers are compared as they are written.
+"""Longer numbers are compared as text.
 
 Decimal.normalize() rounds to 28 digits, so that two different numbers could look equal.
 """
@@ -182,7 +182,7 @@ def rename_identifier(text: str, before: str, after: str) -> str:
 
 
 def rename_identifiers(text: str, names: Mapping[str, str], quote: Callable[[str], str]) -> str:
-    """Replace several names at once, which can be swapped; see `rename_identifier`."""
+    """Replace several names in one pass, so that names can be swapped; see `rename_identifier`."""
     parts: list[str] = []
     for kind, token, names_thing in _naming(text):
         known = (names[old] for old in names if _is_name(kind, token, old))

@@ -56,14 +56,14 @@ class Migrator:
             runner.downgrade(target)
 
     def insert(self, table: str, *rows: Mapping[str, Any], schema: str | None = None) -> None:
-        """Insert rows into a table as it is now."""
+        """Insert rows into the current version of a table."""
         with self.engine.begin() as connection:
             reflected = sa.Table(table, sa.MetaData(), schema=schema, autoload_with=connection)
             for row in rows:
                 connection.execute(reflected.insert().values(**row))
 
     def rows(self, table: str, *, schema: str | None = None) -> list[dict[str, Any]]:
-        """Return all rows of a table as it is now, in the order of its primary key."""
+        """Return all rows of the current version of a table, ordered by its primary key."""
         with self.engine.connect() as connection:
             reflected = sa.Table(table, sa.MetaData(), schema=schema, autoload_with=connection)
             query = sa.select(reflected).order_by(*reflected.primary_key)

@@ -350,7 +350,7 @@ def _reason(url: URL, error: Exception) -> str:
 
 
 def _secrets(url: URL) -> list[str]:
-    """Return the texts to hide, the longest first, also as they are written in a URL."""
+    """Return the texts to hide, also in their URL-encoded form, with the longest first."""
     found = [str(url.password or "")]
     for key, value in url.query.items():
         if not _is_public(key):

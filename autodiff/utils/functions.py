@@ -23,7 +23,7 @@ def load_function(
         target: The module and the function.
         folders: Folders to import the module from.
         setting: The setting that names the function.
-        usage: What the hint says about the function.
+        usage: The description of the function in the hint.
 
     Raises ConfigError if it cannot be imported or is not a function.
     """

@@ -16,7 +16,7 @@ _UPSTREAM_REFS = (
     "MERGE_HEAD",
 )
 _TIMEOUT = 30
-"""Seconds. git answers at once on a local disk; a network file system may hang."""
+"""Seconds. git responds immediately on a local disk, but a network file system may hang."""
 
 
 def file_names_at(folder: Path, ref: str) -> frozenset[str] | None:

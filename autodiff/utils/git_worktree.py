@@ -29,7 +29,7 @@ https://git-scm.com/docs/githooks
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Checkout:
-    """A git revision in a folder of its own.
+    """A git revision that is checked out in a separate folder.
 
     top: the root of the repository's work tree. tree: the same folder at the revision.
     commit: the full id of the commit.
@@ -40,7 +40,7 @@ class Checkout:
     commit: str
 
     def counterpart(self, path: Path) -> Path:
-        """Return the path in the checkout for a path in the work tree; others stay as they are."""
+        """Return the path in the checkout for a path in the work tree; other paths unchanged."""
         resolved = path.resolve()
         inside = resolved.is_relative_to(self.top) and not resolved.is_relative_to(self.tree)
         return self.tree / resolved.relative_to(self.top) if inside else path

@@ -131,7 +131,7 @@ def python_keyword(name: str) -> str:
 
 
 def markdown_text(text: str) -> str:
-    """Return a text for one line or one cell of a table in Markdown, where nothing is markup."""
+    """Escape a text for one line or one table cell of Markdown, so that nothing in it is markup."""
     return _MARKDOWN.sub(_markdown_character, one_line(text))
 
 
@@ -150,7 +150,8 @@ def html_text(text: str) -> str:
 def markdown_code(text: str) -> str:
     """Return a text as code in a line or a cell of Markdown.
 
-    A text that code cannot show as it is, such as one with a `|`, is returned as a plain text.
+    A text that cannot be shown unchanged as code, such as one with a `|`, is returned as plain
+    text.
     """
     line = one_line(text)
     if not line or line != line.strip() or "|" in line:

@@ -21,7 +21,7 @@ def limit_of(value: Any) -> float | None:
 
 
 def value_kind(value: Any) -> str:
-    """Return a number or a boolean as it is, and only the kind of any other value.
+    """Return a number or a boolean unchanged, and only the kind of any other value.
 
     A value in the wrong place may be a URL with a password.
     """

@@ -161,7 +161,7 @@ def test_a_migration_follows_the_history(history: AlembicProject, any_database: 
 def test_files_of_alembic_are_not_changed(
     history: AlembicProject, database: Callable[[str], sa.URL]
 ) -> None:
-    """Adopting writes two files of its own, and no other."""
+    """Adopting writes two new files and no others."""
     before = history.digests()
     adopted(history, database("sqlite")).upgrade()
     assert history.digests() == before
@@ -316,7 +316,7 @@ def test_broken_history(history: AlembicProject, broken: str) -> None:
 
 
 def test_no_alembic_history(tmp_path: Path) -> None:
-    """The message says where it was searched."""
+    """The message names the path that was searched."""
     project = Project(None, models(), tmp_path / "migrations")
     with pytest.raises(ConfigError, match=r"does not exist|no Alembic history"):
         project.adopt(tmp_path / "alembic.ini")
@@ -529,7 +529,7 @@ def test_subfolders_labels_and_dependencies(
 def test_alembic_is_not_installed(
     history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Adopting, status and history work without it; a new database says what to install."""
+    """Adopting, status and history work without it; upgrading a new database fails."""
     existing, new = database("sqlite"), database("sqlite")
     command.upgrade(history.config(existing), "heads")
     monkeypatch.setitem(sys.modules, "alembic", None)
@@ -600,7 +600,7 @@ with context.begin_transaction():
 def test_env_py_to_which_a_connection_is_passed(
     history: AlembicProject, database: Callable[[str], sa.URL], lookup: str
 ) -> None:
-    """It gets one if it does not connect by itself, as the caller of Alembic's commands does."""
+    """An env.py that does not connect itself gets a connection, as callers of Alembic pass one."""
     url = database("sqlite")
     history.env.write_text(PASSED.format(lookup=lookup))
     project = adopted(history, url)

@@ -358,7 +358,7 @@ def create_pair(operations, operation):
     ids=["context", "module", "operation"],
 )
 def test_names_of_alembic(history: History, head: str, body: str) -> None:
-    """Scripts can use Alembic's context, and operations of their own."""
+    """Scripts can use Alembic's context and custom operations."""
     history.write("a1", body, None, head=head)
     history.run()
 

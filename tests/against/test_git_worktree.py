@@ -35,7 +35,7 @@ def repository(tmp_path: Path) -> Path:
 def test_a_revision_is_checked_out_and_removed(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The work tree stays as it is; hooks do not run; variables of a running hook are ignored."""
+    """The work tree is unchanged; hooks do not run; variables of a running hook are ignored."""
     hook = repository / ".git" / "hooks" / "post-checkout"
     hook.write_text("#!/bin/sh\nexit 1\n")
     hook.chmod(0o755)

@@ -166,7 +166,7 @@ def test_a_dropped_table_is_one_reason(database: NewDatabase) -> None:
 
 
 def test_a_type_that_cannot_be_sampled_is_a_note(database: NewDatabase) -> None:
-    """What fails on the schema of its own code is reported as not checked."""
+    """A statement that fails on the schema of its own code is reported as not checked."""
 
     def never() -> sa.CheckConstraint:
         return sa.CheckConstraint("nick = 42", name="never")
@@ -273,7 +273,7 @@ FAILURE = (Failure(table="users", reason="the table does not exist", statement="
     ],
 )
 def test_the_result_names_an_order_without_failures(broken: str, last_line: str | None) -> None:
-    """`o` and `n` stand for a migration that breaks the old code, or the new one, `b` for both."""
+    """`o` means a migration that breaks the old code, `n` the new code, and `b` both."""
     kinds = broken or "-"
     steps = tuple(
         MigrationSafety(

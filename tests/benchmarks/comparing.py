@@ -86,7 +86,7 @@ def limits(connection: sa.Connection, kind: str) -> None:
 
 
 def compared(kind: str, new: Callable[[], sa.URL], size: Size) -> Iterator[Row]:
-    """Nothing changed, also where no two columns are alike; and a few tables changed."""
+    """Measure comparisons without changes, with and without repeated columns, and with changes."""
     tables, changed = f"{size.tables:,} tables", f"{size.changed:,} changed"
     url, far = new(), new()
     create(url, models(size.tables))

@@ -15,7 +15,7 @@ TOKEN = "ghs_SECRET0123456789"
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[CodeHost]:
-    """Start the code host; requests to it use no proxy, and are repeated at once."""
+    """Start the code host; requests to it bypass the proxy and are retried without a delay."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     monkeypatch.setattr("autodiff.ci.server._PAUSES", (0.0, 0.0))

@@ -59,7 +59,7 @@ def branch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     git(folder, "init", "-q", "-b", "main")
     for number, message, *options in _MIGRATIONS:
         shutil.copy(models / f"models_{number}.py", folder / "models.py")
-        # In a process of its own, because the models are imported again:
+        # A separate process, because the models must be imported again:
         generate = [sys.executable, "-m", "autodiff", "generate", "-m", message, *options]
         subprocess.run(generate, cwd=folder, check=True, capture_output=True, env=environment())
         git(folder, "add", "-A")

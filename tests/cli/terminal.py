@@ -18,7 +18,7 @@ from tests.cli.project import Folder
 
 SECONDS = 30
 _ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-# A busy machine shows a spinner that an idle one does not:
+# On a busy machine, the output may contain a spinner that an idle machine does not show:
 _SPINNER = re.compile(r"(?:\x1b\[32m)?[\u2800-\u28ff][^\r\n]*?\d:\d\d:\d\d")
 _END_OF_SPINNER = re.compile(r"(?:\x1b\[0m)?\r\n\x1b\[\?25h\r\x1b\[1A\x1b\[2K")
 

@@ -1,4 +1,4 @@
-"""Test that a long command shows that it is at work, and a short one does not."""
+"""Test that a long command shows its activity, and a short one does not."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def test_a_dry_run_writes_and_records_nothing(folder: Folder) -> None:
 
 
 def test_alembic_is_required_without_a_baseline(folder: Folder) -> None:
-    """The message says where its history was searched, and how to start without it."""
+    """The message lists where its history was searched, and how to start without it."""
     write_existing_project(folder)
     error = folder.fails("adopt").err
     assert "there is no Alembic history in" in error

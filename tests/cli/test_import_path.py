@@ -150,7 +150,7 @@ def test_an_env_file_that_cannot_be_read(
 
 
 def test_without_python_dotenv(folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A .env file is ignored, and the hint says so if a variable is missing; env_file needs it."""
+    """A .env file is ignored, which the hint mentions if a variable is missing; env_file fails."""
     monkeypatch.setattr("autodiff.config.is_dotenv_installed", lambda: False)
     monkeypatch.setattr("autodiff.utils.dotenv.is_dotenv_installed", lambda: False)
     folder.write(autodiff='models = "models:Base"\nurl = "${BLOG_URL}"\n', models=POSTS)

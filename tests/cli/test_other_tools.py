@@ -90,7 +90,7 @@ def test_the_message_names_the_command(folder: Folder, typed: str, name: str) ->
 
 
 def test_options_of_autodiff_are_carried_over(folder: Folder) -> None:
-    """--env, --config and --url stay, before or behind the command; a password does not."""
+    """--env, --config and --url are kept, before or after the command; a password is not."""
     line = "hint: use: autodiff upgrade --env staging --url sqlite:///a.db\n"
     assert folder.fails("--env", "staging", "migrate", "--url", "sqlite:///a.db").err.endswith(line)
     failed = folder.fails("--url", "postgresql://ada:secret@localhost/app", "migrate")

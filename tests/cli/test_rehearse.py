@@ -105,7 +105,7 @@ def test_verbose(blog_3: Folder) -> None:
 
 
 def test_locks_lists_statements_and_findings(blog_3: Folder) -> None:
-    """SQLite locks the whole database, so a note says that nothing was measured."""
+    """SQLite locks the whole database, so a note reports that nothing was measured."""
     result = blog_3.ok("rehearse", "--locks")
     assert result.err.startswith("note: locks and rewrites were not measured on this database")
     assert "0003_add_timestamp.py:" in result.out

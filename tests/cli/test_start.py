@@ -46,7 +46,7 @@ HEAVY = {"sqlalchemy", "jinja2", "deepdiff", "sqlglot", "rich", "pydantic"}
 
 def imported(folder: Folder, *arguments: str) -> set[str]:
     """Return the modules that a command line imports."""
-    # Coverage measurement imports modules of its own, such as sqlite3:
+    # Coverage measurement imports additional modules, such as sqlite3:
     environment = folder.environment()
     unmeasured = {name: environment[name] for name in environment if name[:9] != "COVERAGE_"}
     process = subprocess.run(

@@ -36,7 +36,7 @@ def test_a_new_column_needs_a_type(dialect: str) -> None:
 
 
 def test_sqlite_keeps_untyped_columns() -> None:
-    """In SQLite, a column without a type is a type of its own."""
+    """In SQLite, a column without a type counts as a separate type."""
     sqlite = dialect_for("sqlite")
     assert adopt_types(Schema(), schema_of(NO_TYPE), sqlite) == schema_of(NO_TYPE)
     assert adopt_types(schema_of(POINT), schema_of(NO_TYPE), sqlite) == schema_of(NO_TYPE)

@@ -56,7 +56,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
 
 
 def _types(module: ModuleType) -> list[type[TypeEngine[Any]]]:
-    """Return the type classes of a library; those that models can use as they are."""
+    """Return the type classes of a library that models can use directly."""
     own = module.__name__.partition(".")[0]
     return sorted(
         {

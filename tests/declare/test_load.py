@@ -197,7 +197,7 @@ def test_a_flask_factory_is_named(modules: Modules) -> None:
 
 @pytest.mark.parametrize("path", ["bare", "Applications.made"])
 def test_a_flask_application_without_models(modules: Modules, path: str) -> None:
-    """The message says that the extension is missing, and what to name instead."""
+    """The message reports the missing extension, and the hint suggests what to name instead."""
     target = f"{modules.write(FACTORY)}:{path}"
     assert modules.refused(target) == (
         f"models {target!r} is a Flask application without Flask-SQLAlchemy",
@@ -256,7 +256,7 @@ def test_a_module_that_fails(modules: Modules, text: str, reason: str, hint: str
 
 
 def test_a_module_that_imports_one_that_fails(modules: Modules) -> None:
-    """The place is in the module that failed, and not where it was imported."""
+    """The location is in the module that failed, not in the one that imported it."""
     inner = modules.write("import os\nos.environ['NO_SUCH_VARIABLE']")
     name = modules.write(f"import {inner}")
     message, _ = modules.refused(f"{name}:Base")

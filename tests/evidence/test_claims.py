@@ -54,7 +54,7 @@ PREPARATION = {
 }
 """What examples need beside the tables of all examples, by the code, or by the code and which."""
 FAILS = {"AD404 bad"}
-"""Examples that the database refuses: that is what the rule is about."""
+"""Examples that the database refuses, because the rule is about statements that fail."""
 SAME_LOCK = {
     "AD405": "the key is added as NOT VALID, under a lock that is held for a moment",
     "AD406": "the reason says that the lock is the same with NOT VALID, and short",
@@ -210,7 +210,7 @@ TYPES = (
 
 @pytest.mark.parametrize("lab", ["postgresql"], indirect=True)
 def test_the_types_that_rewrite_are_those_of_the_server(lab: Lab) -> None:
-    """Each pair of types is tried that PostgreSQL converts by itself."""
+    """Every pair of types that PostgreSQL converts implicitly is tried."""
     wrong: list[str] = []
     run = lab.connection.exec_driver_sql
     for before in TYPES:

@@ -162,7 +162,7 @@ def test_targets_are_read_from_a_query(
 def test_an_invalid_query_is_refused(
     project: Callable[..., Project], query: str, targets: dict[str, str], message: str
 ) -> None:
-    """The message says what the query returned."""
+    """The message shows what the query returned."""
     with pytest.raises(ConfigError) as caught:
         project(query=query, **targets).targets()
     assert message in caught.value.message

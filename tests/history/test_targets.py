@@ -151,7 +151,7 @@ def test_a_downgrade_stays_within_its_branch(target: str, expected: str) -> None
     ],
 )
 def test_reach_is_what_is_applied_at_a_target(target: str, applied: str, expected: str) -> None:
-    """A target with a label leaves the other branches as they are."""
+    """A target with a label does not affect the other branches."""
     assert COMPONENTS.reach(target, applied.split()) == set(expected.split())
 
 

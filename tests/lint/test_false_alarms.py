@@ -1,4 +1,4 @@
-"""Test that rules are silent if a step is harmless, and find its siblings that are not."""
+"""Test that rules do not report harmless steps, and report similar steps that are not harmless."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
         ("mariadb", sql("ALTER TABLE users ADD body text, ADD period text"), []),
         ("mysql", sql("ALTER TABLE users ADD `rank` int"), ["AD615"]),
         ("mariadb", sql("ALTER TABLE users ADD `rank` int"), []),
-        # Views and constraints that come back
+        # Views and constraints that are dropped and created again
         ("postgresql", sql("DROP VIEW v; CREATE VIEW v AS SELECT 1"), []),
         ("postgresql", sql("DROP VIEW v; CREATE VIEW w AS SELECT 1"), ["AD308"]),
         ("sqlite", 'op.drop_constraint("x", "users", type_="check")', ["AD309"]),

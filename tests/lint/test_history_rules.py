@@ -86,7 +86,7 @@ def test_adopt_leaves_nothing_edited_or_missing(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Alembic's revisions stay as they are, or are copied by --convert."""
+    """Alembic's revisions are left unchanged, or copied by --convert."""
     monkeypatch.chdir(tmp_path)
     folder = Folder(tmp_path, capsys)
     folder.write(lint_history_models=MODELS.format(""), autodiff=SETTINGS)

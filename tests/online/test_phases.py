@@ -175,7 +175,7 @@ def test_contract_is_refused_while_columns_differ(
 
 
 def test_contract_needs_the_deploy_first(database: Database, tmp_path: Path) -> None:
-    """Nothing is applied: upgrade --phase contract says that the deploy has happened."""
+    """Nothing is applied: --phase contract asserts that the deploy has already happened."""
     project = renamed(database("postgresql"), tmp_path)
     with pytest.raises(HistoryError, match="0002_names_expand must come before the deploy"):
         project.project.upgrade(phase="contract")
@@ -406,7 +406,7 @@ def test_a_rename_that_cannot_be_online_is_refused(
     rename: str,
     reason: str,
 ) -> None:
-    """The message says how to do it."""
+    """The message explains how to do it."""
     project = OnlineProject(database("postgresql"), tmp_path, before)
     project.models(after)
     with pytest.raises(PlanError, match=reason) as caught:

@@ -162,7 +162,7 @@ CHECKS: dict[str, tuple[str, ...]] = {
 
 
 def family_of(label: str) -> str:
-    """Return the family of a type label; an enum is a family of its own."""
+    """Return the family of a type label; enums form a separate family."""
     return "enum" if label == "enum" else TYPES[label].family
 
 

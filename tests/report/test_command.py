@@ -145,7 +145,7 @@ def test_a_file_that_is_no_migration(shop: Folder) -> None:
 
 
 def test_a_database_that_cannot_be_reached(shop: Folder) -> None:
-    """The report has what the files say."""
+    """The report covers everything that can be read from the files."""
     text = (shop.path / "autodiff.toml").read_text()
     (shop.path / "autodiff.toml").write_text(text.replace("localhost", "127.0.0.1:1"))
     result = shop.run("report", "--json")

@@ -128,7 +128,7 @@ def test_mermaid(review: Review) -> None:
 def arranger(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., None]:
-    """Run a test with Graphviz, and with the package that stands in for it."""
+    """Run a test with Graphviz, and with the package that replaces it."""
     if request.param == "sugiyama":
         monkeypatch.setattr("autodiff.report.layout.shutil.which", lambda name: None)
     else:
@@ -181,7 +181,7 @@ def test_a_thousand_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_without_anything_to_arrange_it(review: Review, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The page has the tables, and says how to get the picture."""
+    """The page lists the tables, and explains how to get the picture."""
     monkeypatch.setattr("autodiff.report.layout.shutil.which", lambda name: None)
     monkeypatch.setitem(__import__("sys").modules, "fast_sugiyama", None)
     tables = dict(review.picture.after)

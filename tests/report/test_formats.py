@@ -1,4 +1,4 @@
-"""Test the formats of a report: each is valid, and says what the review has."""
+"""Test the formats of a report: each is valid, and contains the findings of the review."""
 
 from __future__ import annotations
 

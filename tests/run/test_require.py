@@ -44,7 +44,7 @@ def refusal(db: Database, folder: Folder) -> RowsInTheWayError:
 
 
 def test_violating_rows_refuse_the_migration(db: Database, folder: Folder) -> None:
-    """The message contains the count, the rows and the query; the hint says what to do."""
+    """The message contains the count, the rows and the query; the hint suggests a fix."""
     folder.write("aaaa", f"{REQUIRE}\n{ADD_NICK}")
     error = refusal(db, folder)
     assert error.message == (
@@ -197,7 +197,7 @@ def test_all_checks_at_the_start_are_reported_together(db: Database, folder: Fol
 
 
 def test_a_migration_can_handle_the_error_of_a_check(db: Database, folder: Folder) -> None:
-    """It is raised at once, not at the next operation."""
+    """The error is raised immediately, not at the next operation."""
     folder.write(
         "aaaa",
         f"try:\n    {REQUIRE}\nexcept Exception:\n"

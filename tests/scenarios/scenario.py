@@ -80,7 +80,7 @@ class Scenario:
 
     @property
     def purpose(self) -> str:
-        """Return the sentence that says what the scenario guarantees."""
+        """Return the sentence that describes what the scenario guarantees."""
         return purpose_of(self.folder)
 
     @property

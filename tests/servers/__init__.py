@@ -250,7 +250,7 @@ def _account() -> dict[str, Any]:
     """Return the options that make `subprocess` run as `nobody`, empty unless run as root."""
     if os.geteuid() != 0:
         return {}
-    import pwd  # Windows, where no server is started, has no such module
+    import pwd  # Windows does not have this module, but no server is started there
 
     nobody = pwd.getpwnam("nobody")
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}

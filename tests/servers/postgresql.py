@@ -84,7 +84,7 @@ def _boot(home: Home, package: Path) -> int:
 
 
 def _ready(pid_file: Path) -> bool:
-    """Return whether the PID file of the server says that it accepts connections."""
+    """Return whether the PID file shows that the server accepts connections."""
     try:
         lines = pid_file.read_text().splitlines()
     except FileNotFoundError:

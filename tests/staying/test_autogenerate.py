@@ -84,7 +84,7 @@ def test_check_fails_exactly_if_something_differs(folder: Folder, options: dict[
 
 
 def test_rows_get_a_value(folder: Folder) -> None:
-    """The value is an argument of `alembic -x`, and its absence an error that says so."""
+    """The value is an argument of `alembic -x`; if it is missing, the error reports this."""
     folder.metadata = users(
         sa.Column("nick", sa.String(50)), sa.Column("city", sa.String(9), nullable=False)
     )

@@ -1,4 +1,4 @@
-"""Test the pytest plugin: its fixtures and ready tests, in test runs of their own."""
+"""Test the fixtures and the ready tests of the pytest plugin in separate test runs."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def lock(project: Path) -> None:
 
 
 def test_the_ready_tests_and_fixtures_pass(project: Path, pytester: pytest.Pytester) -> None:
-    """Each migration has a test of its own; no database is left."""
+    """Each migration has a separate test; no database is left behind."""
     lock(project)
     result = pytester.runpytest_inprocess("-v", "--strict-markers")
     result.assert_outcomes(passed=11)

@@ -1,4 +1,4 @@
-"""Create the first migration of an existing database: it creates what the database has."""
+"""Generate the first migration of an existing database, which creates all of its objects."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ __all__ = ["Baseline", "create_baseline", "plan_creation", "refuse_history"]
 class Baseline:
     """A first migration that is not written yet, for a database that has all of it.
 
-    left_out: what the database has and the migration does not create, such as triggers.
+    left_out: objects of the database that the migration does not create, such as triggers.
     """
 
     project: Workspace

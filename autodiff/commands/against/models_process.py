@@ -29,7 +29,7 @@ _MODULE = "autodiff.commands.against.worker"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelsProcess:
-    """A version of the code, in a process of its own.
+    """A version of the code that runs in a separate process.
 
     label: how messages name the version. declared: the schema of its models. revisions: its
     migrations. replaced: those that its migrations replace.

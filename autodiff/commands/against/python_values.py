@@ -18,7 +18,7 @@ Size = Literal["usual", "high", "low"]
 """Usual values, or those at the upper or lower limit of a type."""
 
 UNKNOWN: Any = object()
-"""Stands for the value of a type that has no known values."""
+"""Marks a type for which no values are known."""
 
 _DAY = dt.datetime(2001, 2, 3, 4, 5, 6)
 _LONG_TEXT = 2000

@@ -35,7 +35,7 @@ class Subject:
 
     @property
     def label(self) -> str:
-        """The class, or the table, to tell statements apart."""
+        """The class, or the table if there is no class, to distinguish statements."""
         return self.tables[0].fullname if self.mapper is None else self.mapper.class_.__name__
 
 

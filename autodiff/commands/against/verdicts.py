@@ -57,8 +57,9 @@ def judge_migrations(
     schemas: that before the first migration, and that after each one. scratches: a scratch in each
     of these states; it need only be in that state until the next one is taken.
 
-    A statement is taken into account if it works on the schema of its own code. A failure belongs
-    to the migration after which it begins, or for new code, ends.
+    A statement counts if it works on the schema of its own version of the code. A failure of old
+    code is attributed to the migration after which it starts, and a failure of new code to the
+    migration after which it ends.
     """
     tables = _tables_concerned(schemas, (old, new))
     only_new, only_old = _other_values(new.enums, old.enums), _other_values(old.enums, new.enums)

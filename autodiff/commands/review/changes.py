@@ -1,4 +1,4 @@
-"""Say what the steps of a migration change."""
+"""Describe the changes that the steps of a migration make."""
 
 from __future__ import annotations
 

@@ -100,7 +100,7 @@ def _graph(project: Workspace, problems: list[Problem]) -> Graph:
 
 
 def problem_of(part: str, error: Exception) -> Problem:
-    """Return the problem of an error, whose first line says what failed."""
+    """Convert an error to a problem; the first line of its message describes the failure."""
     if isinstance(error, AutodiffError):
         return Problem(part=part, message=error.line, hint=error.hint)
     return Problem(part=part, message=database_words(error))
@@ -149,7 +149,7 @@ def relative_path(path: Path, base: Path) -> Path:
     return Path(os.path.relpath(resolved, base))
 
 
-# What the files say
+# Contents of the files
 
 
 @dataclass(slots=True)

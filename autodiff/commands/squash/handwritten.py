@@ -25,7 +25,7 @@ __all__ = ["HandWritten", "HandWrittenReader"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HandWritten:
-    """A part of a migration that cannot be derived from the schemas, and where it is.
+    """A part of a migration that cannot be derived from the schemas, and its location.
 
     check: the message of an `op.require`, which plans write too.
     """

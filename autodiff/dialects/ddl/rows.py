@@ -28,6 +28,6 @@ class RowDDL(Part):
         return None
 
     def require(self, operation: Require) -> list[str]:
-        """Return a comment for those who run the SQL themselves: no statement refuses by itself."""
+        """Return a comment for people who run the SQL manually: no statement checks the rows."""
         lines = [f"no row may come of this: {operation.message}", *operation.query.splitlines()]
         return ["\n".join(map(sql_comment, lines))]

@@ -13,7 +13,7 @@ class SequenceDDL(Part):
     """Creates, drops and alters sequences."""
 
     def options(self, source: Identity | Sequence) -> str:
-        """Return START WITH, INCREMENT BY and so on, as far as they are set."""
+        """Return the clauses that are set, such as START WITH and INCREMENT BY."""
         words = (
             ("INCREMENT BY", source.increment),
             ("MINVALUE", source.minvalue),

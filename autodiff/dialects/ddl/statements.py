@@ -143,7 +143,7 @@ class DDL:
     def with_algorithm(self, sql: str, algorithm: str) -> str:
         """Return a statement that fails if it cannot use the algorithm, or must block writes.
 
-        A statement that no algorithm can be chosen for stays as it is.
+        A statement for which no algorithm can be chosen is returned unchanged.
         """
         return sql
 

@@ -22,10 +22,10 @@ class TriggerDDL(Part):
         raise self._refusal()
 
     def differs(self, one: str, other: str) -> str:
-        """Return a condition for two values, of which either can be NULL, that are not the same.
+        """Return a condition that is true if two values differ; either of them can be NULL.
 
-        Values that are equal in the sense of their type or collation, such as 'a' and 'A', are not
-        the same.
+        Values that are equal only by the rules of their type or collation, such as 'a' and 'A',
+        differ.
         """
         raise self._refusal()
 

@@ -39,8 +39,9 @@ _CHOICES = (
 class MySQLMeter(Meter):
     """Runs each change of a table with the first algorithm that the server accepts.
 
-    That is the one that it chooses without the clause, so the result is the same. If none is
-    accepted, for example because rows are in the way, the statement is sent as it is.
+    The server chooses the same algorithm without the clause, so the result is the same. If it
+    accepts none, for example because existing rows violate the change, the statement is sent
+    unchanged.
     """
 
     def __init__(self, connection: Connection, *, is_mariadb: bool) -> None:

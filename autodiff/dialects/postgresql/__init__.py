@@ -158,7 +158,7 @@ class PostgreSQL(Dialect):
         return replace(normal, options=options)
 
     def casts_old_type(self, before: str, after: str) -> bool:
-        """Return whether one of the types is CHAR, which ignores trailing spaces, and one is not.
+        """Return whether exactly one of the types is CHAR, which ignores trailing spaces.
 
         ALTER COLUMN TYPE parses the old text of an expression again, and that text has a cast.
         https://www.postgresql.org/docs/current/datatype-character.html

@@ -264,7 +264,7 @@ def _drop_leftovers(maker: Connection) -> None:
     for name in maker.exec_driver_sql(_LEFTOVERS, execution_options=options).scalars().all():
         match = _SCRATCH_NAME.fullmatch(name)
         if match is not None and int(match[1], 16) < now - _MIN_AGE:
-            with suppress(SQLAlchemyError):  # also if a run has connected meanwhile
+            with suppress(SQLAlchemyError):  # a run may have connected in the meantime
                 maker.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
 
 

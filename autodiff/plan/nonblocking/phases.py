@@ -236,7 +236,7 @@ class _Splitter:
         return None
 
     def _fill(self, operation: Backfill) -> None:
-        """Fill a column after `expand`, if it becomes NOT NULL; otherwise at once."""
+        """Fill a column after `expand` if it becomes NOT NULL; otherwise immediately."""
         columns = {column for column, _ in operation.values}
         required = any(
             isinstance(other, AlterColumn)

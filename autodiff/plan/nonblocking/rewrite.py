@@ -1,8 +1,8 @@
-"""Replace operations that block an application by several that do not.
+"""Replace an operation that blocks the application with several that do not.
 
-PostgreSQL checks all rows while it adds a constraint, and holds a lock meanwhile. The check can be
-split from the change: a constraint is added NOT VALID, and validated afterwards, in another
-transaction; an index is built concurrently, and becomes a unique constraint.
+PostgreSQL checks all rows while it adds a constraint, and holds a lock during the check. The check
+can be separated from the change: a constraint is added as NOT VALID and then validated in another
+transaction; an index is built concurrently and then becomes a unique constraint.
 https://www.postgresql.org/docs/current/sql-altertable.html#SQL-ALTERTABLE-NOTES
 
 Invariants:

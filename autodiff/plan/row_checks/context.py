@@ -152,7 +152,7 @@ class CheckContext:
         """Return an SQL text over the table after the migration, with the names before it.
 
         None if the text uses a column that does not exist yet, gets values, or gets a type of
-        another kind: its value before the migration says nothing about its value afterwards.
+        another kind: its value after the migration does not follow from its value before.
         """
         wanted = self.after.tables.get(table)
         if wanted is None or self.table(table) is None:

@@ -357,7 +357,7 @@ def test_an_error_of_the_database_names_the_step(url: sa.URL, tmp_path: Path) ->
 
 
 def test_a_new_column_of_a_referenced_table(url: sa.URL, tmp_path: Path) -> None:
-    """The migration is rehearsed and says that it cannot be reverted; live rows are sampled."""
+    """The migration is rehearsed and marked as not reversible; live rows are sampled."""
     project = Project(url, blog(), tmp_path / "migrations")
     project.generate("create")
     project.upgrade()

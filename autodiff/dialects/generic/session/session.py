@@ -37,7 +37,7 @@ class GenericSession(Session):
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        """Run one transaction; without transactional DDL, let each statement commit by itself.
+        """Run one transaction; without transactional DDL, let each statement commit separately.
 
         Statements on rows that belong together are then sent between BEGIN and COMMIT.
         """

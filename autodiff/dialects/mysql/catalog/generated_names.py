@@ -73,7 +73,7 @@ def generated_name(
 
     Args:
         constraint: The constraint.
-        find: Returns the table as it is before the constraint is added.
+        find: Returns the table before the constraint is added.
         ask: Answers questions about the table.
         mariadb: Whether the server is MariaDB.
     """

@@ -323,7 +323,7 @@ def sequence(name: Name, row: Any) -> SchemaSequence:
 
     https://mariadb.com/kb/en/create-sequence/
     """
-    ascending = row.step >= 0  # 0 stands for the variable auto_increment_increment
+    ascending = row.step >= 0  # 0 means the variable auto_increment_increment
     low, high = (1, _LIMIT) if ascending else (-_LIMIT - 1, -1)
     return SchemaSequence(
         name=name,

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_row_counts"]
 
-# MySQL answers with values of up to a day ago unless they expire at once; MariaDB ignores the
-# hint. https://dev.mysql.com/doc/refman/en/information-schema-optimization.html
+# MySQL caches these values for up to a day, so the hint makes them expire immediately. MariaDB
+# ignores the hint. https://dev.mysql.com/doc/refman/en/information-schema-optimization.html
 _QUERY = """
 SELECT /*+ SET_VAR(information_schema_stats_expiry = 0) */ table_schema, table_name, table_rows
 FROM information_schema.tables
