@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from statistics import median
+from types import ModuleType
 
 __all__ = ["Grown", "Row", "Seconds", "in_turn", "seconds"]
 
@@ -82,6 +84,16 @@ _Cached = type(cache(seconds))
 
 
 def _clear_caches() -> None:
-    for item in gc.get_objects():
-        if isinstance(item, _Cached) and item.__module__.startswith("autodiff."):
-            item.cache_clear()
+    for name, module in list(sys.modules.items()):
+        if name.startswith("autodiff."):
+            for item in _members(module):
+                if isinstance(item, _Cached):
+                    item.cache_clear()
+
+
+def _members(module: ModuleType) -> Iterator[object]:
+    """Yield what a module and its classes define."""
+    for value in list(vars(module).values()):
+        yield value
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            yield from vars(value).values()
