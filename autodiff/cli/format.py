@@ -136,8 +136,8 @@ def rehearsal_loss_lines(lost: Sequence[str], losses: Sequence[DataLoss]) -> lis
 
     What `losses` states is not repeated.
     """
-    places = {loss.place for loss in losses}
-    stated = [line for line in lost if line.rpartition(" ")[2] in places]
+    places = tuple(f" {place}" for loss in losses for place in (loss.place, one_line(loss.place)))
+    stated = [line for line in lost if line.endswith(places)]
     lines = [
         f"lost from sample rows in the rehearsal: {line}" for line in lost if line not in stated
     ]
