@@ -101,7 +101,7 @@ def diff(
         outside=outside,
     )
     live = connection if data_checks else None
-    defaults = default_fills(_as_list(metadata), dialect)
+    defaults = default_fills(_as_list(metadata), dialect) if difference.changes else {}
     plan = plan_difference(difference, parse_fills(fills), questioner, live, defaults)
     unmanaged = domain_findings(connection, dialect, desired)
     return replace(plan, findings=(*plan.findings, *unmanaged)) if unmanaged else plan

@@ -86,6 +86,8 @@ class Selection:
 
     def leaves_out(self, name: Name) -> bool:
         """Return whether the patterns leave out the table, view or sequence of that name."""
+        if not (self.include or self.exclude):
+            return False
         return is_left_out(name, self.include, self.exclude)
 
     def declared(self, schema: Schema) -> Schema:
@@ -125,6 +127,8 @@ class Scope:
 
     def leaves_out(self, name: Name) -> bool:
         """Return whether the patterns leave out a table, view or sequence."""
+        if not (self.include or self.exclude):
+            return False
         return is_left_out(name, self.include, self.exclude)
 
     def select(self, schema: Schema) -> Schema:

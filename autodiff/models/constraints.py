@@ -199,7 +199,7 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
 
     Raises ModelsError for an index without columns or without a name.
     """
-    if not _is_executed(index, CreateIndex, compiler):
+    if index._ddl_if is not None and not _is_executed(index, CreateIndex, compiler):
         return None
     if not index.expressions:
         raise ModelsError(
