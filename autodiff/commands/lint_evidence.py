@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_of
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError, HistoryError, one_line
-from autodiff.evidence import Measured, measure_live, with_rehearsal
 from autodiff.lint import Evidence, Finding
 
 if TYPE_CHECKING:
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
     from autodiff.commands.generate import Draft
     from autodiff.commands.lint_folders import LintFolder
+    from autodiff.evidence import Measured
     from autodiff.migrations import Migration
     from autodiff.rehearse import RehearsedStep
     from autodiff.rehearse.rates import Rates
@@ -52,6 +52,8 @@ def attach_evidence(
         live: Whether to ask the project's database.
     """
     if rehearsed:
+        from autodiff.evidence import with_rehearsal
+
         statements = {step.name: step.statements for step in rehearsed}
         linted = [
             replace(item, findings=with_rehearsal(item.findings, statements)) for item in linted
@@ -89,6 +91,8 @@ def _measured(
     linted: LintedFolder,
     rates: Mapping[Name, Rates],
 ) -> Measured:
+    from autodiff.evidence import measure_live  # loads many modules
+
     applied = _applied(project, connection, linted.folder)
     return measure_live(
         connection,
@@ -117,6 +121,8 @@ def attach_to_draft(
     project: Workspace, draft: Draft, migration: Migration, findings: tuple[Finding, ...]
 ) -> tuple[Finding, ...]:
     """Return the findings in a draft with their evidence, marked if it is incomplete."""
+    from autodiff.evidence import measure_live, with_rehearsal
+
     if draft.proof is not None:
         findings = with_rehearsal(findings, {migration.name: draft.proof.statements})
     if not findings or not draft.is_live:

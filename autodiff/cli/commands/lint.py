@@ -118,7 +118,7 @@ def run_lint(
     shell.answer(
         lines,
         {
-            "findings": [_data(finding) for finding in found],
+            "findings": [_data(finding) for finding in found] if shell.json else [],
             "migrations": result.migrations,
             "databases": list(result.databases),
             "harmless": result.harmless,
