@@ -93,6 +93,18 @@ def test_a_filled_column_counts_with_its_value(kind: str, quoted: str) -> None:
         ]
 
 
+def test_a_unique_expression_can_be_null() -> None:
+    """coalesce() in an index is the user's own: rows in which it is NULL are no duplicates."""
+    columns = [column("a", nullable=True), column("b", nullable=True)]
+    element = IndexElement(text="coalesce(a, b)", is_expression=True)
+    added = IndexAdded(table=T, index=Index(name="ix", elements=(element,), unique=True))
+    current = schema(table("t", *columns))
+    assert upgrade_queries(planned([added], current, current)) == [
+        "SELECT coalesce(a, b) FROM t WHERE coalesce(a, b) IS NOT NULL "
+        "GROUP BY coalesce(a, b) HAVING count(*) > 1"
+    ]
+
+
 def altered(before: Column, after: Column, *fields: str) -> tuple[ColumnAltered, Schema, Schema]:
     change = ColumnAltered(table=T, before=before, after=after, fields=fields)
     return change, schema(table("t", before)), schema(table("t", after))

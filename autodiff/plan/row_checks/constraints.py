@@ -96,10 +96,13 @@ def _duplicates(
         return
     shown = [_sql(element, context) for element in existing.elements]
     grouped = ", ".join(shown)
+    unfilled: list[IndexElement] = []
     for number, (element, old) in enumerate(zip(existing.elements, named.elements, strict=True)):
-        if element is not old:
+        if element is old:
+            unfilled.append(old)
+        else:
             shown[number] += f" AS {context.dialect.quote(old.text)}"
-    conditions = [] if existing.nulls_not_distinct else _not_null(table, existing, context)
+    conditions = [] if existing.nulls_not_distinct else _not_null(table, unfilled, context)
     if existing.where is not None:
         conditions.insert(0, f"({existing.where})" if conditions else existing.where)
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
@@ -190,14 +193,14 @@ def _sql(element: IndexElement, context: CheckContext) -> str:
     return f'{text} COLLATE "{element.collation}"' if element.collation else text
 
 
-def _not_null(table: Table, unique: _UniqueOver, context: CheckContext) -> list[str]:
+def _not_null(table: Table, elements: Sequence[IndexElement], context: CheckContext) -> list[str]:
     """Return conditions that leave out NULLs, which are not duplicates of each other."""
     conditions: list[str] = []
-    for element in unique.elements:
+    for element in elements:
         column = None if element.is_expression else table.column(element.text)
         if column is not None:
             conditions += context.not_null([column])
-        elif not element.text.startswith("coalesce("):
+        else:
             conditions.append(f"{_sql(element, context)} IS NOT NULL")
     return conditions
 
