@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autodiff.dialects import dialect_of
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError, HistoryError, one_line
 from autodiff.lint import Evidence, Finding
+from autodiff.runner.alembic_versions import version_rows, version_table
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -108,13 +109,9 @@ def _applied(project: Workspace, connection: sa.Connection, folder: LintFolder) 
     """Return the applied revisions; for another folder, those of Alembic's version table."""
     if folder.own:
         return set(project.runner(connection, folder.graph).applied())
-    table = dialect_of(connection).catalog.has_table(connection, _VERSION_TABLE, None)
-    versions: list[str] = []
-    if table:
-        query = f"SELECT version_num FROM {_VERSION_TABLE}"
-        versions = list(connection.exec_driver_sql(query).scalars())
+    versions = version_rows(connection, version_table(_VERSION_TABLE)) or ()
     connection.rollback()
-    return set(folder.graph.lineage([v for v in versions if v in folder.graph]))
+    return folder.graph.lineage([version for version in versions if version in folder.graph])
 
 
 def attach_to_draft(

@@ -76,11 +76,8 @@ def _is_created(constraint: sa.Constraint, compiler: Compiler) -> bool:
 
 
 def _is_executed(item: Any, statement: type[Any], compiler: Compiler) -> bool:
-    """Return whether `ddl_if` of a constraint or index allows its statement."""
-    ddl_if = getattr(item, "_ddl_if", None)
-    if ddl_if is None:
-        return True
-    return bool(ddl_if._should_execute(statement(item), item, None, compiler=compiler.ddl))
+    """Return whether the `ddl_if` that a constraint or index has allows its statement."""
+    return bool(item._ddl_if._should_execute(statement(item), item, None, compiler=compiler.ddl))
 
 
 def _timing(constraint: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from autodiff.commands.lint import lint_databases, lint_revisions
 from autodiff.commands.lint_folders import own_form, select_revisions, unread_revisions
 from autodiff.commands.review.changes import change_of_step
 from autodiff.dialects import dialect_of
-from autodiff.errors import AutodiffError, MigrationFileError, database_words
+from autodiff.errors import AutodiffError, DatabaseError, MigrationFileError, database_words
 from autodiff.lint.reader import read_script
 from autodiff.migrations import Graph, Migration, load_graph
 from autodiff.plan import DataLoss, DataLossFinder
@@ -79,7 +79,7 @@ def review_migrations(project: Workspace, request: ReviewRequest) -> Review:
     if selection.migrations:
         review = _with_migrations(review, selection, readings)
         review = _with_findings(review, project, graph, selection, problems, live=live)
-        review = _with_losses(review, project, graph, selection, readings[0], request, problems)
+        review = _with_losses(review, project, graph, selection, readings[0], problems, live=live)
         if request.rehearse:
             review = _with_rehearsal(review, project, selection, problems)
         review = replace(review, notes=(*review.notes, *_unrehearsed(project, selection)))
@@ -309,7 +309,10 @@ def _with_findings(
     except AutodiffError as error:
         problems.append(problem_of("lint", error))
         return review
-    problems += [problem_of("the database", error) for error in result.problems]
+    problems += [
+        problem_of("the database" if isinstance(error, DatabaseError) else "lint", error)
+        for error in result.problems
+    ]
     found = tuple(_with_relative_file(finding, selection.base) for finding in result.findings)
     return replace(review, findings=found)
 
@@ -332,8 +335,9 @@ def _with_losses(
     graph: Graph,
     selection: _Selection,
     reading: _Reading,
-    request: ReviewRequest,
     problems: list[Problem],
+    *,
+    live: bool,
 ) -> Review:
     """Add the data that is lost, counted if the database is at the point before the migrations."""
     finder = DataLossFinder(reading.before, reading.dialect)
@@ -350,7 +354,7 @@ def _with_losses(
                 )
             finder.add(operations)
     review = replace(review, losses=finder.found)
-    if request.offline or not project.has_database:
+    if not live:
         return review
     try:
         return _counted(review, project, graph, selection, reading.dialect)
