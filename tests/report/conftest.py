@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 REQUIRE = os.environ.get("AUTODIFF_REQUIRE_SERVERS", "0") not in {"", "0"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Yield headless Chromium; without one the test is skipped, or fails if it is required."""
+    """Yield headless Chromium; without one the test is skipped, or fails if it is required.
+
+    While Playwright is started, an event loop runs in this thread, and ``asyncio.run`` fails. If
+    the browser outlived its module, every asynchronous test after it would fail.
+    """
     from playwright.sync_api import sync_playwright
 
     try:
