@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from tests.benchmarks.comparing import (
     queries,
     their_changes,
 )
+from tests.benchmarks.counts import Count, exceeding
 from tests.benchmarks.drafted import generated
 from tests.benchmarks.report import (
     Growth,
@@ -33,11 +35,21 @@ from tests.benchmarks.report import (
     plot,
     table,
 )
+from tests.benchmarks.revisions import Compared, place_of, started
 from tests.benchmarks.running import loaded, upgraded
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Grown, Row, Seconds
 
 TABLES = 20
+SLOWER = """
+_load_once = load_graph
+
+
+def load_graph(folder):
+    for _ in range(4):
+        _load_once(folder)
+    return _load_once(folder)
+"""
 
 
 def test_autodiff_and_alembic_find_the_same_changes(any_database: sa.URL) -> None:
@@ -146,3 +158,37 @@ def test_reports() -> None:
     assert from_json(as_json(measured)) == measured
     assert len(joined([measured, measured]).rows) == 2
     assert json.loads(as_json(measured))["rows"][0]["ours"]["rounds"] == [0.1, 0.2, 0.9]
+
+
+def test_other_code_is_measured(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """A copy that reads each folder five times makes about five times as many calls."""
+    root = Path(__file__).parents[1]
+    for name in ("autodiff", "templates"):
+        shutil.copytree(root / name, tmp_path / "code" / name)
+    with (tmp_path / "code" / "autodiff" / "migrations" / "__init__.py").open("a") as file:
+        file.write(SLOWER)
+    place = place_of(lambda: database("sqlite"), tmp_path, TABLES)
+    counted = []
+    for code in (root, tmp_path / "code"):
+        shutil.rmtree(tmp_path / "migrations", ignore_errors=True)
+        with started("load", place, code) as worker:
+            counted.append(worker.measure("calls"))
+            assert worker.measure("seconds") > 0
+            assert worker.measure("peak_bytes") > 0
+    assert 4 < counted[1] / counted[0] < 6
+
+
+def test_a_revision_is_slower_if_its_median_and_its_fastest_round_are() -> None:
+    """A single slow round, which other load on the machine can cause, is no reason to fail."""
+    before = (1.0, 1.0, 1.0)
+    assert Compared(work="load", before=before, after=(1.2, 1.1, 1.3)).is_slower
+    assert not Compared(work="load", before=before, after=(1.2, 1.0, 1.3)).is_slower
+    assert not Compared(work="load", before=before, after=(1.04, 1.04, 9.0)).is_slower
+    assert not Compared(work="load", before=before, after=(0.5, 0.5, 0.5)).is_slower
+
+
+def test_a_count_may_exceed_the_accepted_one_by_five_percent() -> None:
+    """A work without an accepted count, as of another version of Python, is not judged."""
+    counts = [Count(work=work, measure="calls", number=1060) for work in ("a", "b", "c")]
+    accepted = {"a: calls": 1000, "b: calls": 1010}
+    assert exceeding(counts, accepted) == ["a: calls: 1,060, accepted are 1,000"]

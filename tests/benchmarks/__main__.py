@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 
 import sqlalchemy as sa
 
+from tests.benchmarks import counts, revisions
 from tests.benchmarks.commands import checked, checked_offline, helped
 from tests.benchmarks.comparing import Size, compared, create, grown, queries
 from tests.benchmarks.drafted import generated
@@ -29,6 +30,7 @@ from tests.benchmarks.report import (
 from tests.benchmarks.running import loaded, upgraded
 from tests.benchmarks.shop import models
 from tests.benchmarks.timing import Grown, Row
+from tests.benchmarks.works import WORKS
 from tests.servers import mariadb, postgresql
 
 KINDS = ("sqlite", "postgresql", "mariadb")
@@ -78,11 +80,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--files", type=int, default=5000, help="number of files to load")
     sizes = [100, 1000, 10000]  # SQLite needs minutes to create 10,000 tables
     parser.add_argument("--sizes", type=int, nargs="+", default=sizes)
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=5, help="three times as many for --compare")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
     parser.add_argument(
         "--quiet", action="store_true", help="run in this process and print only the rows"
     )
+    parser.add_argument("--compare", metavar="REV", help="measure only this code and a revision's")
+    parser.add_argument("--count", action="store_true", help="compare with the accepted counts")
+    parser.add_argument("--accept", action="store_true", help="with --count: accept the counts")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
     return parser
 
@@ -204,10 +209,47 @@ def _measure_in_processes(arguments: Sequence[str], options: argparse.Namespace)
     return joined(parts)
 
 
-def main(arguments: Sequence[str] | None = None) -> Measured:
-    """Run the benchmarks that the arguments select."""
+def _compare_revisions(options: argparse.Namespace) -> int:
+    """Print what two revisions take; return 1 if this one is slower, 2 if there is no result."""
+    status = 0
+    with open_databases() as databases:
+        for kind in options.databases:
+            folder = databases.folder()
+            place = revisions.place_of(
+                lambda kind=kind: databases.new(kind), folder, options.tables
+            )
+            print(f"{kind}, {options.tables:,} tables: {options.compare}, this code, ratio")
+            for compared in revisions.compare(options.compare, place, 3 * options.rounds, [*WORKS]):
+                if isinstance(compared, str):
+                    print(f"  {compared:32} could not be measured", flush=True)
+                    status = 2
+                else:
+                    print(f"  {compared}", flush=True)
+                    status = max(status, compared.is_slower)
+    return status
+
+
+def _count(*, accept: bool) -> int:
+    """Print the counts; return 1 if one is larger than is tolerated."""
+    with open_databases() as databases:
+        found = list(counts.count(lambda: databases.new("sqlite"), databases.folder()))
+    for each in found:
+        print(f"{each.work:32} {each.measure:12} {each.number:12,}")
+    if accept:
+        counts.record(found)
+    exceeding = counts.exceeding(found, counts.recorded())
+    print(*exceeding, sep="\n", end="\n" if exceeding else "")
+    return bool(exceeding)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the benchmarks that the arguments select, and return the exit code."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     options = _parser().parse_args(words)
+    if options.compare:
+        return _compare_revisions(options)
+    if options.count:
+        return _count(accept=options.accept)
     if not options.quiet:
         measured = _measure_in_processes([word for word in words if word != "--docs"], options)
     else:
@@ -220,8 +262,8 @@ def main(arguments: Sequence[str] | None = None) -> Measured:
         (DOCS / "benchmarks.md").write_text(page(measured))
         if measured.growth:
             (DOCS / "benchmarks.svg").write_text(plot(measured.growth))
-    return measured
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -11,7 +11,7 @@ from functools import cache
 from statistics import median
 from types import ModuleType
 
-__all__ = ["Grown", "Row", "Seconds", "in_turn", "seconds"]
+__all__ = ["Grown", "Row", "Seconds", "clear_caches", "in_turn", "seconds"]
 
 Work = Callable[[], object]
 
@@ -73,7 +73,7 @@ def in_turn(rounds: int, *works: Work) -> tuple[Seconds, ...]:
 
 def seconds(work: Work) -> float:
     """Return the seconds that a work takes with empty caches, as in a new process."""
-    _clear_caches()
+    clear_caches()
     gc.collect()
     start = time.perf_counter()
     work()
@@ -83,7 +83,8 @@ def seconds(work: Work) -> float:
 _Cached = type(cache(seconds))
 
 
-def _clear_caches() -> None:
+def clear_caches() -> None:
+    """Empty the caches of all functions of autodiff, as in a new process."""
     for name, module in list(sys.modules.items()):
         if name.startswith("autodiff."):
             for item in _members(module):
