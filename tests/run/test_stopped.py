@@ -43,10 +43,13 @@ def folder(tmp_path: Path) -> Folder:
     return folder
 
 
-def moments(count: int, sample_size: int) -> list[Moment]:
-    """Return the moments before and after each statement, or a sample of them."""
+def moments(count: int, sample_size: int, last: int = 1) -> list[Moment]:
+    """Return the moments before and after each statement, or a sample and the last of them."""
     all_moments = [Moment(n, when) for n in range(count) for when in ("before", "after")]
-    return all_moments if ALL_MOMENTS else all_moments[:: len(all_moments) // sample_size]
+    if ALL_MOMENTS:
+        return all_moments
+    *first, _ = all_moments[:: len(all_moments) // sample_size]
+    return [*first, *all_moments[-last:]]
 
 
 def final_state(url: sa.URL) -> tuple[object, ...]:
@@ -63,7 +66,7 @@ def test_a_run_disconnected_at_any_statement_is_completed_by_the_next(
     count = count_statements(undisturbed, folder)
     expected_state = final_state(undisturbed)
     disconnects = 0
-    for moment in moments(count, 5):
+    for moment in moments(count, 3, last=6):
         url = database(kind)
         error = upgrade_and_disconnect(url, folder, moment)
         disconnects += error is not None

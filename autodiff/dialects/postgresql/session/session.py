@@ -139,7 +139,8 @@ class PostgreSQLSession(Session):
                 _prepare_after(driver, None)
                 with suppress(SQLAlchemyError):  # the connection may be gone
                     connection.info.pop(_KEPT_LIMITS, None)
-        connection.commit()
+        with suppress(SQLAlchemyError):  # it only ends the transaction that restored the limits
+            connection.commit()
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
