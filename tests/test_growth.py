@@ -16,7 +16,7 @@ from autodiff.dialects import dialect_for
 from autodiff.models import declare
 from tests.benchmarks.shop import models
 
-SMALL, LARGE = 50, 200
+SMALL, LARGE = 30, 120
 CASES: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
     "equal": lambda tables: (models(tables), models(tables)),
     "created": lambda tables: (sa.MetaData(), models(tables)),

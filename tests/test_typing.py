@@ -123,10 +123,15 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("line", EXPECTED)
-def test_a_misspelt_argument_is_an_error(messages: dict[int, str], line: int) -> None:
+def test_a_misspelt_argument_is_an_error(messages: dict[int, str]) -> None:
     """The error names the argument."""
-    assert f'"{EXPECTED[line]}"' in messages[line]
+    accepted = [
+        (line, argument)
+        for line, argument in EXPECTED.items()
+        if f'"{argument}"' not in messages.get(line, "")
+    ]
+    assert EXPECTED
+    assert accepted == []
 
 
 def test_correct_arguments_are_accepted(messages: dict[int, str]) -> None:

@@ -21,6 +21,7 @@ TABLE = """
 op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True))
 op.execute("INSERT INTO t{0} (id) VALUES (1)")
 """
+PROCESSES = 10
 
 
 @pytest.fixture
@@ -32,19 +33,19 @@ def folder(tmp_path: Path) -> Folder:
     return folder
 
 
-def test_twenty_processes_apply_each_migration_once(any_database: sa.URL, folder: Folder) -> None:
+def test_many_processes_apply_each_migration_once(any_database: sa.URL, folder: Folder) -> None:
     """All of them succeed, no matter which one comes first."""
     url = any_database.render_as_string(hide_password=False)
     command = [sys.executable, "-m", "autodiff", "upgrade", "--url", url]
     (folder.path.parent / "autodiff.toml").write_text('models = "nothing:here"\n')
     processes = [
         Popen(command, cwd=folder.path.parent, stdout=PIPE, stderr=PIPE, text=True)
-        for _ in range(20)
+        for _ in range(PROCESSES)
     ]
     results = [(process.communicate(timeout=120), process.returncode) for process in processes]
-    assert [code for _, code in results] == [0] * 20, results
+    assert [code for _, code in results] == [0] * PROCESSES, results
     outputs = [out.strip() for (out, _), _ in results]
-    assert sorted(outputs)[-19:] == ["nothing to do"] * 19 or "5 migrations applied" in outputs
+    assert outputs.count("nothing to do") == PROCESSES - 1 or "5 migrations applied" in outputs
     with opened(any_database) as db:
         assert db.history() == [f"aaa{number}" for number in range(5)]
         assert [e.outcome for e in db.runner(folder).log()] == ["done"] * 5
