@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from configparser import ConfigParser
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,12 +44,14 @@ import sqlalchemy as sa
 engine = sa.create_engine(sys.argv[1])
 """
 ALEMBIC = """
+import os
 import sys
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 url, source, passes_connection = sys.argv[1:]
 is_file = source.endswith(".ini")
+os.chdir(os.path.dirname(source))  # script_location can be relative
 config = Config(source if is_file else source + "/alembic.ini")
 if not is_file:
     config.set_main_option("script_location", source)
@@ -77,9 +80,20 @@ class Environment:
 
     @property
     def source(self) -> Path:
-        """Alembic's folder or alembic.ini."""
+        """Alembic's folder or alembic.ini; a copy of it if it needs other settings."""
         (packages,) = self.venv.glob("lib/python*/site-packages")
-        return packages / self.application.alembic
+        source = packages / self.application.alembic
+        if not self.application.options:
+            return source
+        parser = ConfigParser({"here": f"{source.parent}"})
+        parser.read(source)
+        location = parser["alembic"]["script_location"]
+        options = self.application.options | {"script_location": location}
+        parser["alembic"].update({k: v.replace("%", "%%") for k, v in options.items()})
+        copy = self.project / "alembic.ini"
+        with copy.open("w") as file:
+            parser.write(file)
+        return copy
 
     def install(self) -> None:
         """Install the application and autodiff, unless that is done."""
@@ -93,6 +107,15 @@ class Environment:
             *("--editable", f"{PROJECT}[alembic]", *requirements),
         )
         done.write_text("\n".join(requirements))
+
+    def configure(self, url: URL) -> None:
+        """Write autodiff.toml, and a module that imports the models."""
+        module, _, name = self.application.models.partition(":")
+        imports = [*self.application.imports, module]
+        lines = [*(f"import {each}" for each in imports), f"models = {module}.{name}"]
+        (self.project / "all_models.py").write_text("\n".join(lines) + "\n")
+        settings = f'models = "all_models:models"\nurl = "{_text(url)}"\n'
+        (self.project / "autodiff.toml").write_text(settings)
 
     def python(self, code: str, url: URL, *arguments: object) -> None:
         """Run Python code in the environment; its first argument is the URL."""
@@ -111,7 +134,7 @@ class Environment:
 
         Raises FailedError if it does not end with an allowed code.
         """
-        variables = {**os.environ, **self.application.variables}
+        variables = {**os.environ, "PYTHONHASHSEED": "0", **self.application.variables}
         if url is not None and self.application.url_variable:
             variables[self.application.url_variable] = _text(url)
         process = subprocess.run(
@@ -165,12 +188,11 @@ def _run(environment: Environment, databases: Databases, kind: str) -> list[str]
         _upgraded_by_alembic(environment, alone := databases.new(kind, environment.project))
         url = databases.new(kind, environment.project)
         _prepare(environment, url)
-        toml = f'models = "{environment.application.models}"\nurl = "{_text(url)}"\n'
-        (environment.project / "autodiff.toml").write_text(toml)
+        environment.configure(url)
         output = environment.autodiff(url, "adopt", environment.source, "--yes")
         adopted = re.search(r"(\d+) of (\d+) revisions adopted", output)
         cells.append("none" if adopted is None else adopted[0].removesuffix(" revisions adopted"))
-        environment.autodiff(url, "upgrade")
+        environment.autodiff(url, "upgrade", "heads")
         cells.append(_pending(environment.autodiff(url, "status", "--json")))
         cells.append(_compared(read_catalog(_text(alone)), read_catalog(_text(url))))
         cells.append(_checked(environment.autodiff(url, "check", allowed=(0, 1))))
