@@ -41,6 +41,7 @@ POSTGRESQL = {
         SELECT enumtypid::regtype, string_agg(enumlabel, ',' ORDER BY enumsortorder)
         FROM pg_enum GROUP BY 1""",
 }
+CONSTRAINT = re.compile(r"(CONSTRAINT|PRIMARY|UNIQUE|FOREIGN|CHECK|FULLTEXT|KEY)\b")
 OURS = """c.relnamespace NOT IN (
     SELECT oid FROM pg_namespace WHERE nspname LIKE 'pg%' OR nspname = 'information_schema')"""
 
@@ -60,7 +61,7 @@ def read_catalog(url: str) -> dict[str, str]:
 
 def _sqlite(connection: sa.Connection) -> dict[str, str]:
     rows = connection.exec_driver_sql("SELECT type, name, sql FROM sqlite_master")
-    return {f"{kind} {name}": re.sub(r"\s+", " ", sql or "") for kind, name, sql in rows}
+    return {f"{kind} {name}": _sorted_parts(sql or "") for kind, name, sql in rows}
 
 
 def _postgresql(connection: sa.Connection) -> dict[str, str]:
@@ -76,12 +77,33 @@ def _mariadb(connection: sa.Connection) -> dict[str, str]:
     tables = connection.exec_driver_sql("SHOW FULL TABLES").all()
     for name, kind in tables:
         text = connection.exec_driver_sql(f"SHOW CREATE TABLE `{name}`").one()[1]
-        found[f"{kind.split()[-1].lower()} {name}"] = re.sub(r" AUTO_INCREMENT=\d+", "", text)
+        text = re.sub(r" AUTO_INCREMENT=\d+", "", text)
+        found[f"{kind.split()[-1].lower()} {name}"] = _sorted_parts(text)
     triggers = connection.exec_driver_sql(
         "SELECT trigger_name, action_statement FROM information_schema.triggers "
         "WHERE trigger_schema = database()"
     )
     return found | {f"trigger {name}": text for name, text in triggers}
+
+
+def _sorted_parts(sql: str) -> str:
+    """Return a CREATE TABLE with its columns in their order, and then its constraints and indexes.
+
+    SQLAlchemy has the indexes of a table in a set, so that Alembic creates them in any order.
+    """
+    start, end = sql.find("("), sql.rfind(")")
+    parts, depth, is_quoted = [""], 0, False
+    for character in re.sub(r"\s+", " ", sql[start + 1 : end]):
+        is_quoted ^= character == "'"
+        depth += 0 if is_quoted else {"(": 1, ")": -1}.get(character, 0)
+        if character == "," and not depth and not is_quoted:
+            parts.append("")
+        else:
+            parts[-1] += character
+    parts = [part.strip() for part in parts]
+    columns = [part for part in parts if not CONSTRAINT.match(part)]
+    others = sorted(part for part in parts if CONSTRAINT.match(part))
+    return f"{sql[:start]}({', '.join([*columns, *others])}){sql[end + 1 :]}"
 
 
 READERS: dict[str, Callable[[sa.Connection], dict[str, str]]] = {

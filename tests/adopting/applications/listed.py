@@ -44,6 +44,7 @@ class Application:
     prepare: str = ""
     passes_connection: bool = False
 
+
 KEYSTONE = (
     *("application_credential.backends.sql", "assignment.backends.sql", "catalog.backends.sql"),
     *("assignment.role_backends.sql_model", "credential.backends.sql", "limit.backends.sql"),
