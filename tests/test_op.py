@@ -1196,6 +1196,10 @@ def test_a_misspelled_argument_is_refused(scripts_on: Callable[[str], Scripts]) 
             "cannot declare column t.a for mysql: VARCHAR requires a length",
         ),
         ('op.create_index("ix", "account", [])', "cannot declare index ix: it has no columns"),
+        (
+            'op.create_table("t", sa.Column("a", sa.Integer), sa.Index("ix"))',
+            "cannot declare index ix: it has no columns",
+        ),
     ],
 )
 def test_an_invalid_operation_is_refused(

@@ -12,7 +12,7 @@ from autodiff.compare import (
     Value,
     adopt_case,
     adopt_current_names,
-    adopt_types,
+    adopt_unspecified,
     compare_schemas,
     equal_tables,
     find_possible_differences,
@@ -85,7 +85,7 @@ def find_difference(
     equal = equal_tables(current, desired, dialect)
     other_desired = without_tables(desired, equal)
     other_current = adopt_case(without_tables(current, equal), other_desired, dialect)
-    other_desired = adopt_types(other_current, other_desired, dialect)
+    other_desired = adopt_unspecified(other_current, other_desired, dialect)
     named, described = adopt_current_names(other_current, other_desired, dialect)
     possible = find_possible_differences(other_current, named, dialect)
     settled = True

@@ -15,6 +15,7 @@ from autodiff.compare import (
     Rename,
     Value,
     ValueRename,
+    adopt_table_case,
     apply_all_renames,
     name_map_of,
     rename_before,
@@ -24,12 +25,13 @@ from autodiff.compare import (
     unambiguous_enum_renames,
     value_after,
     with_serials_as_declared,
+    without_tables,
     without_temporary_names,
 )
 from autodiff.dialects import Dialect
 from autodiff.errors import RenameUndecidedError
 from autodiff.schema.changes import Change, TableRemoved
-from autodiff.schema.objects import Schema
+from autodiff.schema.objects import Name, Schema
 from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
@@ -196,12 +198,26 @@ class _RenameSearch:
         else:
             self.rejected.add(rename)
 
+    def _in_case_of_models(self, renames: Sequence[Change]) -> Schema:
+        """Return the current schema with the names that the changes have.
+
+        A table that is renamed, or that has renamed columns, keeps its names: only their case may
+        be what changes.
+        """
+        named = {getattr(change, "table", None) for change in renames}
+        named |= {getattr(change, "before", None) for change in renames}
+        kept = {str(name).lower() for name in named if isinstance(name, Name)}
+        desired = without_tables(
+            self.desired, [name for name in self.desired.tables if str(name).lower() in kept]
+        )
+        return adopt_table_case(self.managed, desired, self.dialect)
+
     def result(self, comparison: _Comparison) -> Difference:
         """Return the difference from the current schema, with the renames among its changes."""
         names = name_map_of(self.renames)
         return replace(
             comparison.difference,
-            current=self.managed,
+            current=self._in_case_of_models(comparison.renames),
             changes=comparison.changes,
             maps={value_after(value, names): new for value, new in self.maps.items()},
         )

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LintedFolder", "attach_evidence", "attach_to_draft"]
 
-_VERSION_TABLE = "alembic_version"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintedFolder:
@@ -109,7 +107,8 @@ def _applied(project: Workspace, connection: sa.Connection, folder: LintFolder) 
     """Return the applied revisions; for another folder, those of Alembic's version table."""
     if folder.own:
         return set(project.runner(connection, folder.graph).applied())
-    versions = version_rows(connection, version_table(_VERSION_TABLE)) or ()
+    table = version_table(folder.version_table, folder.version_table_schema)
+    versions = version_rows(connection, table) or ()
     connection.rollback()
     return folder.graph.lineage([version for version in versions if version in folder.graph])
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, Migration, load_graph
@@ -26,7 +26,7 @@ __all__ = [
     "unread_revisions",
 ]
 
-
+T = TypeVar("T")
 _ALEMBIC_FILES = frozenset({"__init__.py", "env.py"})
 """Files in folders of Alembic that are not revisions."""
 _ALEMBIC_FIELDS = [
@@ -42,14 +42,17 @@ class LintFolder:
     own: whether it is a migrations folder of the project.
     problems: the errors of files that could not be read.
     unread: the revisions of these files; only their headers are known.
+    version_table, version_table_schema: the table where Alembic records the revisions of a folder
+        that is not of the project.
     """
 
     graph: Graph
     revisions: frozenset[str]
     own: bool = True
     problems: tuple[MigrationFileError, ...] = ()
-
     unread: frozenset[str] = frozenset()
+    version_table: str = "alembic_version"
+    version_table_schema: str | None = None
 
 
 def find_folders(
@@ -72,26 +75,25 @@ def find_folders(
                 graph=graph, revisions=own, problems=tuple(problems), unread=unread_revisions(graph)
             )
         ]
-    graphs: dict[Path, Graph] = {}
+    folders: dict[Path, LintFolder] = {}
     revisions: dict[Path, set[str]] = {}
     for target in targets:
         path = Path(target)
         is_path = path.exists()
         place = (path if path.is_dir() else path.parent).resolve() if is_path else project.directory
-        if place not in graphs:
-            graphs[place] = _graph(project, place, problems)
-        graph = graphs[place]
+        if place not in folders:
+            folders[place] = _folder(project, place, problems)
+        graph = folders[place].graph
         chosen = _in_path(graph, path) if is_path else _in_range(graph, target)
         revisions.setdefault(place, set()).update(chosen)
     return [
-        LintFolder(
-            graph=graph,
+        replace(
+            folder,
             revisions=frozenset(revisions[place]),
-            own=_is_own(project, place),
             problems=tuple(problems) if number == 0 else (),
-            unread=unread_revisions(graph),
+            unread=unread_revisions(folder.graph),
         )
-        for number, (place, graph) in enumerate(graphs.items())
+        for number, (place, folder) in enumerate(folders.items())
     ]
 
 
@@ -138,8 +140,8 @@ def _own_graph(project: Workspace, problems: list[MigrationFileError]) -> Graph:
     return _in_order(lambda: load_graph(*project.folders, problems=problems), problems)
 
 
-def _in_order(load: Callable[[], Graph], problems: list[MigrationFileError]) -> Graph:
-    """Return a graph; raise the error of a file whose place in the history is not known."""
+def _in_order(load: Callable[[], T], problems: list[MigrationFileError]) -> T:
+    """Return what was loaded; raise the error of a file whose place in the history is not known."""
     try:
         return load()
     except HistoryError as error:
@@ -148,15 +150,25 @@ def _in_order(load: Callable[[], Graph], problems: list[MigrationFileError]) -> 
         raise
 
 
-def _graph(project: Workspace, folder: Path, problems: list[MigrationFileError]) -> Graph:
+def _folder(project: Workspace, path: Path, problems: list[MigrationFileError]) -> LintFolder:
     """Return the migrations of a folder, which can be Alembic's folder or its versions."""
-    if _is_own(project, folder):
-        return _own_graph(project, problems)
-    if not _is_alembic(folder):
-        return _in_order(lambda: load_graph(folder, problems=problems), problems)
+    nothing: frozenset[str] = frozenset()
+    if _is_own(project, path):
+        return LintFolder(graph=_own_graph(project, problems), revisions=nothing)
+    if not _is_alembic(path):
+        graph = _in_order(lambda: load_graph(path, problems=problems), problems)
+        return LintFolder(graph=graph, revisions=nothing, own=False)
     from autodiff.commands.adopt.scripts import find_scripts  # loads many modules
 
-    return _in_order(lambda: find_scripts(project, folder, problems).graph, problems)
+    scripts = _in_order(lambda: find_scripts(project, path, problems), problems)
+    found = LintFolder(graph=scripts.graph, revisions=nothing, own=False)
+    if scripts.settings is None:
+        return found
+    return replace(
+        found,
+        version_table=scripts.settings.version_table,
+        version_table_schema=scripts.settings.version_table_schema,
+    )
 
 
 def _is_alembic(folder: Path) -> bool:

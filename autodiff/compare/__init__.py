@@ -15,8 +15,7 @@ from autodiff.compare.enums import (
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
 from autodiff.compare.inheritance import without_inherited_columns, without_repeated_parts
 from autodiff.compare.merged_uniques import without_merged_uniques
-from autodiff.compare.name_case import adopt_case, with_current_case
-from autodiff.compare.null_types import adopt_types
+from autodiff.compare.name_case import adopt_case, adopt_table_case, with_current_case
 from autodiff.compare.partitions import without_partitions
 from autodiff.compare.renames import (
     AnyRename,
@@ -40,6 +39,7 @@ from autodiff.compare.schemas import (
 )
 from autodiff.compare.serials import with_serials_as_declared
 from autodiff.compare.shared_names import with_names_for_new_tables
+from autodiff.compare.unspecified import adopt_unspecified
 
 __all__ = [
     "AnyRename",
@@ -52,7 +52,8 @@ __all__ = [
     "ValueRename",
     "adopt_case",
     "adopt_current_names",
-    "adopt_types",
+    "adopt_table_case",
+    "adopt_unspecified",
     "apply_all_renames",
     "compare_schemas",
     "equal_tables",

@@ -20,7 +20,7 @@ from autodiff.schema.changes import (
 from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, Unique
 from autodiff.utils.sharing import keep_equal, map_shared, replace_changed
 
-__all__ = ["adopt_case", "with_current_case"]
+__all__ = ["adopt_case", "adopt_table_case", "with_current_case"]
 
 P = TypeVar("P", Constraint, Index)
 
@@ -32,6 +32,15 @@ def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
     """
     if not dialect.features.case_insensitive_names:
         return current
+    renamed = adopt_table_case(current, desired, dialect)
+    tables = {n: _parts(table, desired.tables.get(n)) for n, table in renamed.tables.items()}
+    return replace(renamed, tables=tables)
+
+
+def adopt_table_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
+    """Return the current schema with only tables and columns spelled as in the models."""
+    if not dialect.features.case_insensitive_names:
+        return current
     tables_too = dialect.features.case_insensitive_tables
     respelled = _respelled(current.tables, desired.tables) if tables_too else []
     renamed = rename_in(current, respelled)
@@ -41,9 +50,7 @@ def adopt_case(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
         if name in desired.tables
         for old, new in _respelled_columns(table, desired.tables[name])
     ]
-    renamed = rename_in(renamed, columns)
-    tables = {n: _parts(table, desired.tables.get(n)) for n, table in renamed.tables.items()}
-    return replace(renamed, tables=tables)
+    return rename_in(renamed, columns)
 
 
 def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[Rename]:

@@ -152,7 +152,7 @@ def _named_folder(path: Path, start: Path, section: str | None) -> AlembicFolder
             f"{path} is not an Alembic folder: it has neither {_INI} nor env.py",
             hint=f"name {_INI}, or the folder that contains env.py",
         )
-    return _with_settings(path, {}, None, None, start, _SECTION)
+    return _with_settings(path, {}, None, None, (path, start), _SECTION)
 
 
 def _folder_of_project(folder: Path, start: Path, section: str | None) -> AlembicFolder | None:
@@ -206,14 +206,15 @@ def _read_folder(
         raise ConfigError(
             f"{file} has no script_location", hint="set script_location to Alembic's folder"
         )
-    prepended = _prepended(options, file, start)
-    folder = _located(str(location), file, start, (*prepended, start))
+    places = _places(str(location), file, start)
+    prepended = _prepended(options, places)
+    folder = _located(str(location), places, (*prepended, start))
     if not folder.is_dir():
         raise ConfigError(
             f"Alembic's folder {folder} does not exist",
             hint=f"correct script_location in {file}, or run autodiff from the project's root",
         )
-    return _with_settings(folder, options, ini, toml, start, chosen, sections)
+    return _with_settings(folder, options, ini, toml, places, chosen, sections)
 
 
 def _with_settings(
@@ -221,14 +222,13 @@ def _with_settings(
     options: Mapping[str, Any],
     ini: Path | None,
     toml: Path | None,
-    start: Path,
+    places: Sequence[Path],
     section: str,
     sections: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> AlembicFolder:
-    file = ini or toml or folder / _INI
-    prepended = _prepended(options, file, start)
+    prepended = _prepended(options, places)
     locations = tuple(
-        _located(item, file, start, (*prepended, start))
+        _located(item, places, (*prepended, places[-1]))
         for item in _list_of(options, "version_locations", _LEGACY_LOCATIONS)
     )
     named_in_env = _env_settings(folder / "env.py", options, {**sections, section: options})
@@ -250,10 +250,10 @@ def _with_settings(
     )
 
 
-def _prepended(options: Mapping[str, Any], file: Path, start: Path) -> tuple[Path, ...]:
+def _prepended(options: Mapping[str, Any], places: Sequence[Path]) -> tuple[Path, ...]:
     """Return the folders of `prepend_sys_path`."""
     listed = _list_of(options, "prepend_sys_path", _LEGACY_PATHS)
-    return tuple(_located(item, file, start, ()) for item in listed)
+    return tuple(_located(item, places, ()) for item in listed)
 
 
 def _parse_ini(ini: Path) -> ConfigParser:
@@ -366,20 +366,33 @@ def _list_of(
     return [part.strip() for part in parts if part.strip()]
 
 
-def _located(text: str, file: Path, start: Path, roots: Sequence[Path]) -> Path:
+def _places(location: str, file: Path, start: Path) -> Sequence[Path]:
+    """Return the folders that relative paths can start from, the likeliest first.
+
+    Alembic starts from the current folder. That is usually the folder of the file or the root of
+    the project, which can be far above a file in a package: `script_location` says which.
+    """
+    usual = (file.parent, start)
+    if Path(location).is_absolute() or ":" in location:
+        return usual
+    candidates = (*usual, *file.parent.parents)
+    root = next((each for each in candidates if (each / location).is_dir()), file.parent)
+    return (root, *usual)
+
+
+def _located(text: str, places: Sequence[Path], packages: Sequence[Path]) -> Path:
     """Return the path that a setting names: a path, or `package:folder`.
 
-    Alembic resolves a relative path from the current folder. That is usually the folder of the
-    file, or the root of the project.
+    places: the folders that a relative path can start from; the first one if it exists in none.
+    packages: the folders where the package can be.
     """
     path = Path(text)
     if path.is_absolute():
         return path.resolve()
     if ":" in text:
-        return _package_folder(text, roots)
-    at_start = (start / path).resolve()
-    beside = (file.parent / path).resolve()
-    return at_start if at_start.exists() and not beside.exists() else beside
+        return _package_folder(text, packages)
+    found = [place / path for place in places]
+    return next((each for each in found if each.exists()), found[0]).resolve()
 
 
 def _package_folder(text: str, roots: Sequence[Path]) -> Path:

@@ -194,15 +194,12 @@ def _target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
 def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Index | None:
     """Return an index, None if the dialect does not create it (`ddl_if`).
 
-    Raises ModelsError for an index without columns or without a name.
+    An index without columns has no elements: the columns are those that the database has.
+
+    Raises ModelsError for an index without a name.
     """
     if index._ddl_if is not None and not _is_executed(index, CreateIndex, compiler):
         return None
-    if not index.expressions:
-        raise ModelsError(
-            f"cannot declare index {index.name}: it has no columns",
-            hint="name the columns, or remove the index from the models",
-        )
     options = dialect_options(index, dialect)
     name = compiler.name(index)
     if name is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
 
+from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of
 from autodiff.models.tables import declare_table
 from autodiff.op._executor import compiler_for
@@ -19,13 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from autodiff.runner.executor import Executor
-    from autodiff.schema.objects import Constraint, Name
+    from autodiff.schema.objects import Constraint, Index, Name
 
 __all__ = [
     "create_missing_enums",
     "declare_script_table",
     "free_copy",
     "name_added",
+    "require_columns",
     "with_names",
     "without_altered_keys",
 ]
@@ -40,6 +42,8 @@ def declare_script_table(executor: Executor, table: sa.Table) -> Table:
     outside the primary key.
     """
     declared = declare_table(table, executor.dialect, compiler_for(executor))
+    for index in declared.indexes:
+        require_columns(index)
     if not executor.dialect.features.autoincrement:
         return declared
     names = {str(c.name) for c in table.columns if c.autoincrement is True and c.identity is None}
@@ -47,6 +51,14 @@ def declare_script_table(executor: Executor, table: sa.Table) -> Table:
         replace(c, autoincrement=c.autoincrement or c.name in names) for c in declared.columns
     )
     return replace(declared, columns=tuple(columns))
+
+
+def require_columns(index: Index) -> None:
+    """Raise ModelsError for an index without columns, which only models can have."""
+    if not index.elements:
+        raise ModelsError(
+            f"cannot declare index {index.name}: it has no columns", hint="name the columns"
+        )
 
 
 def create_missing_enums(executor: Executor, columns: Iterable[sa.Column[Any]]) -> None:

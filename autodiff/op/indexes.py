@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_index
 from autodiff.op._conventions import script_metadata
+from autodiff.op._declarations import require_columns
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.op.keywords import IndexOptions, SQLExpression
 from autodiff.runner.context import current_executor
@@ -62,6 +63,7 @@ def create_index(
     index = declare_index(sa_index, executor.dialect, compiler_for(executor))
     if index is None:
         return
+    require_columns(index)
     executor.submit(
         CreateIndex(
             table=qualified_name(table_name, schema),

@@ -97,7 +97,7 @@ class Executor:
 
     def names_in(self, name: Name) -> set[str]:
         """Return the names of a table's constraints and indexes, as far as known."""
-        rebuild = self._rebuilds.get(name)
+        rebuild = self._rebuilds.get(self._folded(name))
         table = rebuild.table if rebuild is not None else self.sink.known(name)
         parts = (*table.constraints, *table.indexes) if table else ()
         added = {constraint for owner, constraint in self._added_constraints if owner == name}
@@ -185,10 +185,10 @@ class Executor:
         if name is None or not self.dialect.ddl.can_share_rebuild(operation):
             self.flush()
             return False
-        rebuild = self._rebuilds.get(name)
+        rebuild = self._rebuilds.get(self._folded(name))
         if rebuild is None:
             return False
-        self._rebuilds[name] = _Rebuild(
+        self._rebuilds[self._folded(name)] = _Rebuild(
             table=self._spelled(rebuild.table, operation),
             operations=(*rebuild.operations, operation),
         )
@@ -199,7 +199,7 @@ class Executor:
         name = self.dialect.ddl.required_table(operation)
         table = None if name is None else self._spelled(self.sink.table(name), operation)
         if name and table and self.dialect.ddl.needs_rebuild(operation, table):
-            self._rebuilds[name] = _Rebuild(table=table, operations=(operation,))
+            self._rebuilds[self._folded(name)] = _Rebuild(table=table, operations=(operation,))
         else:
             self._send(self.dialect.ddl.statements(operation, table), [operation])
 
@@ -214,6 +214,12 @@ class Executor:
             return self.dialect.ddl.statements(operation, table)
         except AutodiffError:
             return ()
+
+    def _folded(self, name: Name) -> Name:
+        """Return the name for the rebuilds that wait: equal for all spellings of a table."""
+        if not self.dialect.features.case_insensitive_tables:
+            return name
+        return Name(name.name.lower(), None if name.schema is None else name.schema.lower())
 
     def _spelled(self, table: Table, operation: Operation) -> Table:
         return (

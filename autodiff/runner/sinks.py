@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
@@ -14,7 +15,7 @@ from autodiff.runner.batched_backfill import BatchRecorder, fill_in_batches
 from autodiff.runner.calls import call_completely
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
-from autodiff.schema.apply import evolve_tables
+from autodiff.schema.apply import evolve_tables, spelled_as
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     Backfill,
@@ -277,29 +278,49 @@ class RecordingSink(Sink):
 
     def table(self, name: Name) -> Table:
         """Return the table as earlier operations left it."""
-        if name not in self._tables:
+        found = self.known(name)
+        if found is None:
             raise DatabaseError(
                 f"table {name} is unknown here", hint="apply the migration to a database"
             )
-        return self._tables[name]
+        return found
 
     def find(self, name: Name) -> Table | None:
         """Return the table if earlier operations created it."""
-        if name not in self._tables and not self._complete:
+        found = self.known(name)
+        if found is None and not self._complete:
             raise MigrationFailedError(
                 f"this migration asks whether the table {name} exists, which only a database knows",
                 hint="apply the migration to a database, or remove if_exists and if_not_exists",
             )
-        return self._tables.get(name)
+        return found
 
     def known(self, name: Name) -> Table | None:
-        """Return the table if earlier operations created it."""
-        return self._tables.get(name)
+        """Return the table if earlier operations created it, or the plan knows it."""
+        return self._tables.get(self._key(name))
+
+    def _key(self, name: Name) -> Name:
+        """Return the name as the table was created, if the database ignores its case."""
+        if name in self._tables or not self._dialect.features.case_insensitive_tables:
+            return name
+        folded = f"{name}".lower()
+        return next((key for key in self._tables if f"{key}".lower() == folded), name)
+
+    def _spelled(self, operation: Operation) -> Operation:
+        """Return the operation with the name of its table as the table was created."""
+        for attribute in ("table", "name", "before"):
+            name = getattr(operation, attribute, None)
+            if isinstance(name, Name) and self._key(name) != name:
+                return replace(operation, **{attribute: self._key(name)})  # type: ignore[arg-type]
+        return operation
 
     def completed(self, operation: Operation) -> None:
         """Apply an operation to the tables."""
+        operation = self._spelled(operation)
         altered = getattr(operation, "table", None)
         before = self._tables.get(altered) if isinstance(altered, Name) else None
+        if before is not None and self._dialect.features.case_insensitive_names:
+            self._tables[before.name] = spelled_as(before, operation)
         evolve_tables(self._tables, operation)
         after = self._tables.get(altered) if isinstance(altered, Name) else None
         if before is not None and after is not None:

@@ -519,6 +519,8 @@ def test_subfolders_labels_and_dependencies(
     other, url = database("sqlite"), database("sqlite")
     command.upgrade(history.config(other), "heads")
     project = adopted(history, url)
+    lock = project.lock()
+    assert lock is not None and lock.heads == project.graph().heads  # labels tell the heads apart
     assert len(project.upgrade("heads")) == 6
     assert (schema(url), versions(url)) == (schema(other), versions(other))
     project.downgrade("billing@base")

@@ -69,13 +69,6 @@ def test_duplicate_table_is_rejected() -> None:
     assert rejection(one, public)[0] == "table t is declared in two MetaData"
 
 
-def test_index_without_columns_is_rejected() -> None:
-    assert rejection(metadata_of(sa.Column("a", sa.Integer), sa.Index("ix_none"))) == (
-        "cannot declare index ix_none: it has no columns",
-        "name the columns, or remove the index from the models",
-    )
-
-
 def test_index_names_are_unique() -> None:
     """The same index may occur twice, but not another one with its name."""
     equal_indexes = [sa.Index("ix", "a"), sa.Index("ix", "a")]

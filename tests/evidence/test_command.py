@@ -82,3 +82,30 @@ def test_findings_are_printed_without_the_database(folder: ProjectFolder) -> Non
     data = json.loads(folder.run("lint", "--url", url, "--json").out)
     assert "cannot connect to postgresql" in data["problems"][0]["error"]
     assert [finding["code"] for finding in data["findings"]] == ["AD102"]
+
+
+@pytest.mark.parametrize(("applied", "measured"), [("1", True), ("2", False)])
+@pytest.mark.parametrize("place", ["alembic.ini", "alembic/env.py"])
+def test_a_folder_of_alembic_names_its_version_table(
+    folder: ProjectFolder, place: str, applied: str, measured: bool
+) -> None:
+    """Only revisions that the database has not are measured, by the folder's own table."""
+    settings = {
+        "alembic.ini": "[alembic]\nscript_location = alembic\n",
+        "alembic/env.py": "from alembic import context\n",
+    }
+    named = {"alembic.ini": "version_table = marks\n"}
+    settings[place] += named.get(place, 'context.configure(version_table="marks")\n')
+    (folder.path / "alembic" / "versions").mkdir(parents=True)
+    for name, text in settings.items():
+        (folder.path / name).write_text(text)
+    for revision, parent, step in (("1", None, FIRST), ("2", "1", DROP)):
+        (folder.path / f"alembic/versions/{revision}_step.py").write_text(
+            f"import sqlalchemy as sa\nfrom alembic import op\nrevision = {revision!r}\n"
+            f"down_revision = {parent!r}\n\n\ndef upgrade():\n    {step}\n"
+        )
+    folder.sql("CREATE TABLE marks (version_num VARCHAR(32) NOT NULL)")
+    folder.sql(f"INSERT INTO marks VALUES ('{applied}')")
+    found = folder.run("lint", "alembic", "--evidence").out
+    assert "drops column users.email" in found
+    assert ("users has 2 rows" in found) is measured

@@ -122,6 +122,22 @@ def test_flask_migrate_is_found(tmp_path: Path) -> None:
     assert found(tmp_path).script_location == tmp_path / "migrations"
 
 
+@pytest.mark.parametrize("named", ["src/app/db", "src/app/db/alembic.ini"])
+def test_paths_start_at_the_root_that_script_location_tells(tmp_path: Path, named: str) -> None:
+    """Alembic starts them from the current folder, which can be far above alembic.ini."""
+    settings = "prepend_sys_path = src\nversion_locations = src/app/db/versions src/extra"
+    write(
+        tmp_path, "src/app/db/alembic.ini", f"[alembic]\nscript_location = src/app/db\n{settings}"
+    )
+    for name in ("src/app/db/env.py", "src/extra/1_x.py", "elsewhere/other.py"):
+        write(tmp_path, name, "")
+    folder = find_alembic_folder(tmp_path / "elsewhere", tmp_path / named)
+    assert folder is not None
+    assert folder.script_location == tmp_path / "src/app/db"
+    assert folder.version_locations == (tmp_path / "src/app/db/versions", tmp_path / "src/extra")
+    assert folder.prepend_sys_path == (tmp_path / "src",)
+
+
 def test_a_package_resource_is_found_without_importing_it(tmp_path: Path) -> None:
     write(tmp_path, "alembic.ini", "[alembic]\nscript_location = app.db:migrations\n")
     write(tmp_path, "src/app/db/migrations/env.py", "")

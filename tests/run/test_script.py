@@ -170,6 +170,30 @@ def test_a_script_has_the_result_of_a_run(
     scripted.downgrade("base")
 
 
+def test_a_script_ignores_the_case_of_names(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    run_successfully: Callable[[sa.URL, str], None],
+) -> None:
+    """On SQLite, an operation may name a table and a column in another case than they have."""
+    folder = Folder(tmp_path / "m")
+    folder.write(
+        "aaaa",
+        'op.create_table("Books", sa.Column("ID", sa.Integer, primary_key=True), '
+        'sa.Column("Title", sa.Text))',
+        'op.drop_table("Books")',
+    )
+    folder.write(
+        "bbbb",
+        'op.alter_column("books", "title", nullable=False)\nop.drop_column("BOOKS", "title")',
+        'op.add_column("books", sa.Column("Title", sa.Text))',
+    )
+    live, scripted = database("sqlite"), database("sqlite")
+    Project(live, directory=folder.path).upgrade()
+    run_successfully(scripted, Project(scripted, directory=folder.path).script("head").text)
+    assert_same_state(live, scripted)
+
+
 def assert_same_state(first_url: sa.URL, second_url: sa.URL) -> None:
     with opened(first_url) as first, opened(second_url) as second:
         assert recorded_state(first) == recorded_state(second)

@@ -45,8 +45,8 @@ class Converted:
     def write(self) -> tuple[Path, ...]:
         """Write the migrations and the lock file, and record what is applied; all or nothing.
 
-        The lock file is written if models are configured and there is one head. Returns the paths
-        of the migrations.
+        The lock file is written if models are configured, and labels distinguish several heads.
+        Returns the paths of the migrations.
         """
         files = {**self.texts, **self.helpers}
         with restore_on_error([*files, self.project.directory / LOCK_NAME]):
@@ -59,7 +59,7 @@ class Converted:
         """Write the lock file, unless it is already for these migrations."""
         graph, lock = self.project.graph(), self.project.lock()
         known = lock is not None and dict(lock.checksums) == checksums(graph)
-        if self.project.has_models and len(graph.heads) == 1 and not known:
+        if self.project.has_models and graph.has_labeled_heads and not known:
             relock(self.project)
 
     def _record(self) -> None:

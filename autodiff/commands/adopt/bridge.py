@@ -55,8 +55,7 @@ class Bridge:
             return self._write_lock()
 
     def _write_lock(self) -> tuple[str, ...]:
-        graph = self.project.graph()
-        if not self.project.has_models or len(graph.heads) != 1:
+        if not self.project.has_models or not self.project.graph().heads:
             return ()
         try:
             relock(self.project)
