@@ -982,7 +982,7 @@ class Project(Workspace):
 
         return status_all(self, FleetRequest(**options))
 
-    def recorded_run(self, run: str, *, outcomes: str | sa.URL | None = None) -> Outcomes:
+    def recorded_run(self, run: str | None, *, outcomes: str | sa.URL | None = None) -> Outcomes:
         """Return the outcomes of a run on many databases, as far as its shards have recorded them.
 
         Args:

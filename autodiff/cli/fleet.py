@@ -228,7 +228,7 @@ def _executor(name: str | None, project: Project) -> Iterator[Executor | None]:
             executor.shutdown(wait=is_finished)
 
 
-def show_recorded_run(shell: Shell, run: str, outcomes: str | None) -> int:
+def show_recorded_run(shell: Shell, run: str | None, outcomes: str | None) -> int:
     """Print the outcomes that the shards of a run have recorded, and return the exit code."""
     recorded = shell.project().recorded_run(run, outcomes=outcomes)
     _answer_outcomes(shell, recorded)

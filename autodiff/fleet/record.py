@@ -117,7 +117,8 @@ def recorded_outcomes(url: URL, name: str | None) -> Outcomes:
             known = [stored.name for stored in store.runs()]
             listed = ", ".join(known[-_MAX_NAMES:]) or "none"
             raise ConfigError(
-                f"unknown run {name!r}", hint=f"the last runs are: {listed}; or pass --outcomes URL"
+                "no run is named" if name is None else f"unknown run {name!r}",
+                hint=f"pass --run NAME; recorded are: {listed}",
             )
         outcomes = tuple(stored.outcome for stored in store.outcomes(run.name))
     return Outcomes(

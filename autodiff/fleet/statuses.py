@@ -63,7 +63,9 @@ def _target_status(project: Workspace, graph: Graph, target: Target) -> TargetSt
         return TargetStatus(error=error, hint=hint, **identity)
 
 
-def recorded_run(project: Workspace, run: str, outcomes: str | URL | None = None) -> Outcomes:
+def recorded_run(
+    project: Workspace, run: str | None, outcomes: str | URL | None = None
+) -> Outcomes:
     """Return the outcomes of a run, as far as its shards have recorded them.
 
     Raises ConfigError if there is no run of this name, DatabaseError if the database of the

@@ -35,7 +35,7 @@ def run_status(
         autodiff status --all
         autodiff status --all --run release-42
     """
-    if all and run is not None:
+    if all and (run or outcomes):
         return show_recorded_run(shell, run, outcomes)
     if all:
         return show_fleet_status(shell, fleet_options(only=only, shard=shard, parallel=parallel))
