@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import inspect
 import os
 import pickle
 import signal
@@ -21,7 +23,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
-from autodiff import Project
+from autodiff import Project, errors
 from autodiff.dialects.timeouts import Limits
 from autodiff.errors import ConfigError
 from autodiff.fleet import Target, TargetFinished, TargetStarted
@@ -202,6 +204,43 @@ def test_hooks_must_reach_the_worker(
     assert Project.load(tmp_path).upgrade_all(targets=[target], executor=processes)
     with opened(target.url) as db:
         assert "called" in db.tables()
+
+
+ERRORS: dict[type[errors.AutodiffError], dict[str, Any]] = {
+    errors.MigrationFileError: {"path": "a.py", "reason": "line 1"},
+    errors.RevisionNotFoundError: {"revision": "a"},
+    errors.AmbiguousRevisionError: {"revision": "a"},
+    errors.SeveralHeadsError: {"heads": ["a", "b"], "picture": ["* a"]},
+    errors.EditedMigrationError: {"message": "edited", "revisions": ["a"]},
+    errors.HandWrittenError: {"places": ["a.py:1"]},
+    errors.FillNeededError: {"columns": ["t.c"]},
+    errors.RehearsalFailedError: {"problems": ["lost a row"]},
+    errors.RenameUndecidedError: {"candidates": ["a:b"], "reasons": ["same type"]},
+    errors.DropRefusedError: {"tables": ["t"], "losses": ["drop table t"], "total": 2},
+    errors.MigrationFailedError: {"message": "failed", "revision": "a", "statement": "SELECT"},
+    errors.RowsInTheWayError: {"message": "rows", "revision": "a"},
+    errors.HookFailedError: {"hook": "after", "place": "a.py:1", "reason": "no"},
+}
+
+
+def all_errors() -> list[type[errors.AutodiffError]]:
+    classes = [errors.AutodiffError]
+    for error_class in classes:
+        classes += error_class.__subclasses__()
+    return classes
+
+
+@pytest.mark.parametrize("error_class", all_errors(), ids=lambda error_class: error_class.__name__)
+def test_errors_survive_pickling(error_class: type[errors.AutodiffError]) -> None:
+    """With their hint and their other attributes, whatever arguments their class takes."""
+    arguments = ERRORS.get(error_class, {"message": ["no\ttabs", "line 2"]})
+    takes_hint = "hint" in inspect.signature(error_class).parameters
+    error = error_class(**arguments, **({"hint": "run it"} if takes_hint else {}))
+    error.add_note("a note")
+    for copied in (pickle.loads(pickle.dumps(error)), copy.copy(error)):
+        assert type(copied) is error_class
+        assert vars(copied) == vars(error)
+        assert (str(copied), copied.args) == (str(error), error.args)
 
 
 SECRETS = ("other-secret", "config-secret", "scratch-secret", "ini-secret", "outcomes-secret")
