@@ -23,6 +23,7 @@ from tests.benchmarks.comparing import (
     their_changes,
 )
 from tests.benchmarks.drafted import generated
+from tests.benchmarks.fleet import measure
 from tests.benchmarks.report import (
     Growth,
     Measured,
@@ -146,3 +147,8 @@ def test_reports() -> None:
     assert from_json(as_json(measured)) == measured
     assert len(joined([measured, measured]).rows) == 2
     assert json.loads(as_json(measured))["rows"][0]["ours"]["rounds"] == [0.1, 0.2, 0.9]
+
+
+def test_the_fleet_benchmark_migrates_all_targets(tmp_path: Path) -> None:
+    """It measures a run with pending migrations and one without."""
+    assert min(measure(tmp_path, targets=3, workers=1)) > 0

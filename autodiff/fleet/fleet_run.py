@@ -85,7 +85,8 @@ class FleetRun:
         if failed and not self.pool.is_stopped:
             self.stop(f"the canary {failed[0]} failed")
         elif others:
-            self._wait_for([name for name in canaries if name not in {**done, **outcomes}])
+            finished = done.keys() | outcomes.keys()
+            self._wait_for([name for name in canaries if name not in finished])
         return outcomes | self._run_pool(others)
 
     def _run_pool(self, targets: Sequence[Target]) -> dict[str, Outcome]:

@@ -116,10 +116,11 @@ def select_targets(
     The order stays. Raises ConfigError for an unknown name.
     """
     _refuse_unknown(targets, names)
+    selected = set(names)
     return [
         target
         for target in targets
-        if (not names or target.name in names)
+        if (not names or target.name in selected)
         and (shard is None or shard_of(target.name, shard.count) == shard.number)
     ]
 
@@ -135,8 +136,9 @@ def split_canaries(
     if isinstance(canary, int):
         return list(targets[:canary]), list(targets[canary:])
     _refuse_unknown(known, canary)
-    first = [target for target in targets if target.name in canary]
-    return first, [target for target in targets if target.name not in canary]
+    names = set(canary)
+    first = [target for target in targets if target.name in names]
+    return first, [target for target in targets if target.name not in names]
 
 
 def _refuse_unknown(targets: Sequence[Target], names: Sequence[str]) -> None:
