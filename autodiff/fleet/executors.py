@@ -6,7 +6,8 @@ import pickle
 import re
 import time
 from collections.abc import Sequence
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 from autodiff.errors import ConfigError
@@ -17,10 +18,20 @@ from autodiff.fleet.tasks import TargetTask, run_task
 from autodiff.utils.connections import mask_passwords_in_text
 from autodiff.utils.imports import import_application_module, place_of_error
 
-__all__ = ["RefusedError", "check_picklable", "load_executor", "run_on_executor"]
+__all__ = ["RefusedError", "check_picklable", "load_executor", "run_on_executor", "start_processes"]
 
 _FUNCTION = re.compile(r"[\w.]+:[\w.]+")
 _EXAMPLE = 'write it like --executor "app.cluster:connect", for a function without arguments'
+
+
+def start_processes(executor: Executor) -> None:
+    """Let a process pool fork its processes now, while this process has few threads.
+
+    A process that is forked later can inherit a lock that another thread holds, and wait forever.
+    """
+    if isinstance(executor, ProcessPoolExecutor):
+        with suppress(Exception):  # the first task reports it
+            executor.submit(int)
 
 
 class RefusedError(Exception):

@@ -130,7 +130,12 @@ def _way_to_run(
 def _run_on(
     executor: Executor, project: Workspace, graph: Graph, settings: RunSettings, fleet: FleetRun
 ) -> Callable[[Target], Outcome]:
-    from autodiff.fleet.executors import RefusedError, check_picklable, run_on_executor
+    from autodiff.fleet.executors import (
+        RefusedError,
+        check_picklable,
+        run_on_executor,
+        start_processes,
+    )
     from autodiff.fleet.tasks import NamedHooks, TargetTask, pack_graph
 
     hooks, names = project.hooks(), project.config.hooks
@@ -143,6 +148,7 @@ def _run_on(
     )
     if not names:
         check_picklable(executor, hooks)
+    start_processes(executor)
 
     def run_there(target: Target) -> Outcome:
         try:

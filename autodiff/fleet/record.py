@@ -40,7 +40,7 @@ def outcomes_url(config: Config, text: str | URL | None) -> URL:
     Raises ConfigError if the URL is invalid.
     """
     if text is None:
-        return parse_url(default_url(config.root))
+        return default_url(config.root)
     if isinstance(text, str):
         text = config.with_variables(text)
     else:
@@ -76,7 +76,7 @@ def migrations_hash(graph: Graph, direction: Direction, target: str) -> str:
         revisions = [migration.revision for migration in graph.upgrades(target, ())]
     else:
         revisions = sorted(graph.reach(target)) if target != "base" else []
-    digests = [f"{revision} {graph[revision].checksum}" for revision in revisions]
+    digests = [f"{revision} {graph[revision].digest}" for revision in revisions]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
 
 

@@ -87,13 +87,12 @@ class StoredOutcome:
     stamp: str
 
 
-def default_url(root: Path) -> str:
+def default_url(root: Path) -> sa.URL:
     """Return the URL of the file for the outcomes of a project.
 
     It is in the project's folder, so that all its processes on this machine use the same file.
     """
-    file = root / _FOLDER / _FILE
-    return sa.URL.create("sqlite", database=str(file)).render_as_string()
+    return sa.URL.create("sqlite", database=str(root / _FOLDER / _FILE))
 
 
 @contextmanager
@@ -161,10 +160,19 @@ class OutcomeStore:
         self._send(lambda connection: _METADATA.create_all(connection))
 
     def begin(self, run: StoredRun) -> StoredRun:
-        """Store a run unless one of its name exists; return the stored one."""
+        """Store a run unless one of its name exists; return the stored one.
+
+        The number of targets becomes the larger one: a part of them can have been run before.
+        """
         row = {"run_id": _digest(run.name), "run": one_line(run.name), "data": _json(asdict(run))}
         self._send(lambda connection: _inserted(connection, _RUNS.insert(), [row]))
-        return self.find(run.name) or run
+        stored = self.find(run.name) or run
+        if stored.total >= run.total:
+            return stored
+        stored = replace(stored, total=run.total)
+        change = _RUNS.update().where(_RUNS.c.run_id == _digest(run.name))
+        self._send(lambda connection: connection.execute(change.values(data=_json(asdict(stored)))))
+        return stored
 
     def find(self, name: str) -> StoredRun | None:
         """Return the run of a name, None if there is none."""

@@ -141,6 +141,16 @@ def test_a_resumed_run_skips_what_is_done(sqlite_project: MakeProject, tmp_path:
     assert project.recorded_run("r")
 
 
+def test_a_run_can_begin_with_a_part_of_the_targets(sqlite_project: MakeProject) -> None:
+    """Its number of targets grows."""
+    project = sqlite_project(3)
+    assert project.upgrade_all(run="r", only=["t01"])
+    assert project.recorded_run("r")
+    outcomes = project.upgrade_all(run="r", stop_after=1)
+    assert outcomes
+    assert project.recorded_run("r").total == 3
+
+
 def test_a_killed_process_leaves_its_target_running(sqlite_project: MakeProject) -> None:
     """The table shows it, and the next run repeats it."""
     project = sqlite_project(2)
