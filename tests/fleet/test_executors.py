@@ -123,17 +123,17 @@ def test_a_dead_worker_loses_no_target(
             os._exit(1)
         """,
     )
-    project = sqlite_project(8, parallel=2)
+    project = sqlite_project(6, parallel=2)
     with new_processes() as pool:
         outcomes = project.upgrade_all(executor=pool)
-    assert [outcome.name for outcome in outcomes] == [f"t{n:02}" for n in range(8)]
+    assert [outcome.name for outcome in outcomes] == [f"t{n:02}" for n in range(6)]
     assert {outcome.result for outcome in outcomes} >= {"failed", "not started"}
     failed = outcomes.outcomes[3]
     assert str(failed.error).startswith("the worker did not return an outcome: BrokenProcessPool")
     assert "a migration that stopped half-way is resumed" in str(failed.hint)
     assert "the executor accepts no more tasks" in str(outcomes.outcomes[-1].error)
     assert project.upgrade_all(parallel=2)
-    assert [rows_of(path) for path in sorted((tmp_path / "tenants").iterdir())] == [1] * 8
+    assert [rows_of(path) for path in sorted((tmp_path / "tenants").iterdir())] == [1] * 6
 
 
 def test_an_executor_that_refuses_starts_no_target(sqlite_project: MakeProject) -> None:
@@ -170,7 +170,7 @@ def interrupt() -> None:
 def test_few_tasks_are_in_flight(sqlite_project: MakeProject) -> None:
     """There are never more than `parallel`, however many targets there are."""
     executor = HereExecutor()
-    assert sqlite_project(30, parallel=3).upgrade_all("aaa1", executor=executor)
+    assert sqlite_project(12, parallel=3).upgrade_all("aaa1", executor=executor)
     assert 1 <= executor.peak <= 3
 
 
@@ -370,7 +370,7 @@ def test_a_dask_worker_that_is_killed_loses_and_repeats_nothing(
         op.create_table("t4", sa.Column("id", sa.Integer(), primary_key=True))
         """,
     )
-    project = sqlite_project(6)
+    project = sqlite_project(4)
     server = Target(name="server", url=database("mariadb"))
     targets = [*project.targets()[:2], server, *project.targets()[2:]]
 
@@ -388,11 +388,11 @@ def test_a_dask_worker_that_is_killed_loses_and_repeats_nothing(
     ):
         killer.start()
         outcomes = project.upgrade_all(targets=targets, executor=client.get_executor(), parallel=4)
-        assert [outcome.result for outcome in outcomes] == ["upgraded"] * 7, outcomes
+        assert [outcome.result for outcome in outcomes] == ["upgraded"] * 5, outcomes
         again = project.upgrade_all(targets=targets, executor=client.get_executor(), parallel=4)
-        assert [outcome.result for outcome in again] == ["up to date"] * 7
+        assert [outcome.result for outcome in again] == ["up to date"] * 5
     killer.join()
-    assert [rows_of(path) for path in sorted((tmp_path / "tenants").iterdir())] == [1] * 6
+    assert [rows_of(path) for path in sorted((tmp_path / "tenants").iterdir())] == [1] * 4
     with opened(server.url) as db:
         assert db.rows("SELECT count(*) FROM t1") == [(1,)]
         assert "t4" in db.tables()
