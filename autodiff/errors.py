@@ -26,8 +26,8 @@ The classes and their causes:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeAlias
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
 
 __all__ = [
     "AmbiguousRevisionError",
@@ -102,6 +102,18 @@ class AutodiffError(Exception):
 
     def __str__(self) -> str:
         return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+    def __reduce__(self) -> tuple[Callable[..., AutodiffError], tuple[Any, ...]]:
+        """Return how to copy or unpickle the error: its arguments are not those of `__init__`."""
+        return _restored, (type(self), self.args, vars(self))
+
+
+def _restored(
+    error_class: type[AutodiffError], arguments: tuple[Any, ...], attributes: dict[str, Any]
+) -> AutodiffError:
+    error = error_class.__new__(error_class, *arguments)
+    vars(error).update(attributes)
+    return error
 
 
 class ConfigError(AutodiffError):

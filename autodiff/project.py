@@ -13,6 +13,8 @@ from autodiff.migrations import Migration
 from autodiff.workspace import Workspace
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from autodiff.autogenerate.plan import Plan
     from autodiff.autogenerate.questions import Assume, Questioner
     from autodiff.commands.adopt import AlembicBaseline, Baseline, Bridge, Converted
@@ -893,7 +895,7 @@ class Project(Workspace):
             self.offline_dialect(),
             schema=self.config.history_schema,
             history_table=self.config.history_table,
-            limits=self._limits(),
+            limits=self.limits(),
         )
 
     # Many databases
@@ -979,6 +981,22 @@ class Project(Workspace):
         from autodiff.fleet import FleetRequest, status_all
 
         return status_all(self, FleetRequest(**options))
+
+    def recorded_run(self, run: str | None, *, outcomes: str | sa.URL | None = None) -> Outcomes:
+        """Return the outcomes of a run on many databases, as far as its shards have recorded them.
+
+        Args:
+            run: The name of the run.
+            outcomes: The URL of the database that records the outcomes; by default that of the
+                configuration, or else a file in the project's folder.
+
+        Raises:
+            ConfigError: There is no run of this name.
+            DatabaseError: The database of the outcomes cannot be read.
+        """
+        from autodiff.fleet import recorded_run
+
+        return recorded_run(self, run, outcomes)
 
     # Rehearsal
 

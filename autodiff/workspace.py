@@ -525,13 +525,13 @@ class Workspace:
             history_table=self.config.history_table,
             on_event=on_event or ignore,
             lock_wait=self.config.lock_wait if lock_wait is None else lock_wait,
-            limits=self._limits(),
+            limits=self.limits(),
             sleep=sleep,
             hooks=hooks,
             loader=loader,
         )
 
-    def _limits(self) -> Limits:
+    def limits(self) -> Limits:
         from autodiff.dialects.timeouts import Limits
 
         return Limits(

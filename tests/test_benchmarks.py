@@ -25,6 +25,7 @@ from tests.benchmarks.comparing import (
 )
 from tests.benchmarks.counts import Count, exceeding
 from tests.benchmarks.drafted import generated
+from tests.benchmarks.fleet import measure
 from tests.benchmarks.report import (
     Growth,
     Measured,
@@ -194,3 +195,8 @@ def test_a_count_may_exceed_the_accepted_one_by_five_percent() -> None:
     counts = [Count(work=work, measure="calls", number=1060) for work in ("a", "b", "c")]
     accepted = {"a: calls": 1000, "b: calls": 1010}
     assert exceeding(counts, accepted) == ["a: calls: 1,060, accepted are 1,000"]
+
+
+def test_the_fleet_benchmark_migrates_all_targets(tmp_path: Path) -> None:
+    """It measures a run with pending migrations and one without."""
+    assert min(measure(tmp_path, targets=3, workers=1)) > 0

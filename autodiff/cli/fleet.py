@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from autodiff.cli.fleet_format import (
@@ -20,13 +21,21 @@ from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+    from concurrent.futures import Executor
 
-    from autodiff.fleet import FleetOptions
+    from autodiff.fleet import FleetOptions, Outcomes
+    from autodiff.project import Project
     from autodiff.runner.deploys import DeployPhase
     from autodiff.runner.events import Direction
 
-__all__ = ["fleet_options", "refuse_without_all", "run_one_or_all", "show_fleet_status"]
+__all__ = [
+    "fleet_options",
+    "refuse_without_all",
+    "run_one_or_all",
+    "show_fleet_status",
+    "show_recorded_run",
+]
 
 _FAILED = 2
 
@@ -39,10 +48,13 @@ def fleet_options(
     canary: Sequence[str] | None = None,
     stop_after: int | None = None,
     lock_wait: float | None = None,
+    run: str | None = None,
+    outcomes: str | None = None,
+    canary_wait: float | None = None,
 ) -> FleetOptions:
     """Return the options of the command line as `Project.upgrade_all` takes them.
 
-    Raises ConfigError if the shard is not of the form N/M.
+    Raises ConfigError if the shard is not of the form N/M, or not found in the environment.
     """
     from autodiff.fleet import parse_shard
 
@@ -54,6 +66,9 @@ def fleet_options(
         "canary": int(canary[0]) if canary and is_count else canary or None,
         "stop_after": stop_after,
         "lock_wait": lock_wait,
+        "run": run,
+        "outcomes": outcomes,
+        "canary_wait": canary_wait,
     }
 
 
@@ -79,6 +94,10 @@ def run_one_or_all(
     parallel: int | None,
     canary: Sequence[str] | None,
     stop_after: int | None,
+    executor: str | None = None,
+    run: str | None = None,
+    outcomes: str | None = None,
+    canary_wait: float | None = None,
     yes: bool = False,
     confirm: str | None = None,
     drop_baseline: bool = False,
@@ -98,6 +117,9 @@ def run_one_or_all(
             canary=canary,
             stop_after=stop_after,
             lock_wait=lock_wait,
+            run=run,
+            outcomes=outcomes,
+            canary_wait=canary_wait,
         )
         if phase is not None:
             raise ConfigError(
@@ -116,7 +138,14 @@ def run_one_or_all(
             )
         reached = "head" if target is None else target
         return _run_fleet(
-            shell, reached, direction, options, sql=sql, dry_run=dry_run, confirm=confirm
+            shell,
+            reached,
+            direction,
+            options,
+            executor=executor,
+            sql=sql,
+            dry_run=dry_run,
+            confirm=confirm,
         )
     refuse_without_all(
         {
@@ -125,6 +154,10 @@ def run_one_or_all(
             "--parallel": parallel,
             "--canary": canary,
             "--stop-after": stop_after,
+            "--executor": executor,
+            "--run": run,
+            "--outcomes": outcomes,
+            "--canary-wait": canary_wait,
         }
     )
     run_migrations(
@@ -148,6 +181,7 @@ def _run_fleet(
     direction: Direction,
     options: FleetOptions,
     *,
+    executor: str | None,
     sql: bool,
     dry_run: bool,
     confirm: str | None,
@@ -165,11 +199,44 @@ def _run_fleet(
     project = shell.project()
     if direction == "downgrade":
         confirm_environment(shell, project, confirm, f"revert all targets to {target}")
-    with show_fleet_progress(is_shown=shell.shows_progress) as listener:
-        run_all = project.upgrade_all if direction == "upgrade" else project.downgrade_all
-        outcomes = run_all(target, on_event=listener, **options)
-    shell.answer_table(*outcome_rows(outcomes), outcome_lines(outcomes), outcomes_data(outcomes))
+    with _executor(executor, project) as options["executor"]:
+        with show_fleet_progress(is_shown=shell.shows_progress) as listener:
+            run_all = project.upgrade_all if direction == "upgrade" else project.downgrade_all
+            outcomes = run_all(target, on_event=listener, **options)
+        _answer_outcomes(shell, outcomes)
     return 0 if outcomes else _FAILED
+
+
+@contextmanager
+def _executor(name: str | None, project: Project) -> Iterator[Executor | None]:
+    """Yield the executor that a function returns, and shut it down at the end.
+
+    After a second Ctrl-C its running tasks are not waited for.
+    """
+    if name is None:
+        yield None
+        return
+    from autodiff.fleet.executors import load_executor
+
+    executor = load_executor(name, project.config.import_path)
+    is_finished = False
+    try:
+        yield executor
+        is_finished = True
+    finally:
+        with suppress(Exception):  # a cluster that is gone cannot be shut down
+            executor.shutdown(wait=is_finished)
+
+
+def show_recorded_run(shell: Shell, run: str | None, outcomes: str | None) -> int:
+    """Print the outcomes that the shards of a run have recorded, and return the exit code."""
+    recorded = shell.project().recorded_run(run, outcomes=outcomes)
+    _answer_outcomes(shell, recorded)
+    return 0 if recorded else _FAILED
+
+
+def _answer_outcomes(shell: Shell, outcomes: Outcomes) -> None:
+    shell.answer_table(*outcome_rows(outcomes), outcome_lines(outcomes), outcomes_data(outcomes))
 
 
 def show_fleet_status(shell: Shell, options: FleetOptions) -> int:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from autodiff.fleet import Outcome, Outcomes, TargetStatus
 
 __all__ = [
+    "name_list",
     "outcome_lines",
     "outcome_rows",
     "outcome_text",
@@ -59,8 +60,10 @@ def outcome_lines(outcomes: Outcomes) -> list[str]:
     """Return the errors, each with its targets and its hint, and the number of each result."""
     failed = [outcome for outcome in outcomes if outcome.result == "failed"]
     counts = Counter(outcome.result for outcome in outcomes)
-    summary = ", ".join(f"{count} {result}" for result, count in counts.items())
-    return [*_error_lines(failed), summary or "no targets"]
+    parts = [f"{count} {result}" for result, count in counts.items()]
+    parts += [f"{outcomes.missing} without an outcome"] if outcomes.missing else []
+    lines = [*_error_lines(failed), ", ".join(parts) or "no targets"]
+    return lines if outcomes.run is None else [*lines, f"run: {outcomes.run}"]
 
 
 def _error_lines(failed: Iterable[Outcome | TargetStatus]) -> list[str]:
@@ -70,13 +73,14 @@ def _error_lines(failed: Iterable[Outcome | TargetStatus]) -> list[str]:
         names_by_error.setdefault((item.error or "", item.hint), []).append(item.name)
     lines = []
     for (error, hint), names in names_by_error.items():
-        lines += [f"failed: {_name_list(names)}", *(f"  {line}" for line in error.splitlines())]
+        lines += [f"failed: {name_list(names)}", *(f"  {line}" for line in error.splitlines())]
         lines += [f"  hint: {hint}"] if hint else []
         lines.append("")
     return lines
 
 
-def _name_list(names: Sequence[str]) -> str:
+def name_list(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
     more = len(names) - _MAX_NAMES
     listed = ", ".join(names[:_MAX_NAMES])
     return f"{listed} and {more} more" if more > 0 else listed
@@ -88,6 +92,8 @@ def outcomes_data(outcomes: Outcomes) -> dict[str, Any]:
         "direction": outcomes.direction,
         "target": outcomes.target,
         "interrupted": outcomes.interrupted,
+        "run": outcomes.run,
+        "missing": outcomes.missing,
         "counts": dict(Counter(outcome.result for outcome in outcomes)),
         "targets": [asdict(outcome) for outcome in outcomes],
     }

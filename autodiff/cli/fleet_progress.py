@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff.cli.fleet_format import outcome_text
+from autodiff.cli.fleet_format import name_list, outcome_text
 from autodiff.cli.progress import (
     resumed_line,
     retried_line,
@@ -47,7 +47,12 @@ class _Display:
         self._running: list[str] = []
 
     def __call__(self, event: FleetEvent) -> None:
-        from autodiff.fleet import TargetFinished, TargetProgress, TargetStarted
+        from autodiff.fleet import (
+            TargetFinished,
+            TargetProgress,
+            TargetStarted,
+            WaitingForCanaries,
+        )
 
         match event:
             case TargetStarted(name=name, total=total):
@@ -59,6 +64,8 @@ class _Display:
                 self._show(name, runner_event)
             case TargetFinished(outcome=outcome):
                 self._finish(outcome)
+            case WaitingForCanaries(names=names):
+                self._print(f"waiting for the canaries of other shards: {name_list(names)}")
 
     def close(self) -> None:
         """Remove the bar."""

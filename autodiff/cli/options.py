@@ -26,17 +26,21 @@ from autodiff.cli.shell import Shell
 __all__ = [
     "All",
     "Canary",
+    "CanaryWait",
     "ConfigPath",
     "Confirm",
     "Debug",
     "DryRun",
     "Env",
+    "ExecutorOf",
     "Json",
     "LockWait",
     "Only",
     "OptionalTargetArgument",
+    "OutcomesUrl",
     "Parallel",
     "Quiet",
+    "RunName",
     "ShardOf",
     "Sql",
     "StopAfter",
@@ -143,8 +147,9 @@ ShardOf = Annotated[
     str | None,
     typer.Option(
         "--shard",
-        metavar="N/M",
-        help="With --all: part N of M, such as 3/10. A target always stays in the same part.",
+        metavar="N/M|auto",
+        help="With --all: part N of M, such as 3/10. auto reads it in a Slurm or AWS Batch array, "
+        "auto/M in a Kubernetes Indexed Job. A target always stays in the same part.",
         show_default=False,
     ),
 ]
@@ -184,6 +189,46 @@ StopAfter = Annotated[
         metavar="N",
         min=1,
         help="With --all: start no further target after this many failures.",
+        show_default=False,
+    ),
+]
+
+ExecutorOf = Annotated[
+    str | None,
+    typer.Option(
+        "--executor",
+        metavar="MODULE:FUNCTION",
+        help="With --all: run the targets on the concurrent.futures.Executor that this function "
+        "returns, such as that of a Dask cluster.",
+        show_default=False,
+    ),
+]
+RunName = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="NAME",
+        help="With --all: record the outcomes under this name, which all shards of a run share.",
+        show_default=False,
+    ),
+]
+OutcomesUrl = Annotated[
+    str | None,
+    typer.Option(
+        "--outcomes",
+        metavar="URL",
+        help="With --all: the database that records the outcomes of --run. Default: the file "
+        ".autodiff/outcomes.db beside the configuration.",
+        show_default=False,
+    ),
+]
+CanaryWait = Annotated[
+    float | None,
+    typer.Option(
+        "--canary-wait",
+        metavar="SECONDS",
+        min=0,
+        help="With --all: how long to wait for the canaries of other shards. Default: 3600.",
         show_default=False,
     ),
 ]

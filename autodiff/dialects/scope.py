@@ -13,6 +13,8 @@ from autodiff.schema.objects import Name, Schema, Table
 
 __all__ = [
     "EVERYTHING",
+    "FLEET_OUTCOMES_TABLE",
+    "FLEET_RUNS_TABLE",
     "HISTORY_TABLE",
     "OWN_TABLES",
     "Scope",
@@ -28,7 +30,12 @@ HISTORY_TABLE = "autodiff_history"
 """The default name of the history table."""
 _SCRATCH_TABLE = "autodiff_scratch"
 _LOCK_TABLE = "autodiff_lock"
-OWN_TABLES = (HISTORY_TABLE, "autodiff_journal", _LOCK_TABLE, _SCRATCH_TABLE, "alembic_version")
+FLEET_RUNS_TABLE = "autodiff_fleet_runs"
+FLEET_OUTCOMES_TABLE = "autodiff_fleet_outcomes"
+OWN_TABLES = (
+    *(HISTORY_TABLE, "autodiff_journal", _LOCK_TABLE, _SCRATCH_TABLE, "alembic_version"),
+    *(FLEET_RUNS_TABLE, FLEET_OUTCOMES_TABLE),
+)
 """The tables in which autodiff and Alembic record migrations; they are never compared."""
 
 _HISTORY_COLUMNS = ("revision", "name", "checksum", "applied_at", "digest")

@@ -1,9 +1,10 @@
 """Run the same migrations on many databases, the targets of the configuration.
 
-`Project` calls `run_all` and `status_all`; `targets_of` returns the targets.
+`Project` calls `run_all`, `status_all` and `recorded_run`; `targets_of` returns the targets.
 """
 
-from autodiff.fleet.migrate import FleetOptions, FleetRequest, run_all, status_all
+from autodiff.fleet.migrate import run_all
+from autodiff.fleet.requests import FleetOptions, FleetRequest
 from autodiff.fleet.results import (
     FleetEvent,
     FleetListener,
@@ -13,9 +14,12 @@ from autodiff.fleet.results import (
     TargetProgress,
     TargetStarted,
     TargetStatus,
+    WaitingForCanaries,
 )
+from autodiff.fleet.shards import parse_shard
 from autodiff.fleet.sources import targets_of
-from autodiff.fleet.targets import Shard, Target, parse_shard, shard_of
+from autodiff.fleet.statuses import recorded_run, status_all
+from autodiff.fleet.targets import Shard, Target, shard_of
 
 __all__ = [
     "FleetEvent",
@@ -30,7 +34,9 @@ __all__ = [
     "TargetProgress",
     "TargetStarted",
     "TargetStatus",
+    "WaitingForCanaries",
     "parse_shard",
+    "recorded_run",
     "run_all",
     "shard_of",
     "status_all",

@@ -18,11 +18,13 @@ __all__ = [
     "TargetProgress",
     "TargetStarted",
     "TargetStatus",
+    "WaitingForCanaries",
 ]
 
 Result: TypeAlias = Literal[
-    "upgraded", "downgraded", "up to date", "failed", "stopped", "not started"
+    "upgraded", "downgraded", "up to date", "failed", "stopped", "not started", "running"
 ]
+"""`running` is only in the records of a run: a process started the target, and has not reported."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +36,7 @@ class Outcome:
     migrations: the names of the migrations that were run completely.
     seconds: the duration; None if the target was not started.
     error, hint: why it failed, stopped or was not started, and what to do.
+    shard: the part of the targets that it belongs to, such as "3/8", if the run is recorded.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Outcome:
     seconds: float | None = None
     error: str | None = None
     hint: str | None = None
+    shard: str | None = None
 
     @property
     def succeeded(self) -> bool:
@@ -57,12 +61,17 @@ class Outcomes:
     """The outcomes of all targets, in their order; true if all of them succeeded.
 
     interrupted: whether Ctrl-C was pressed during the run.
+    run: the name under which the outcomes are recorded; None if they are not.
+    total: how many targets the run has in all shards; only set if these outcomes were read from
+        its record, where some can be missing.
     """
 
     direction: Direction
     target: str
     outcomes: tuple[Outcome, ...]
     interrupted: bool = False
+    run: str | None = None
+    total: int | None = None
 
     def __iter__(self) -> Iterator[Outcome]:
         return iter(self.outcomes)
@@ -71,7 +80,12 @@ class Outcomes:
         return len(self.outcomes)
 
     def __bool__(self) -> bool:
-        return all(outcome.succeeded for outcome in self.outcomes)
+        return not self.missing and all(outcome.succeeded for outcome in self.outcomes)
+
+    @property
+    def missing(self) -> int:
+        """How many targets of a recorded run have no outcome yet."""
+        return max(0, (self.total or 0) - len(self.outcomes))
 
     def of(self, result: Result) -> list[Outcome]:
         """Return the outcomes with this result."""
@@ -122,6 +136,13 @@ class TargetFinished:
     outcome: Outcome
 
 
-FleetEvent: TypeAlias = TargetStarted | TargetProgress | TargetFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WaitingForCanaries:
+    """The run waits for canaries that other shards run."""
+
+    names: tuple[str, ...]
+
+
+FleetEvent: TypeAlias = TargetStarted | TargetProgress | TargetFinished | WaitingForCanaries
 FleetListener: TypeAlias = Callable[[FleetEvent], None]
 """Called by one thread at a time, but not always by the same one."""

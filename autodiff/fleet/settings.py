@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 from autodiff.errors import ConfigError
-from autodiff.utils.values import value_kind
+from autodiff.utils.values import limit_of, value_kind
 
 __all__ = ["PARALLEL", "Canary", "FleetSettings", "Within", "parse_canary", "parse_settings"]
 
@@ -19,7 +19,12 @@ PARALLEL = 4
 
 _SOURCES = ("urls", "file", "query")
 _COUNTS = ("parallel", "stop_after")
-_KNOWN = (*_SOURCES, "schema", "database", "search_path", *_COUNTS, "canary")
+_KNOWN = (
+    *(*_SOURCES, "schema", "database", "search_path", *_COUNTS, "canary"),
+    *("outcomes", "canary_wait"),
+)
+CANARY_WAIT = 3600.0
+"""The default of `canary_wait`: a migration of a canary can take long."""
 _EXAMPLE = 'query = "SELECT name FROM tenants" with schema = "tenant_{name}"'
 
 
@@ -34,6 +39,8 @@ class FleetSettings:
     parallel: how many targets at a time.
     canary: how many targets go first, or their names.
     stop_after: after how many failures no further target is started; None for no limit.
+    outcomes: the URL of the database for the outcomes of runs that are recorded.
+    canary_wait: how many seconds a shard waits for the canaries of other shards.
     """
 
     urls: tuple[str, ...] | None = None
@@ -45,6 +52,8 @@ class FleetSettings:
     parallel: int = PARALLEL
     canary: Canary = 0
     stop_after: int | None = None
+    outcomes: str | None = field(default=None, repr=False)
+    canary_wait: float = CANARY_WAIT
 
 
 def parse_settings(data: Mapping[str, Any] | None) -> FleetSettings:
@@ -82,6 +91,8 @@ def parse_settings(data: Mapping[str, Any] | None) -> FleetSettings:
         parallel=_count(data, "parallel") or PARALLEL,
         canary=parse_canary(data.get("canary", 0)),
         stop_after=_count(data, "stop_after"),
+        outcomes=_text(data, "outcomes") if "outcomes" in data else None,
+        canary_wait=_seconds(data, "canary_wait", CANARY_WAIT),
     )
 
 
@@ -159,3 +170,13 @@ def _count(data: Mapping[str, Any], key: str) -> int | None:
             hint=f"write it like {key} = 4",
         )
     return value
+
+
+def _seconds(data: Mapping[str, Any], key: str, default: float) -> float:
+    seconds = limit_of(data.get(key, default))
+    if seconds is None:
+        raise ConfigError(
+            f"targets: {key} must be a number of seconds, not {value_kind(data[key])}",
+            hint=f"write it like {key} = {default:g}",
+        )
+    return seconds

@@ -6,11 +6,12 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from autodiff.errors import ConfigError
 from autodiff.fleet.settings import Canary
+from autodiff.utils.connections import mask_passwords
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -21,7 +22,6 @@ __all__ = [
     "Target",
     "fill_template",
     "parse_line",
-    "parse_shard",
     "refuse_duplicates",
     "select_targets",
     "shard_of",
@@ -32,7 +32,6 @@ Row = Mapping[str, str]
 """The values of a target by column: its name, its URL, and other columns of the query."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 _MAX_NAMES = 5
-_SHARD = re.compile(r"(\d{1,9})/(\d{1,9})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,30 +46,25 @@ class Target:
     schema: str | None = None
     search_path: tuple[str, ...] = ()
 
+    def __repr__(self) -> str:
+        """Return a text without secrets: the workers of a cluster log their arguments."""
+        schema = f", schema={self.schema!r}" if self.schema else ""
+        return f"Target(name={self.name!r}, url={mask_passwords(self.url)!r}{schema})"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shard:
-    """One of `count` parts of the targets; `number` counts from 1."""
+    """One of `count` parts of the targets; `number` counts from 1.
+
+    job: identifies the array of jobs that the shard was read from, if there is one.
+    """
 
     number: int
     count: int
+    job: str | None = field(default=None, compare=False, repr=False)
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"
-
-
-def parse_shard(text: str) -> Shard:
-    """Parse a shard such as "3/10".
-
-    Raises ConfigError for any other form.
-    """
-    match = _SHARD.fullmatch(text.strip())
-    shard = Shard(number=int(match[1]), count=int(match[2])) if match else None
-    if shard is None or not 1 <= shard.number <= shard.count:
-        raise ConfigError(
-            f"invalid shard {text!r}", hint="write N/M with N from 1 to M: 3/10 is the third of ten"
-        )
-    return shard
 
 
 def shard_of(name: str, count: int) -> int:
@@ -122,10 +116,11 @@ def select_targets(
     The order stays. Raises ConfigError for an unknown name.
     """
     _refuse_unknown(targets, names)
+    selected = set(names)
     return [
         target
         for target in targets
-        if (not names or target.name in names)
+        if (not names or target.name in selected)
         and (shard is None or shard_of(target.name, shard.count) == shard.number)
     ]
 
@@ -141,8 +136,9 @@ def split_canaries(
     if isinstance(canary, int):
         return list(targets[:canary]), list(targets[canary:])
     _refuse_unknown(known, canary)
-    first = [target for target in targets if target.name in canary]
-    return first, [target for target in targets if target.name not in canary]
+    names = set(canary)
+    first = [target for target in targets if target.name in names]
+    return first, [target for target in targets if target.name not in names]
 
 
 def _refuse_unknown(targets: Sequence[Target], names: Sequence[str]) -> None:

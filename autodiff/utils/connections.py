@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 __all__ = [
+    "database_errors",
     "describe_url",
     "engine_or_connection",
+    "hide_secrets",
     "hint_for",
     "mask_passwords",
     "mask_passwords_in_text",
@@ -219,7 +221,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         raise
     except Exception as error:  # drivers raise TypeError for an unknown option, and others
         raise _refused(engine.url, error) from error
-    with connection, _database_errors(engine.url):
+    with connection, database_errors(engine.url):
         yield connection
 
 
@@ -272,7 +274,7 @@ def _without_transaction(connection: Connection) -> Iterator[None]:
             hint="commit or roll back first; engine.connect() returns a connection without a "
             "transaction, engine.begin() does not",
         )
-    with _database_errors(connection.engine.url):
+    with database_errors(connection.engine.url):
         try:
             yield
         finally:
@@ -281,7 +283,7 @@ def _without_transaction(connection: Connection) -> Iterator[None]:
 
 
 @contextmanager
-def _database_errors(url: URL) -> Iterator[None]:
+def database_errors(url: URL) -> Iterator[None]:
     """Raise DatabaseError for every request that the database refuses."""
     from sqlalchemy.exc import DBAPIError
 
@@ -342,11 +344,16 @@ def _install_hint(url: URL) -> str:
 
 def _reason(url: URL, error: Exception) -> str:
     """Return the message of the driver on one line, without passwords."""
-    reason = database_words(getattr(error, "orig", None) or error).strip()
-    for secret in _secrets(url):
-        reason = reason.replace(secret, "***")
+    reason = hide_secrets(database_words(getattr(error, "orig", None) or error).strip(), url)
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     return " ".join(lines[:2]) or type(error).__name__
+
+
+def hide_secrets(text: str, url: URL) -> str:
+    """Return a text with *** for the password of a URL and its options that may be secret."""
+    for secret in _secrets(url):
+        text = text.replace(secret, "***")
+    return text
 
 
 def _secrets(url: URL) -> list[str]:

@@ -88,6 +88,10 @@ def test_outcomes_as_json(tenants: Folder) -> None:
         (("upgrade", "--shard", "1/2"), "error: --shard is only valid with --all"),
         (("downgrade", "--canary", "1"), "error: --canary is only valid with --all"),
         (("status", "--only", "x"), "error: --only is only valid with --all"),
+        (("status", "--run", "x"), "error: --run is only valid with --all"),
+        (("upgrade", "--executor", "x:y"), "error: --executor is only valid with --all"),
+        (("upgrade", "--all", "--executor", "x"), "error: --executor 'x' does not name a function"),
+        (("upgrade", "--all", "--shard", "auto"), "error: --shard auto found none of"),
         (("upgrade", "--all", "--sql"), "error: --sql is not valid with --all"),
         (("downgrade", "base", "--all", "--dry-run"), "error: --dry-run is not valid with --all"),
         (("downgrade", "--all"), "error: downgrade --all needs a target"),
@@ -114,6 +118,69 @@ def test_missing_targets_are_refused(blog_3: Folder) -> None:
     result = blog_3.fails("upgrade", "--all")
     assert "error: no targets are configured" in result.err
     assert 'file = "tenants.txt"' in result.err
+
+
+def test_an_executor_of_the_project(tenants: Folder) -> None:
+    """Its function is found beside the configuration; the executor is shut down at the end."""
+    (tenants.path / "cluster.py").write_text(
+        "import concurrent.futures\n"
+        "class Pool(concurrent.futures.ThreadPoolExecutor):\n"
+        "    def shutdown(self, wait=True):\n"
+        "        print('shut down', wait)\n"
+        "        super().shutdown(wait)\n"
+        "        raise OSError('the cluster is gone')\n"
+        "def connect(): return Pool(2)\n"
+        "def client(): return 3\n"
+    )
+    result = tenants.ok("upgrade", "--all", "--executor", "cluster:connect")
+    assert result.lines[-1] == "3 upgraded"
+    assert result.err.endswith("shut down True\n")
+    wrong = tenants.fails("downgrade", "base", "--all", "--executor", "cluster:client")
+    assert "error: --executor 'cluster:client' returned int, not a concurrent" in wrong.err
+
+
+def test_a_recorded_run(tenants: Folder) -> None:
+    """Its shards run on their own; status shows the outcomes of all of them."""
+    assert tenants.ok("upgrade", "--all", "--shard", "1/2", "--run", "r").lines[-1] == "run: r"
+    report = tenants.run("status", "--all", "--run", "r")
+    assert report.code == 2
+    counts = [int(number) for number in re.findall(r"\d+", report.lines[-2])]
+    assert re.fullmatch(r"\d upgraded, \d without an outcome", report.lines[-2])
+    assert sum(counts) == 3
+    tenants.ok("upgrade", "--all", "--shard", "2/2", "--run", "r")
+    complete = tenants.ok("status", "--all", "--run", "r")
+    assert complete.lines[-2:] == ["3 upgraded", "run: r"]
+    data = tenants.ok("status", "--all", "--run", "r", "--json").data
+    assert (data["run"], data["missing"], data["counts"]) == ("r", 0, {"upgraded": 3})
+    assert {target["shard"] for target in data["targets"]} <= {"1/2", "2/2"}
+    assert "error: unknown run 's'" in tenants.fails("status", "--all", "--run", "s").err
+
+
+def test_recorded_errors_are_quoted(tenants: Folder) -> None:
+    """A message of a database can contain anything; none of it reaches the terminal as it is."""
+    (tenants.path / "tenants.txt").write_text("acme\n")
+    path = tenants.migrations / "0001_add_posts.py"
+    text = path.read_text().replace(
+        "def upgrade() -> None:\n",
+        "def upgrade() -> None:\n    raise ValueError(chr(27) + '[2J' + chr(0))\n",
+    )
+    path.write_text(text)
+    run = tenants.run("upgrade", "--all", "--run", "r", "--outcomes", "sqlite:///o.db")
+    report = tenants.run("status", "--all", "--run", "r", "--outcomes", "sqlite:///o.db")
+    for result in (run, report):
+        assert result.code == 2
+        assert "[2J" in result.out
+        assert not {"\x1b", "\0"} & set(result.out + result.err)
+    assert (tenants.path / "o.db").exists()
+
+
+def test_a_shard_of_an_array(tenants: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOB_COMPLETION_INDEX", "0")
+    assert tenants.ok("upgrade", "--all", "--shard", "auto/1").lines[-1] == "3 upgraded"
+    assert (
+        "hint: pass the number of completions"
+        in tenants.fails("upgrade", "--all", "--shard", "auto").err
+    )
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="sends SIGINT")

@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import make_url
 
 from autodiff.errors import ConfigError
+from autodiff.fleet.shards import parse_shard
 from autodiff.fleet.targets import (
     Shard,
     Target,
     fill_template,
     parse_line,
-    parse_shard,
     refuse_duplicates,
     select_targets,
     shard_of,

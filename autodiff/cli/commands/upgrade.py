@@ -6,12 +6,16 @@ from autodiff.cli.fleet import run_one_or_all
 from autodiff.cli.options import (
     All,
     Canary,
+    CanaryWait,
     Confirm,
     DryRun,
+    ExecutorOf,
     LockWait,
     Only,
+    OutcomesUrl,
     Parallel,
     PhaseOption,
+    RunName,
     ShardOf,
     Sql,
     StopAfter,
@@ -34,6 +38,10 @@ def run_upgrade(
     parallel: Parallel = None,
     canary: Canary = None,
     stop_after: StopAfter = None,
+    executor: ExecutorOf = None,
+    run: RunName = None,
+    outcomes: OutcomesUrl = None,
+    canary_wait: CanaryWait = None,
     confirm: Confirm = None,
     phase: PhaseOption = None,
 ) -> int | None:
@@ -58,6 +66,7 @@ def run_upgrade(
         autodiff upgrade 0003:head --sql > upgrade.sql
         autodiff upgrade --phase expand
         autodiff upgrade --all --canary 1 --parallel 8
+        autodiff upgrade --all --executor app.cluster:connect --parallel 100
     """
     return run_one_or_all(
         shell,
@@ -72,6 +81,10 @@ def run_upgrade(
         parallel=parallel,
         canary=canary,
         stop_after=stop_after,
+        executor=executor,
+        run=run,
+        outcomes=outcomes,
+        canary_wait=canary_wait,
         confirm=confirm,
         phase=phase,
     )
