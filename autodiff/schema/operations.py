@@ -70,6 +70,7 @@ __all__ = [
     "Require",
     "SetComment",
     "SetTableOptions",
+    "SwapColumns",
     "SyncColumns",
     "Unset",
     "UnsyncColumns",
@@ -749,16 +750,25 @@ class SyncColumns:
     before, after: the columns, of which two versions of an application use one each.
     default: the SQL of the default that both have. A new row that has another value in `after` has
         it in both; any other new row has the value of `before`.
+    one_way: whether `after` only follows `before`, because no application knows it.
+    using: the expression that converts values of `before` to the type of `after` (PostgreSQL).
     """
 
     table: Name
     before: str
     after: str
     default: str | None = None
+    one_way: bool = False
+    using: str | None = None
 
     def reverse(self) -> UnsyncColumns:
         return UnsyncColumns(
-            table=self.table, before=self.before, after=self.after, default=self.default
+            table=self.table,
+            before=self.before,
+            after=self.after,
+            default=self.default,
+            one_way=self.one_way,
+            using=self.using,
         )
 
     def describe(self) -> str:
@@ -773,14 +783,40 @@ class UnsyncColumns:
     before: str
     after: str
     default: str | None = None
+    one_way: bool = False
+    using: str | None = None
 
     def reverse(self) -> SyncColumns:
         return SyncColumns(
-            table=self.table, before=self.before, after=self.after, default=self.default
+            table=self.table,
+            before=self.before,
+            after=self.after,
+            default=self.default,
+            one_way=self.one_way,
+            using=self.using,
         )
 
     def describe(self) -> str:
         return one_line(f"- trigger that syncs {self.table}.{self.before} with {self.after}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapColumns:
+    """Give each of two columns the name of the other one, at the same moment.
+
+    Constraints, indexes and checks follow their column. The triggers of SyncColumns go by the
+    names, so that the column that was copied becomes the copy.
+    """
+
+    table: Name
+    one: str
+    other: str
+
+    def reverse(self) -> SwapColumns:
+        return SwapColumns(table=self.table, one=self.other, other=self.one)
+
+    def describe(self) -> str:
+        return one_line(f"~ columns {self.table}.{self.one} <-> {self.other}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -853,6 +889,7 @@ Operation: TypeAlias = (
     | Backfill
     | SyncColumns
     | UnsyncColumns
+    | SwapColumns
     | Require
     | Execute
 )

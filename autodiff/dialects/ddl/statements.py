@@ -48,6 +48,7 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SwapColumns,
     SyncColumns,
     UnsyncColumns,
 )
@@ -205,6 +206,8 @@ class DDL:
                 return self.triggers.sync(operation)
             case UnsyncColumns():
                 return self.triggers.unsync(operation)
+            case SwapColumns():
+                return self.columns.swap(operation)
             case Require():
                 return self.rows.require(operation)
             case Execute(sql=sql):
