@@ -11,8 +11,8 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
 from autodiff.errors import ConfigError
 from autodiff.plan.migration_plan import Finding
-from autodiff.plan.nonblocking.new_types import blocking, reason_against
 from autodiff.plan.nonblocking.phases import PhasePlan, split_phases
+from autodiff.plan.nonblocking.retyped_columns import blocking, reason_against
 from autodiff.plan.nonblocking.rewrite import online_steps, rewrites
 from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps, plain_steps
 from autodiff.schema.apply_to_schema import evolve_schema

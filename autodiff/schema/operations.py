@@ -230,16 +230,29 @@ class DropTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameTable:
-    """ALTER TABLE ... RENAME TO; the schema stays the same."""
+    """ALTER TABLE ... RENAME TO; the schema stays the same.
+
+    leaves_view: the old name becomes a view of the table, at the same moment, so that an old
+        version of an application can go on.
+    replaces_view: the new name is such a view until then.
+    """
 
     before: Name
     after: Name
+    leaves_view: bool = False
+    replaces_view: bool = False
 
     def reverse(self) -> RenameTable:
-        return RenameTable(before=self.after, after=self.before)
+        return RenameTable(
+            before=self.after,
+            after=self.before,
+            leaves_view=self.replaces_view,
+            replaces_view=self.leaves_view,
+        )
 
     def describe(self) -> str:
-        return one_line(f"~ table {self.before} -> {self.after}")
+        view = f", with a view {self.before}" if self.leaves_view else ""
+        return one_line(f"~ table {self.before} -> {self.after}{view}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -328,32 +328,10 @@ def primary(name: str) -> sa.MetaData:
     return metadata
 
 
-def table_named(name: str) -> sa.MetaData:
-    """Return models with one table of this name."""
-    metadata = sa.MetaData()
-    key = sa.Column("id", sa.Integer, primary_key=True)
-    sa.Table(name, metadata, key, sa.Column("mail", sa.Text), sa.Column("nick", sa.Text))
-    return metadata
-
-
-@pytest.mark.parametrize(
-    ("before", "after", "rename", "reason"),
-    [
-        (primary("id"), primary("number"), "users.id:number", r"users.id .* in the primary key"),
-        (table_named("users"), table_named("people"), "users:people", "table users to people"),
-    ],
-)
-def test_a_rename_that_cannot_be_online_is_refused(
-    database: Database,
-    tmp_path: Path,
-    before: sa.MetaData,
-    after: sa.MetaData,
-    rename: str,
-    reason: str,
-) -> None:
+def test_a_rename_that_cannot_be_online_is_refused(database: Database, tmp_path: Path) -> None:
     """The message explains how to do it."""
-    project = OnlineProject(database("postgresql"), tmp_path, before)
-    project.models(after)
-    with pytest.raises(PlanError, match=reason) as caught:
-        project.generate(renames=[rename])
+    project = OnlineProject(database("postgresql"), tmp_path, primary("id"))
+    project.models(primary("number"))
+    with pytest.raises(PlanError, match=r"users.id .* in the primary key") as caught:
+        project.generate(renames=["users.id:number"])
     assert caught.value.hint is not None and caught.value.hint.endswith("pass --no-online")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from autodiff.dialects.postgresql.rewrites import rewrites_table
+from autodiff.dialects.postgresql.rewriting_types import rewrites_table
 from autodiff.lint.context import Step
 from autodiff.lint.rule import POSTGRESQL, Match, Rule
 from autodiff.schema.objects import ColumnType

@@ -6,10 +6,9 @@ from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
-from autodiff.plan.migration_plan import MigrationPlan
-from autodiff.plan.nonblocking.copied_parts import copied_parts
+from autodiff.plan.nonblocking.part_copies import copied_parts
 from autodiff.schema.apply import evolve, names_column
-from autodiff.schema.objects import Column, Exclusion, Table
+from autodiff.schema.objects import Column, Exclusion, Schema, Table
 from autodiff.schema.operations import (
     AddColumn,
     AlterColumn,
@@ -44,16 +43,16 @@ class Copy:
 
 
 class CopiedColumn:
-    """Plans the copy of one renamed column."""
+    """Plans the copy of one renamed column; `schema` has the new names of tables."""
 
-    def __init__(self, plan: MigrationPlan, rename: RenameColumn) -> None:
+    def __init__(self, schema: Schema, rename: RenameColumn, dialect: Dialect) -> None:
         self._rename = rename
-        self._dialect: Dialect = plan.dialect
-        self._schema = plan.current
-        self._table = plan.current.tables.get(rename.table, Table(name=rename.table))
+        self._dialect = dialect
+        self._schema = schema
+        self._table = schema.tables.get(rename.table, Table(name=rename.table))
         column = self._table.column(rename.before)
         if column is None:
-            raise self._refusal("it is renamed along with its table, or twice")
+            raise self._refusal("it is renamed twice")
         self._column: Column = column
         self._refuse_keys()
 

@@ -5,6 +5,7 @@
 3. *contract* removes what only the old version used. It is applied after the deploy.
 
 A renamed column is two columns until then: a trigger writes each new value of one to the other.
+A renamed table gets its new name at once, and its old name is a view of it until then.
 A new type that loses values waits for the deploy as well: the old version may write such values.
 
 Invariants:
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
@@ -35,7 +37,7 @@ from autodiff.schema.changes import (
     IndexAdded,
     IndexAltered,
 )
-from autodiff.schema.objects import Column, ColumnType, Constraint, Index, Name, Schema
+from autodiff.schema.objects import Column, ColumnType, Constraint, Index, Name, Schema, View
 from autodiff.schema.operations import (
     AddConstraint,
     AlterColumn,
@@ -93,7 +95,11 @@ def split_phases(plan: MigrationPlan) -> tuple[PhasePlan, ...]:
 
 @dataclass(slots=True)
 class _Splitter:
-    """Collects the operations of each phase."""
+    """Collects the operations of each phase.
+
+    first, last: the operations at the beginning and the end of `contract`.
+    renamed: the tables that get other names.
+    """
 
     plan: MigrationPlan
     copies: list[Copy] = field(default_factory=list)
@@ -101,6 +107,10 @@ class _Splitter:
     migrate: list[Operation] = field(default_factory=list)
     proofs: list[Operation] = field(default_factory=list)
     contract: list[Operation] = field(default_factory=list)
+    first: list[Operation] = field(default_factory=list)
+    last: list[Operation] = field(default_factory=list)
+    guards: list[str] = field(default_factory=list)
+    renamed: list[RenameTable] = field(default_factory=list)
     new: set[Name] = field(default_factory=set)
     late_tables: set[Name] = field(default_factory=set)
     late_columns: set[tuple[Name, str]] = field(default_factory=set)
@@ -132,7 +142,7 @@ class _Splitter:
     @property
     def waits(self) -> bool:
         """Whether something must wait for a deploy."""
-        return bool(self.proofs or self.contract)
+        return bool(self.proofs or self.contract or self.first or self.last)
 
     def add(self, operation: Operation) -> None:
         """Put an operation into its phase."""
@@ -142,12 +152,8 @@ class _Splitter:
             case CreateTable(table=table):
                 self.new.add(table.name)
                 self.expand.append(operation)
-            case RenameTable(before=before, after=after):
-                raise PlanError(
-                    f"cannot rename table {before} to {after} online",
-                    hint="rename it in a migration of its own, while the application is stopped: "
-                    "pass --no-online",
-                )
+            case RenameTable():
+                self._rename_table(operation)
             case RenameColumn():
                 self._rename(operation)
             case DropColumn():
@@ -176,7 +182,9 @@ class _Splitter:
     def _views_are_late(self) -> bool:
         """Return whether views are dropped and created again in `contract`, around its changes."""
         views = any(isinstance(o, DropView) for o in self.plan.operations)
-        return views and bool(self.late_tables or self.late_columns or self.late_types)
+        renamed = any(isinstance(o, RenameTable) for o in self.plan.operations)
+        late = self.late_tables or self.late_columns or self.late_types
+        return views and bool(late or renamed)
 
     def _mentions_late(self, operation: Operation) -> bool:
         """Return whether an operation is about something that only `contract` removes."""
@@ -219,8 +227,48 @@ class _Splitter:
             if names_column(part, column)
         ]
 
+    def _rename_table(self, operation: RenameTable) -> None:
+        """Rename a table at once, and drop the view with its old name later."""
+        before, after = operation.before, operation.after
+        retyped = [
+            o.name
+            for o in self.plan.operations
+            if isinstance(o, AlterColumn) and o.table == after and "type" in o.after.fields
+        ]
+        created = {o.table.name for o in self.plan.operations if isinstance(o, CreateTable)}
+        reason = None
+        if before in created:
+            reason = "another table gets its name"
+        elif before not in self.plan.current.tables or after in self.plan.current.tables:
+            reason = f"another table is called {after} until the deploy"
+        elif retyped and self.dialect.features.dependents_block_columns:
+            reason = f"the type of {after}.{retyped[0]} changes in the same migration"
+        elif before.schema != after.schema and not self.dialect.features.search_path:
+            reason = "it gets another schema"
+        if reason is not None:
+            raise PlanError(
+                f"cannot rename table {before} to {after} online: {reason}",
+                hint="rename it in a migration of its own; or pass --no-online, and apply it while "
+                "the application is stopped",
+            )
+        self.renamed.append(operation)
+        self.expand.append(replace(operation, leaves_view=True))
+        drop = DropView(name=before, view=self._old_name(before, after))
+        changes = any(t == after for t, _ in self.late_columns)  # the view has old columns
+        is_first = changes or self.dialect.features.dependents_block_columns
+        (self.first if is_first else self.last).append(drop)
+        used = self.dialect.ddl.tables.used_by(before)
+        self.guards += [used] if used is not None else []
+
+    def _old_name(self, before: Name, after: Name) -> View:
+        """Return the view of a renamed table."""
+        quote = self.dialect.quote
+        columns = ", ".join(quote(c.name) for c in self.plan.current.tables[before].columns)
+        return View(name=before, sql=f"SELECT {columns} FROM {self.dialect.quote_name(after)}")
+
     def _rename(self, operation: RenameColumn) -> None:
-        copy = CopiedColumn(self.plan, operation).copy()
+        schema = reduce(evolve_schema, self.renamed, self.plan.current)
+        copy = CopiedColumn(schema, operation, self.dialect).copy()
         self.copies.append(copy)
         self.expand += copy.expand
         self.migrate += copy.migrate
@@ -308,7 +356,8 @@ class _Splitter:
             phase = self._phase("migrate", [self.migrate], schema)
             yield phase
             schema = phase.plan.desired
-        yield self._phase("contract", [self.proofs, self.contract], schema, self.plan.desired)
+        contract = [*self.first, *self.contract, *self.last]
+        yield self._phase("contract", [self.proofs, contract], schema, self.plan.desired)
 
     def _is_late(self, require: Require) -> bool:
         """Return whether a query is for the rows that prevent a change of `contract`."""
@@ -360,14 +409,23 @@ class _Splitter:
             data_loss=self.plan.data_loss if phase == "contract" else (),
             downgrade_backfills=(),
             phase=phase,
-            guards=tuple(c.guard for c in self.copies) if phase == "contract" else (),
-            setup=tuple(c.sync for c in self.copies) if phase != "expand" else (),
+            guards=self._guards() if phase == "contract" else (),
+            setup=self._setup() if phase != "expand" else (),
         )
         return PhasePlan(
             plan=plan,
             stages=tuple(map(tuple, stages)),
             downgrade=tuple(self._filled(plan.reverse())),
         )
+
+    def _setup(self) -> tuple[Operation, ...]:
+        """Return what `expand` has created and no schema shows."""
+        views = (o.view for o in (*self.first, *self.last) if isinstance(o, DropView))
+        created = (CreateView(view=view) for view in views if view is not None)
+        return (*created, *(copy.sync for copy in self.copies))
+
+    def _guards(self) -> tuple[str, ...]:
+        return (*(copy.guard for copy in self.copies), *self.guards)
 
     def _filled(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations of a downgrade, with values for columns that become NOT NULL."""

@@ -19,7 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
-from autodiff.plan.nonblocking.new_types import NewTypes, new_types, reason_against
+from autodiff.plan.nonblocking.retyped_columns import NewTypes, new_types, reason_against
 from autodiff.plan.nonblocking.steps import OnlineStep
 from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.objects import (

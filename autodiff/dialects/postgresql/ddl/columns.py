@@ -14,7 +14,7 @@ from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.postgresql.ddl.casts import cast
 from autodiff.dialects.postgresql.ddl.sequences import alter_in_range, first_value, reset_options
 from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
-from autodiff.dialects.postgresql.rewrites import rewrites_table
+from autodiff.dialects.postgresql.rewriting_types import rewrites_table
 from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.errors import PlanError
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name, Table

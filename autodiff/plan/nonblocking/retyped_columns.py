@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
 from autodiff.plan.migration_plan import Finding
-from autodiff.plan.nonblocking.copied_parts import CopiedPart, copied_parts
+from autodiff.plan.nonblocking.part_copies import CopiedPart, copied_parts
 from autodiff.schema.apply import evolve, names_column
 from autodiff.schema.objects import (
     Check,
