@@ -156,6 +156,7 @@ def _rehearse(
             notes=(*proof.notes, *_version_note(plan.dialect, dialect)),
             lost=lost,
             longest_wait=waits.longest if waits.count else None,
+            waits=waits.by_step() if waits.count else (),
         )
 
 
