@@ -264,7 +264,8 @@ class _Splitter:
         """Return the view of a renamed table."""
         quote = self.dialect.quote
         columns = ", ".join(quote(c.name) for c in self.plan.current.tables[before].columns)
-        return View(name=before, sql=f"SELECT {columns} FROM {self.dialect.quote_name(after)}")
+        sql = f"SELECT {columns} FROM {self.dialect.quote_name(after)}"
+        return View(name=before, sql=sql, reads=(after,))
 
     def _rename(self, operation: RenameColumn) -> None:
         schema = reduce(evolve_schema, self.renamed, self.plan.current)
