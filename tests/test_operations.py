@@ -47,6 +47,7 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SwapColumns,
     SyncColumns,
     UnsyncColumns,
 )
@@ -116,6 +117,7 @@ OPERATIONS: list[tuple[Operation, str]] = [
     ),
     (CreateView(view=NAMES), "+ view names"),
     (DropView(name=Name("names"), view=NAMES), "- view names"),
+    (SwapColumns(table=USERS, one="a", other="b"), "~ columns users.a <-> b"),
     (
         SyncColumns(table=USERS, before="nick", after="nickname", default="'x'"),
         "+ trigger that syncs users.nick with nickname",

@@ -183,12 +183,24 @@ def rehearsal_lines(proof: Proof | None) -> list[str]:
     if proof is None:
         return []
     if proof.skipped is None and proof.longest_wait is not None:
-        milliseconds = max(round(proof.longest_wait * 1000), 1)
-        return [f"rehearsed beside a writer, which waited {milliseconds} ms at most"]
+        longest = _milliseconds(proof.longest_wait)
+        return [
+            f"rehearsed beside a writer, which waited {longest} ms at most",
+            *(f"  {_milliseconds(w.seconds)} ms: {_shortened(w.sql)}" for w in proof.waits),
+        ]
     if proof.skipped is None:
         return []
     hint = [f"hint: {proof.cure}"] if proof.cure else []
     return [f"warning: not rehearsed, because {proof.skipped}", *hint]
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(round(seconds * 1000), 1)
+
+
+def _shortened(sql: str) -> str:
+    text = one_line(sql)
+    return text if len(text) <= _SHOWN_SQL else f"{text[:_SHOWN_SQL]}..."
 
 
 def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
@@ -203,6 +215,7 @@ def rehearsal_data(proof: Proof | None) -> dict[str, Any] | None:
         "notes": list(proof.notes),
         "statements": [statement.to_data() for statement in proof.statements],
         "longest_wait": proof.longest_wait,
+        "waits": [{"sql": wait.sql, "seconds": wait.seconds} for wait in proof.waits],
     }
 
 
@@ -266,6 +279,8 @@ def _unfinished_lines(entry: Entry) -> list[str]:
     ]
 
 
+_SHOWN_SQL = 90
+"""How many characters of a statement a line shows."""
 _REPAIRED = {
     "accepted": "is recorded as applied with its current file",
     "forgotten": "is no longer recorded as applied",

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
 from autodiff.errors import ConfigError
+from autodiff.plan.migration_plan import Finding
 from autodiff.plan.nonblocking.phases import PhasePlan, split_phases
-from autodiff.plan.nonblocking.rewrite import online_steps
-from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
+from autodiff.plan.nonblocking.retyped_columns import blocking, reason_against
+from autodiff.plan.nonblocking.rewrite import online_steps, rewrites
+from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps, plain_steps
+from autodiff.schema.apply_to_schema import evolve_schema
+from autodiff.schema.operations import AlterColumn
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -53,10 +59,27 @@ def _with_steps(connection: sa.Connection | None, part: PhasePlan) -> Plan:
             upgrade=plain_steps(plan.operations), downgrade=plain_steps(part.downgrade)
         )
         return with_algorithms(connection, replace(plan, online=steps))
-    tables = [*plan.current.tables.values(), *plan.desired.tables.values()]
-    upgrade = (online_steps(stage, tables, plan.dialect) for stage in part.stages)
+    upgrade: list[OnlineStep] = []
+    schema = plan.current
+    for stage in part.stages:
+        after = reduce(evolve_schema, stage, schema)
+        upgrade += online_steps(stage, schema, after, plan.dialect)
+        schema = after
     steps = OnlineSteps(
-        upgrade=tuple(step for stage in upgrade for step in stage),
-        downgrade=online_steps(part.downgrade, tables, plan.dialect),
+        upgrade=tuple(upgrade),
+        downgrade=online_steps(part.downgrade, plan.desired, plan.current, plan.dialect),
     )
-    return replace(plan, online=steps, operations=tuple(step.operation for step in steps.upgrade))
+    findings = (*plan.findings, *_rewriting(plan))
+    operations = tuple(step.operation for step in steps.upgrade)
+    return replace(plan, online=steps, operations=operations, findings=findings)
+
+
+def _rewriting(plan: Plan) -> Iterator[Finding]:
+    """Yield a finding for each new type that rewrites its table all the same."""
+    schema = plan.current
+    for operation in plan.operations:
+        if isinstance(operation, AlterColumn) and rewrites(operation, schema, plan.dialect):
+            reason = reason_against(operation, schema, plan.dialect)
+            if reason is not None:
+                yield blocking(operation, reason)
+        schema = evolve_schema(schema, operation)

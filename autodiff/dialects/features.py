@@ -53,6 +53,7 @@ class Features:
         while the key exists.
     dependents_block_columns: a column cannot be altered or dropped while a view or a generated
         column reads it.
+    writable_views: rows can be written through a view of one table.
     view_settings: a view has an owner, grants and options that are dropped with it.
 
     Rows:
@@ -111,6 +112,7 @@ class Features:
     keys_need_identity: bool = False
     keys_block_columns: bool = False
     dependents_block_columns: bool = False
+    writable_views: bool = False
     view_settings: bool = False
 
     backslash_escapes: bool = False

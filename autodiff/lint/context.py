@@ -32,6 +32,7 @@ class Step:
     new_tables: those that the same migration created, by their current names.
     new_columns: the columns that the same migration added.
     outside: whether it runs outside of the migration's transaction.
+    online: whether the server refuses it rather than block writes (op.online).
     position: its place among the steps of the script.
     """
 
@@ -42,6 +43,7 @@ class Step:
     new_tables: frozenset[Name] = frozenset()
     new_columns: frozenset[tuple[Name, str]] = frozenset()
     outside: bool = False
+    online: bool = False
     position: int = 0
 
     @property

@@ -116,8 +116,11 @@ def run_rules(request: LintRequest) -> Linted:
                 "script": [(script, None)],
                 "step": [(s, s.line) for s in script.steps],
             }
+            is_contract = script.migration.phase == "contract"
             for scope, rules in by_scope.items():
                 for rule in rules:
+                    if is_contract and rule.is_about_deploys:
+                        continue  # the old version is not running any more
                     if places := _matches(rule, subjects[scope], script.migration):
                         collector.add(rule, script, places)
     unused = request.rules.get(UNUSED_SUPPRESSION)
@@ -260,6 +263,8 @@ class _Collector:
             place = line if match.line is None else match.line
             if self._is_suppressed(rule, migration, place):
                 continue
+            if step is not None and step.online and rule.is_about_blocking:
+                continue
             if step is not None and self._is_harmless(rule, step):
                 self._harmless.add(_key(rule, match, migration, place))
                 continue
@@ -310,6 +315,11 @@ class _Collector:
     ) -> None:
         name = migration.name if migration is not None else None
         key = _key(rule, match, migration, line)
+        severity = self._request.settings.severity_of(rule)
+        message = match.message
+        if rule.expected_in_contract and migration is not None and migration.phase == "contract":
+            severity = "info"
+            message += ", as expected in the phase contract"
         if (known := self._found.get(key)) is not None:
             merged = tuple(dict.fromkeys((*known.databases, *databases)))
             self._found[key] = replace(known, databases=merged)
@@ -317,8 +327,8 @@ class _Collector:
         self._found[key] = Finding(
             code=rule.code,
             name=rule.name,
-            severity=self._request.settings.severity_of(rule),
-            message=match.message,
+            severity=severity,
+            message=message,
             reason=rule.reason,
             safe_way=rule.safe_way,
             migration=name,

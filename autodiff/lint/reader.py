@@ -118,6 +118,7 @@ class _ScriptReader(Executor):
                 new_tables=self._new_tables,
                 new_columns=self._new_columns,
                 outside=self._outside,
+                online=self._algorithm is not None and bool(self.dialect.features.algorithms),
                 position=len(self.script.steps),
             )
         )

@@ -67,6 +67,8 @@ class Rule:
     check: yields a `Match` for each place.
     bad: the body of an upgrade() in which the rule finds exactly one place, or a whole file.
     good: the same in a safe way.
+    expected_in_contract: whether the phase `contract` is the place for such a step, so that the
+        finding is only for information there.
     also: the codes of other rules that find something in the bad example.
     tried_on: the database of the examples, such as "mysql 8.0.20", if it is not the first of
         `databases`.
@@ -82,6 +84,7 @@ class Rule:
     databases: tuple[str, ...] = ALL
     scope: Scope = "step"
     harmless_if: Harmless = "never"
+    expected_in_contract: bool = False
     bad: str = ""
     good: str = ""
     also: tuple[str, ...] = ()
@@ -103,6 +106,16 @@ class Rule:
     def group(self) -> str:
         """The name of its group; that of other people's rules is the prefix of their codes."""
         return GROUPS.get(self.code[:3], self.code.rstrip("0123456789"))
+
+    @property
+    def is_about_deploys(self) -> bool:
+        """Whether it is about an old version of the application that is still running."""
+        return self.group == GROUPS["AD3"]
+
+    @property
+    def is_about_blocking(self) -> bool:
+        """Whether it is about reads or writes that wait."""
+        return self.group == GROUPS["AD4"] and self.severity != "info"
 
     @property
     def example_database(self) -> str:

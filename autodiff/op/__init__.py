@@ -29,7 +29,7 @@ from autodiff.op.schemas import create_schema, drop_schema
 from autodiff.op.sequences import alter_sequence, create_sequence, drop_sequence
 from autodiff.op.statements import autocommit, execute, get_bind, get_context, online, run
 from autodiff.op.tables import alter_table_options, create_table, drop_table, rename_table
-from autodiff.op.triggers import sync_columns, unsync_columns
+from autodiff.op.triggers import swap_columns, sync_columns, unsync_columns
 from autodiff.op.views import create_view, drop_view
 
 __all__ = [
@@ -83,6 +83,7 @@ __all__ = [
     "run_async",
     "set_comment",
     "sql_type",
+    "swap_columns",
     "sync_columns",
     "unsync_columns",
 ]

@@ -107,6 +107,8 @@ def rename_table(
     *,
     schema: str | None = None,
     new_schema: str | None = None,
+    leaves_view: bool = False,
+    replaces_view: bool = False,
 ) -> None:
     """Rename a table, or move it to another schema; its rows, keys and indexes are kept.
 
@@ -115,6 +117,9 @@ def rename_table(
         new_table_name: The new name, without a schema.
         schema: The schema of the table.
         new_schema: The schema to move the table to; by default it stays in its own.
+        leaves_view: Whether the old name becomes a view of the table, through which an old version
+            of an application can read and write it (PostgreSQL, MySQL and MariaDB).
+        replaces_view: Whether the new name is such a view now, which is dropped.
 
     Raises:
         MigrationFailedError: The table does not exist, or the new name is already used.
@@ -122,7 +127,11 @@ def rename_table(
     """
     before = qualified_name(old_table_name, schema)
     after = qualified_name(new_table_name, schema if new_schema is None else new_schema)
-    submit(RenameTable(before=before, after=after))
+    submit(
+        RenameTable(
+            before=before, after=after, leaves_view=leaves_view, replaces_view=replaces_view
+        )
+    )
 
 
 def alter_table_options(

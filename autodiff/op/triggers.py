@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from autodiff.op._executor import qualified_name, submit
-from autodiff.schema.operations import SyncColumns, UnsyncColumns
+from autodiff.schema.operations import SwapColumns, SyncColumns, UnsyncColumns
 
-__all__ = ["sync_columns", "unsync_columns"]
+__all__ = ["swap_columns", "sync_columns", "unsync_columns"]
 
 
 def sync_columns(
@@ -14,6 +14,8 @@ def sync_columns(
     after: str,
     *,
     default: str | None = None,
+    one_way: bool = False,
+    postgresql_using: str | None = None,
     schema: str | None = None,
 ) -> None:
     """Create a trigger that writes each new value of one column to the other one as well.
@@ -26,6 +28,9 @@ def sync_columns(
         before: The column of the old version.
         after: The column of the new version.
         default: The SQL of the default that both columns have.
+        one_way: Whether `after` gets the values of `before`, and never the other way round: no
+            application uses it yet.
+        postgresql_using: With `one_way`, the expression that converts a value of `before`.
         schema: The schema of the table.
 
     Raises:
@@ -33,7 +38,16 @@ def sync_columns(
         MigrationFailedError: A column does not exist, or the user may not create triggers.
     """
     table = qualified_name(table_name, schema)
-    submit(SyncColumns(table=table, before=before, after=after, default=default))
+    submit(
+        SyncColumns(
+            table=table,
+            before=before,
+            after=after,
+            default=default,
+            one_way=one_way,
+            using=postgresql_using,
+        )
+    )
 
 
 def unsync_columns(table_name: str, before: str, after: str, *, schema: str | None = None) -> None:
@@ -46,3 +60,20 @@ def unsync_columns(table_name: str, before: str, after: str, *, schema: str | No
         schema: The schema of the table.
     """
     submit(UnsyncColumns(table=qualified_name(table_name, schema), before=before, after=after))
+
+
+def swap_columns(table_name: str, one: str, other: str, *, schema: str | None = None) -> None:
+    """Give each of two columns the name of the other one, at the same moment.
+
+    A column and its copy of another type exchange their places by it.
+
+    Args:
+        table_name: The name of the table.
+        one: A column.
+        other: Another column of the table.
+        schema: The schema of the table.
+
+    Raises:
+        MigrationFailedError: A column does not exist.
+    """
+    submit(SwapColumns(table=qualified_name(table_name, schema), one=one, other=other))

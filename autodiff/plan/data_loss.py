@@ -22,6 +22,7 @@ from autodiff.schema.operations import (
     AlterColumn,
     AlterEnum,
     Backfill,
+    ColumnPatch,
     CreateTable,
     DropColumn,
     DropSequence,
@@ -30,10 +31,11 @@ from autodiff.schema.operations import (
     Operation,
     RenameColumn,
     RenameTable,
+    SwapColumns,
 )
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["DataLoss", "DataLossFinder", "LossKind", "find_data_loss"]
+__all__ = ["DataLoss", "DataLossFinder", "LossKind", "find_data_loss", "lost_by_type"]
 
 LossKind: TypeAlias = Literal[
     "table", "column", "sequence", "enum-value", "conversion", "overwrite", "unknown"
@@ -135,6 +137,8 @@ class DataLossFinder:
                 yield from self._column(operation)
             case AlterColumn():
                 yield from self._conversion(operation)
+            case SwapColumns():
+                yield from self._swap(operation)
             case AlterEnum():
                 yield from self._enum_values(operation)
             case DropSequence(name=name):
@@ -165,7 +169,7 @@ class DataLossFinder:
                 self._column_origins[table, old] = None
                 self._column_origins[table, new] = origin
                 self._evolve(table, operation)
-            case AlterColumn(table=table) | DropColumn(table=table):
+            case AlterColumn(table=table) | DropColumn(table=table) | SwapColumns(table=table):
                 self._evolve(table, operation)
 
     def _rename_table(self, before: Name, after: Name, operation: RenameTable) -> None:
@@ -222,24 +226,24 @@ class DataLossFinder:
         after = operation.after.type
         if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
             return
-        lost = self._lost(before, after)
+        lost = lost_by_type(before, after, self._dialect)
         if lost is not None:
             message = f"convert {place} from {before.sql} to {after.sql}, which loses {lost}"
             yield DataLoss(
                 kind="conversion", place=place, message=message, query=query, unit="values"
             )
 
-    def _lost(self, before: ColumnType, after: ColumnType) -> str | None:
-        if before.enum is not None and after.enum is not None:
-            return None  # the operation on the enum type has its values
-        features = self._dialect.features
-        return conversion_loss(
-            "enum()" if before.enum else before.sql,
-            "enum()" if after.enum else after.sql,
-            backend=self._dialect.backend,
-            enforced=features.enforces_types,
-            sizes=features.text_sizes,
-        )
+    def _swap(self, operation: SwapColumns) -> Iterator[DataLoss]:
+        """Yield what the values of a column lose in a new column that takes its place.
+
+        The values of the other one are not lost: the migration has copied them.
+        """
+        new = self._known_column(operation.table, operation.other)
+        if new is not None and self._column_origin(operation.table, operation.other) is None:
+            patch = ColumnPatch(type=new.type)
+            yield from self._conversion(
+                AlterColumn(table=operation.table, name=operation.one, after=patch)
+            )
 
     def _enum_values(self, operation: AlterEnum) -> Iterator[DataLoss]:
         for value in operation.before.values:
@@ -303,6 +307,19 @@ class DataLossFinder:
         return (
             query if value is None else f"{query} WHERE {quoted} = {self._dialect.literal(value)}"
         )
+
+
+def lost_by_type(before: ColumnType, after: ColumnType, dialect: Dialect) -> str | None:
+    """Return what values lose if a column gets another type; None if every value survives."""
+    if before.enum is not None and after.enum is not None:
+        return None  # the operation on the enum type has its values
+    return conversion_loss(
+        "enum()" if before.enum else before.sql,
+        "enum()" if after.enum else after.sql,
+        backend=dialect.backend,
+        enforced=dialect.features.enforces_types,
+        sizes=dialect.features.text_sizes,
+    )
 
 
 def _without_comments(sql: str) -> str:

@@ -6,7 +6,7 @@ table, so each statement is tried on a scratch database.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -14,11 +14,14 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import MigrationFailedError
 from autodiff.plan import Finding
+from autodiff.plan.nonblocking.retyped_columns import blocking, new_types, reason_against
 from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps
 from autodiff.rehearse.draft import build_start, open_scratch
 from autodiff.runner.executor import Executor
 from autodiff.runner.sinks import LiveSink
-from autodiff.schema.operations import CreateTable, Operation, Require, tables_of
+from autodiff.schema.apply_to_schema import evolve_schema
+from autodiff.schema.objects import Schema
+from autodiff.schema.operations import AlterColumn, CreateTable, Operation, Require, tables_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -44,9 +47,9 @@ def with_algorithms(connection: Connection | None, plan: Plan) -> Plan:
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
         build_start(opened, plan, dialect)
-        trial = _Trial(opened, dialect)
+        trial = _Trial(opened, dialect, plan.current)
         upgrade = trial.steps(plan.operations)
-        blocked = tuple(map(_blocked, trial.blocking))
+        blocked = tuple(trial.blocking)
         downgrade = trial.steps(plan.reverse())
     return replace(
         plan,
@@ -55,38 +58,46 @@ def with_algorithms(connection: Connection | None, plan: Plan) -> Plan:
     )
 
 
-def _blocked(operation: Operation) -> Finding:
-    return Finding(
-        code="blocks-writes",
-        severity="warning",
-        message=f"{operation.describe()}: the server cannot do this without blocking writes",
-        hint="apply the migration when the application writes little",
-    )
-
-
 class _Trial(Executor):
     """Runs operations, each with the first algorithm that the server accepts for it.
 
-    blocking: the operations for which it accepts none.
+    A new type for which it accepts none is given to a copy of the column.
+
+    blocking: a finding for each operation for which it accepts none.
     """
 
-    def __init__(self, connection: Connection, dialect: Dialect) -> None:
+    def __init__(self, connection: Connection, dialect: Dialect, schema: Schema) -> None:
         super().__init__(dialect, LiveSink(connection, dialect))
-        self.blocking: list[Operation] = []
+        self.blocking: list[Finding] = []
+        self._schema = schema
         self._accepted: str | None = None
+        self._is_copied = False
 
     def steps(self, operations: Sequence[Operation]) -> tuple[OnlineStep, ...]:
-        """Run operations and return them with their algorithms."""
+        """Run operations and return them, or what is run in their place, with algorithms."""
         new = {o.table.name for o in operations if isinstance(o, CreateTable)}
-        steps = []
+        steps: list[OnlineStep] = []
         for operation in operations:
-            self._accepted = None
-            if not isinstance(operation, Require):
-                self._is_live = not new & set(tables_of(operation))
-                self.submit(operation)
-                self.flush()
-            steps.append(OnlineStep(operation=operation, algorithm=self._accepted))
+            self._is_live = not new & set(tables_of(operation))
+            steps += self._steps_of(operation)
         return tuple(steps)
+
+    def _steps_of(self, operation: Operation) -> Iterator[OnlineStep]:
+        self._accepted, self._is_copied = None, False
+        if not isinstance(operation, Require):
+            self.submit(operation)
+            self.flush()
+        if isinstance(operation, AlterColumn) and self._is_copied:
+            for step in self._copy(operation):
+                yield from self._steps_of(step)
+            return
+        self._schema = evolve_schema(self._schema, operation)
+        yield OnlineStep(operation=operation, algorithm=self._accepted)
+
+    def _copy(self, operation: AlterColumn) -> tuple[Operation, ...]:
+        table = self._schema.tables[operation.table]
+        plan = new_types([operation], table, self.dialect)
+        return (*plan.copy, *plan.swap)
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         if not self._is_live or not self._has_algorithm(statements):
@@ -100,8 +111,14 @@ class _Trial(Executor):
                 continue  # the server refuses the algorithm before it changes anything
             self._accepted = algorithm
             return
-        self.blocking += operations
-        super()._send(statements, operations)
+        reason = None
+        match operations:
+            case [AlterColumn() as operation] if "type" in operation.after.fields:
+                reason = reason_against(operation, self._schema, self.dialect)
+                self._is_copied = reason is None
+        if not self._is_copied:
+            self.blocking += [blocking(operation, reason) for operation in operations]
+            super()._send(statements, operations)
 
     def _has_algorithm(self, statements: Sequence[str]) -> bool:
         ddl, first = self.dialect.ddl, self.dialect.features.algorithms[0]

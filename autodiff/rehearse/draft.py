@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -38,7 +38,7 @@ from autodiff.runner.loader import load_step
 from autodiff.runner.sinks import LiveSink
 from autodiff.runner.transactions import TransactionSegments
 from autodiff.schema.name_map import NameMap
-from autodiff.schema.objects import Name, Schema
+from autodiff.schema.objects import Name, Schema, View
 from autodiff.schema.operations import (
     AddConstraint,
     CreateEnum,
@@ -156,6 +156,7 @@ def _rehearse(
             notes=(*proof.notes, *_version_note(plan.dialect, dialect)),
             lost=lost,
             longest_wait=waits.longest if waits.count else None,
+            waits=waits.by_step() if waits.count else (),
         )
 
 
@@ -323,10 +324,15 @@ def _creating_domains(plan: Plan, dialect: Dialect) -> list[Operation]:
     ]
 
 
+def _views(operations: Iterable[Operation]) -> list[View]:
+    return [operation.view for operation in operations if isinstance(operation, CreateView)]
+
+
 def _affected_tables(plan: Plan) -> tuple[set[Name], set[Name]]:
     """Return the tables that the plan can affect, before and after it."""
     names = NameMap.of_operations(plan.operations)
     used = {name for operation in plan.operations for name in tables_of(operation)}
+    used |= {name for view in _views(plan.setup) for name in view.reads}
     old = affected_tables(plan.current, set(map(names.table_before, used)) | used)
     new = affected_tables(plan.desired, set(map(names.table_after, used)) | used)
     while True:

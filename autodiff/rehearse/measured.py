@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from autodiff.dialects import Dialect
     from autodiff.migrations import Migration
 
-__all__ = ["MeasuredStatement", "StatementRecorder", "open_recorder"]
+__all__ = ["MeasuredStatement", "StatementRecorder", "is_of_migration", "open_recorder"]
 
 _COMMENT = r"(?:\s|--[^\n]*\n|/\*.*?\*/)*"
 _CHANGES = re.compile(
@@ -104,7 +104,7 @@ class StatementRecorder:
         self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any
     ) -> tuple[str, Any]:
         self._sql = None
-        if self._found is None or not _is_measured(statement):
+        if self._found is None or not is_of_migration(statement):
             return statement, parameters
         with suppress(Exception):  # the statement itself shows what is wrong
             replaced = self._meter.begin(statement)
@@ -129,7 +129,7 @@ def open_recorder(connection: Connection, dialect: Dialect) -> Iterator[Statemen
         yield None if meter is None else StatementRecorder(connection, dialect, meter)
 
 
-def _is_measured(statement: str) -> bool:
+def is_of_migration(statement: str) -> bool:
     """Return whether a statement is one of a migration, and not of the runner."""
     return bool(_CHANGES.match(statement)) and not any(name in statement for name in OWN_TABLES)
 

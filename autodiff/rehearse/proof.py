@@ -15,6 +15,7 @@ from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.rates import Rates
 from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
+from autodiff.rehearse.writer import StepWait
 from autodiff.runner.events import Direction
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import ColumnType, Name, Schema, Table
@@ -48,6 +49,7 @@ class Proof:
     rates: how fast the scratch database was, by the names of large tables.
     longest_wait: how many seconds a statement of a writer beside the upgrade took at most; None
         if there was no writer.
+    waits: how long it waited during each statement of the upgrade.
     """
 
     problems: tuple[str, ...] = ()
@@ -59,6 +61,7 @@ class Proof:
     statements: tuple[MeasuredStatement, ...] = ()
     rates: Mapping[Name, Rates] = field(default_factory=dict)
     longest_wait: float | None = None
+    waits: tuple[StepWait, ...] = ()
 
     @property
     def passed(self) -> bool:

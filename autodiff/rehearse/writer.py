@@ -6,22 +6,33 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects import Dialect
+from autodiff.rehearse.measured import is_of_migration
 from autodiff.schema.objects import Schema, Table
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["WriteWaits", "write_beside"]
+__all__ = ["StepWait", "WriteWaits", "write_beside"]
 
 _START = 5.0
 """Seconds to wait for the first statement: without it, a quick migration would be over before."""
 _PAUSE = 0.002
 """Seconds between two statements, so that the migration has the server to itself for a while."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepWait:
+    """How long the writer waited while a statement of the migration ran, in seconds."""
+
+    sql: str
+    seconds: float
 
 
 class WriteWaits:
@@ -30,11 +41,42 @@ class WriteWaits:
     def __init__(self) -> None:
         self.longest = 0.0
         self.count = 0
+        self._writes: list[tuple[float, float]] = []
+        self._steps: list[tuple[float, str]] = []
+        self._end: float | None = None
 
-    def add(self, seconds: float) -> None:
-        """Note a statement."""
-        self.longest = max(self.longest, seconds)
+    def add(self, began: float, ended: float) -> None:
+        """Note a statement of the writer."""
+        self.longest = max(self.longest, ended - began)
         self.count += 1
+        self._writes.append((began, ended))
+
+    @contextmanager
+    def noting_steps(self, connection: Connection) -> Iterator[None]:
+        """Note when each statement of a migration begins.
+
+        Its locks last until the next one begins, and those of the last one until the end.
+        """
+
+        def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+            if is_of_migration(statement):
+                self._steps.append((time.monotonic(), " ".join(statement.split())))
+
+        event.listen(connection, "before_cursor_execute", note)
+        try:
+            yield
+        finally:
+            event.remove(connection, "before_cursor_execute", note)
+            self._end = time.monotonic()
+
+    def by_step(self) -> tuple[StepWait, ...]:
+        """Return the longest wait during each statement of the migration, in their order."""
+        longest: dict[str, float] = {}
+        ends = [began for began, _ in self._steps[1:]] + [self._end or time.monotonic()]
+        for (began, sql), end in zip(self._steps, ends, strict=True):
+            waits = (min(e, end) - max(b, began) for b, e in self._writes)
+            longest[sql] = max([longest.get(sql, 0.0), *waits])
+        return tuple(StepWait(sql=sql, seconds=seconds) for sql, seconds in longest.items())
 
 
 @contextmanager
@@ -59,7 +101,8 @@ def write_beside(
         thread.start()
         try:
             started.wait(_START)
-            yield
+            with waits.noting_steps(connection):
+                yield
         finally:
             stop.set()
             thread.join()
@@ -87,6 +130,6 @@ def _write(
             began = time.monotonic()
             with suppress(SQLAlchemyError):
                 writer.exec_driver_sql(sql, execution_options={"no_parameters": True})
-            waits.add(time.monotonic() - began)
+            waits.add(began, time.monotonic())
             started.set()
         stop.wait(_PAUSE)

@@ -24,6 +24,7 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import RecordingSink
+from autodiff.runner.undo_new_types import find_copies
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -56,6 +57,7 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SwapColumns,
     SyncColumns,
     UnsyncColumns,
     is_concurrent,
@@ -185,6 +187,42 @@ def find_undoing_steps(
     """
     finished = finished_steps(progress)
     done, ahead = forward[:finished], forward[finished:]
+    removed: list[Step] = []
+    restored: list[Step] = []
+    left = backward
+    for copy in find_copies(forward):
+        hidden = copy.remove_copy(done)
+        if hidden is None and not copy.is_in(done):
+            raise _half_done(f"a new column of {copy.table} is in place, the old one is not gone")
+        others = [other for other in find_copies(backward) if other.table == copy.table]
+        for other in others:
+            left = other.remove_from(left)
+            restored += other.steps if hidden is None else ()
+        removed = [*(hidden or ()), *removed]
+        forward, done, ahead = (copy.remove_from(steps) for steps in (forward, done, ahead))
+    undoing = _without_temporary_parts(forward, left, done, ahead, progress)
+    return [*removed, *_merged(undoing, restored, backward)]
+
+
+def _merged(steps: Sequence[Step], more: Sequence[Step], order: Sequence[Step]) -> list[Step]:
+    """Return both, in an order that has them all, except for some of the first ones."""
+    places = {id(step): at for at, step in enumerate(order)}
+    placed: list[tuple[int, Step]] = []
+    place = 0
+    for step in steps:
+        place = places.get(id(step), place)
+        placed.append((place, step))
+    placed += ((places[id(step)], step) for step in more)
+    return [step for _, step in sorted(placed, key=lambda pair: pair[0])]
+
+
+def _without_temporary_parts(
+    forward: Sequence[Step],
+    backward: Sequence[Step],
+    done: Sequence[Step],
+    ahead: Sequence[Step],
+    progress: Progress,
+) -> list[Step]:
     temporary = _temporary_parts(forward, backward)
     if temporary:
         pairs = {id(step) for pair in temporary for step in pair}
@@ -506,6 +544,8 @@ def _identity(operation: Operation) -> tuple[object, ...] | None:
             return ("rows", owner, *(column for column, _ in values))
         case SyncColumns(table=owner) | UnsyncColumns(table=owner):
             return ("sync", owner, operation.before, operation.after)
+        case SwapColumns(table=owner, one=old, other=new):
+            return ("swap", owner, *sorted((old, new)))
         case RenameIndex(before=old, after=new):
             return ("rename index", *sorted((old, new)))
         case RenameConstraint(table=owner, before=old, after=new):

@@ -35,6 +35,7 @@ from autodiff.schema.operations import (
     RenameTable,
     SetComment,
     SetTableOptions,
+    SwapColumns,
 )
 from autodiff.schema.sqltext import mentions, rename_identifier
 
@@ -84,6 +85,8 @@ def evolve(table: Table, operation: Operation) -> Table:
             return _without_column(table, name)
         case RenameColumn(before=before, after=after):
             return _rename_column(table, before, after)
+        case SwapColumns(one=one, other=other):
+            return _swap_columns(table, one, other)
         case AlterColumn(name=name, after=patch):
             return _replace_column(table, name, patch.apply(_column(table, name)))
         case AddConstraint(constraint=constraint):
@@ -239,6 +242,14 @@ def _rename_column(table: Table, before: str, after: str) -> Table:
     )
     _column(table, before)
     return _follow_names(table, rename_referred_column(renamed, table.name, before, after))
+
+
+def _swap_columns(table: Table, one: str, other: str) -> Table:
+    """Exchange the names of two columns; each stays at its place, with its keys and indexes."""
+    between = "\0"
+    for before, after in ((one, between), (other, one), (between, other)):
+        table = _rename_column(table, before, after)
+    return table
 
 
 def _column_after_rename(column: Column, before: str, after: str) -> Column:

@@ -70,6 +70,7 @@ __all__ = [
     "Require",
     "SetComment",
     "SetTableOptions",
+    "SwapColumns",
     "SyncColumns",
     "Unset",
     "UnsyncColumns",
@@ -229,16 +230,29 @@ class DropTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenameTable:
-    """ALTER TABLE ... RENAME TO; the schema stays the same."""
+    """ALTER TABLE ... RENAME TO; the schema stays the same.
+
+    leaves_view: the old name becomes a view of the table, at the same moment, so that an old
+        version of an application can go on.
+    replaces_view: the new name is such a view until then.
+    """
 
     before: Name
     after: Name
+    leaves_view: bool = False
+    replaces_view: bool = False
 
     def reverse(self) -> RenameTable:
-        return RenameTable(before=self.after, after=self.before)
+        return RenameTable(
+            before=self.after,
+            after=self.before,
+            leaves_view=self.replaces_view,
+            replaces_view=self.leaves_view,
+        )
 
     def describe(self) -> str:
-        return one_line(f"~ table {self.before} -> {self.after}")
+        view = f", with a view {self.before}" if self.leaves_view else ""
+        return one_line(f"~ table {self.before} -> {self.after}{view}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -749,16 +763,25 @@ class SyncColumns:
     before, after: the columns, of which two versions of an application use one each.
     default: the SQL of the default that both have. A new row that has another value in `after` has
         it in both; any other new row has the value of `before`.
+    one_way: whether `after` only follows `before`, because no application knows it.
+    using: the expression that converts values of `before` to the type of `after` (PostgreSQL).
     """
 
     table: Name
     before: str
     after: str
     default: str | None = None
+    one_way: bool = False
+    using: str | None = None
 
     def reverse(self) -> UnsyncColumns:
         return UnsyncColumns(
-            table=self.table, before=self.before, after=self.after, default=self.default
+            table=self.table,
+            before=self.before,
+            after=self.after,
+            default=self.default,
+            one_way=self.one_way,
+            using=self.using,
         )
 
     def describe(self) -> str:
@@ -773,14 +796,40 @@ class UnsyncColumns:
     before: str
     after: str
     default: str | None = None
+    one_way: bool = False
+    using: str | None = None
 
     def reverse(self) -> SyncColumns:
         return SyncColumns(
-            table=self.table, before=self.before, after=self.after, default=self.default
+            table=self.table,
+            before=self.before,
+            after=self.after,
+            default=self.default,
+            one_way=self.one_way,
+            using=self.using,
         )
 
     def describe(self) -> str:
         return one_line(f"- trigger that syncs {self.table}.{self.before} with {self.after}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SwapColumns:
+    """Give each of two columns the name of the other one, at the same moment.
+
+    Constraints, indexes and checks follow their column. The triggers of SyncColumns go by the
+    names, so that the column that was copied becomes the copy.
+    """
+
+    table: Name
+    one: str
+    other: str
+
+    def reverse(self) -> SwapColumns:
+        return SwapColumns(table=self.table, one=self.other, other=self.one)
+
+    def describe(self) -> str:
+        return one_line(f"~ columns {self.table}.{self.one} <-> {self.other}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -853,6 +902,7 @@ Operation: TypeAlias = (
     | Backfill
     | SyncColumns
     | UnsyncColumns
+    | SwapColumns
     | Require
     | Execute
 )

@@ -226,20 +226,6 @@ def test_mariadb_is_told_an_algorithm_that_blocks_no_writes(
     project.project.downgrade()
 
 
-def test_mariadb_steps_that_block_are_reported(database: Database, tmp_path: Path) -> None:
-    project = OnlineProject(database("mariadb"), tmp_path, shop()[0], *ROWS)
-    metadata, _, posts = shop()
-    posts.c.stars.type = sa.BigInteger()
-    project.models(metadata)
-    draft = project.generate()
-    assert draft.plan is not None
-    assert [finding.message for finding in draft.plan.findings] == [
-        "~ column posts.stars: int -> bigint: the server cannot do this without blocking writes"
-    ]
-    project.project.upgrade()
-    assert project.clean() == ()
-
-
 def test_an_algorithm_that_the_server_refuses_stops_the_migration(
     database: Database, tmp_path: Path
 ) -> None:

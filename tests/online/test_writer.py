@@ -34,12 +34,17 @@ def test_a_writer_measures_how_long_a_lock_lasts(database: Database, kind: str) 
         db.execute("INSERT INTO posts VALUES (1, 'a')")
         waits = WriteWaits()
         with write_beside(db.connection, dialect, db.schema(), waits):
-            db.connection.exec_driver_sql("SELECT * FROM posts WHERE id = 1 FOR UPDATE").all()
+            update = "UPDATE posts SET title = 'b' WHERE id = 1"
+            db.connection.exec_driver_sql(update)
             sleep = {"postgresql": "SELECT pg_sleep(0.3)", "mariadb": "SELECT sleep(0.3)"}[kind]
             db.connection.exec_driver_sql(sleep).all()
             db.connection.rollback()
+            db.connection.exec_driver_sql(f"{update} AND id = 0")
         assert waits.count >= 1
         assert waits.longest > 0.2
+        [locks, short] = waits.by_step()
+        assert (locks.sql, short.sql) == (update, f"{update} AND id = 0")
+        assert locks.seconds > 0.2 and short.seconds < locks.seconds
         assert db.rows("SELECT * FROM posts") == [(1, "a")]
 
 
@@ -53,8 +58,9 @@ def test_generate_says_how_long_a_writer_waited(
     draft = project.generate()
     assert draft.proof is not None
     assert draft.proof.longest_wait is not None and draft.proof.longest_wait < 5
-    [line] = rehearsal_lines(draft.proof)
+    line, *steps = rehearsal_lines(draft.proof)
     assert line.startswith("rehearsed beside a writer, which waited ")
+    assert "ADD COLUMN stars" in steps[0] and "CREATE INDEX" in steps[1]
     project.project.upgrade()
     project.models(models())
     plain = project.generate("back", online=False)

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from autodiff.dialects.ddl.part import Part
-from autodiff.schema.objects import Column, Identity, Table
-from autodiff.schema.operations import AddColumn, AlterColumn, DropColumn, RenameColumn
+from autodiff.schema.objects import Column, ColumnType, Identity, Table
+from autodiff.schema.operations import (
+    AddColumn,
+    AlterColumn,
+    DropColumn,
+    RenameColumn,
+    SwapColumns,
+)
+from autodiff.utils.object_names import temporary_name
 
 __all__ = ["ColumnDDL"]
 
@@ -53,6 +60,19 @@ class ColumnDDL(Part):
         before, after = self.quote(operation.before), self.quote(operation.after)
         return [self.alter_table(operation.table, f"RENAME COLUMN {before} TO {after}")]
 
+    def swap(self, operation: SwapColumns) -> list[str]:
+        """Return the statements that exchange the names of two columns."""
+        limit = self.features.max_name_length
+        between = temporary_name(operation.one, operation.other, "swap", limit=limit)
+        names = ((operation.one, between), (operation.other, operation.one))
+        return [
+            statement
+            for before, after in (*names, (between, operation.other))
+            for statement in self.rename(
+                RenameColumn(table=operation.table, before=before, after=after)
+            )
+        ]
+
     def conversion(self, name: str, before: str, after: str) -> str | None:
         """Return the expression that converts a column to a type in the same way for each session.
 
@@ -62,3 +82,17 @@ class ColumnDDL(Part):
 
     def alter(self, operation: AlterColumn, current: Table | None = None) -> list[str]:
         raise NotImplementedError
+
+    def using(self, operation: AlterColumn) -> str | None:
+        """Return the expression by which an operation converts values to the new type.
+
+        None if they are converted as in an assignment.
+        """
+        return None
+
+    def rewrites(self, before: ColumnType, after: ColumnType) -> bool:
+        """Return whether a new type rewrites the table while nobody can use it.
+
+        False if that is not known without trying it.
+        """
+        return False

@@ -15,6 +15,7 @@ from autodiff.dialects.ddl.sequences import SequenceDDL
 from autodiff.dialects.ddl.tables import TableDDL
 from autodiff.dialects.ddl.triggers import TriggerDDL
 from autodiff.dialects.ddl.views import ViewDDL
+from autodiff.errors import PlanError
 from autodiff.schema.objects import Index, Name, Option, Table
 from autodiff.schema.operations import (
     AddColumn,
@@ -48,6 +49,7 @@ from autodiff.schema.operations import (
     Require,
     SetComment,
     SetTableOptions,
+    SwapColumns,
     SyncColumns,
     UnsyncColumns,
 )
@@ -161,6 +163,14 @@ class DDL:
                 return self.tables.create(table)
             case DropTable():
                 return self.tables.drop(operation)
+            case RenameTable(leaves_view=True) | RenameTable(replaces_view=True) if (
+                not self.features.writable_views
+            ):
+                raise PlanError(
+                    f"cannot rename table {operation.before} and keep the old name as a view: "
+                    f"{self.dialect.name} cannot write rows through a view",
+                    hint="rename it while the application is stopped, without a view",
+                )
             case RenameTable():
                 return self.tables.rename(operation)
             case SetTableOptions():
@@ -205,6 +215,8 @@ class DDL:
                 return self.triggers.sync(operation)
             case UnsyncColumns():
                 return self.triggers.unsync(operation)
+            case SwapColumns():
+                return self.columns.swap(operation)
             case Require():
                 return self.rows.require(operation)
             case Execute(sql=sql):

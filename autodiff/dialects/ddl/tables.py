@@ -11,6 +11,7 @@ from autodiff.schema.objects import (
     Constraint,
     Exclusion,
     ForeignKey,
+    Name,
     PrimaryKey,
     Table,
     Unique,
@@ -70,6 +71,10 @@ class TableDDL(Part):
                 hint="create the new table, copy the rows, and drop the old table",
             )
         return [self.alter_table(operation.before, f"RENAME TO {self.quote(operation.after.name)}")]
+
+    def used_by(self, name: Name) -> str | None:
+        """Return a query for the sessions that use a table or a view now; None if there is none."""
+        return None
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
         """Raise PlanError: most options stay as CREATE TABLE has set them."""

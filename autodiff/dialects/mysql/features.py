@@ -33,6 +33,7 @@ FEATURES = Features(
     keys_reference_indexes=True,
     backslash_escapes=True,
     comments=True,
+    writable_views=True,
     namespaces=True,
     insert_defaults="() VALUES ()",
     scratch_privilege="the user needs the privilege to create databases whose names begin with "

@@ -12,6 +12,7 @@ FEATURES = Features(
     identity=True,
     autoincrement=True,
     comments=True,
+    writable_views=True,
     merges_unique_constraints=True,
     keys_block_columns=True,
     namespaces=True,

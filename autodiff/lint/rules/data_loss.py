@@ -9,7 +9,7 @@ from autodiff.dialects.narrowing import shape
 from autodiff.lint.context import Step
 from autodiff.lint.rule import SERVERS, Match, Rule
 from autodiff.lint.statements import ChangeRows, DropSchemaWithContents, Truncate
-from autodiff.schema.objects import ColumnType
+from autodiff.schema.objects import ColumnType, Name
 from autodiff.schema.operations import (
     AlterColumn,
     AlterEnum,
@@ -17,6 +17,8 @@ from autodiff.schema.operations import (
     DropSequence,
     DropTable,
     RenameTable,
+    SwapColumns,
+    UnsyncColumns,
 )
 
 __all__ = ["RULES"]
@@ -45,11 +47,23 @@ def _is_copied(step: Step, name: object) -> bool:
 
 def _dropped_column(step: Step) -> Iterator[Match]:
     match step.action:
-        case DropColumn(table=table, name=name) if not step.is_new_column(table, name):
+        case DropColumn(table=table, name=name) if not (
+            step.is_new_column(table, name) or _has_copy(step, table, name)
+        ):
             column = step.column(table, name)
             if column is None or column.computed is None:
                 place = f"{table}.{name}"
                 yield Match(message=f"drops column {place} with its values", object=place)
+
+
+def _has_copy(step: Step, table: Name, column: str) -> bool:
+    """Return whether a trigger has copied the values of a column to another one until now."""
+    return any(
+        isinstance(other.action, UnsyncColumns)
+        and other.action.table == table
+        and column in (other.action.before, other.action.after)
+        for other in step.earlier
+    )
 
 
 def _dropped_schema(step: Step) -> Iterator[Match]:
@@ -70,26 +84,33 @@ def _narrowed_type(step: Step) -> Iterator[Match]:
             column = step.column(table, name)
             before = column.type if column is not None else step.action.before.type
             after = patch.type
-            if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
+        case SwapColumns(table=table, one=name, other=copy) if step.is_live(table):
+            column, copied = step.column(table, name), step.column(table, copy)
+            if column is None or copied is None:
                 return
-            if not before.sql or before.enum is not None or after.enum is not None:
-                return
-            if shape(before.sql, {}).values and shape(after.sql, {}).values:
-                return  # AD106
-            features = step.dialect.features
-            lost = conversion_loss(
-                before.sql,
-                after.sql,
-                backend=step.dialect.backend,
-                enforced=features.enforces_types,
-                sizes=features.text_sizes,
-            )
-            if lost is not None:
-                place = f"{table}.{name}"
-                yield Match(
-                    message=f"changes {place} from {before.sql} to {after.sql}, which loses {lost}",
-                    object=place,
-                )
+            before, after = column.type, copied.type
+        case _:
+            return
+    if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
+        return
+    if not before.sql or before.enum is not None or after.enum is not None:
+        return
+    if shape(before.sql, {}).values and shape(after.sql, {}).values:
+        return  # AD106
+    features = step.dialect.features
+    lost = conversion_loss(
+        before.sql,
+        after.sql,
+        backend=step.dialect.backend,
+        enforced=features.enforces_types,
+        sizes=features.text_sizes,
+    )
+    if lost is not None:
+        place = f"{table}.{name}"
+        yield Match(
+            message=f"changes {place} from {before.sql} to {after.sql}, which loses {lost}",
+            object=place,
+        )
 
 
 def _removed_value(step: Step) -> Iterator[Match]:
@@ -152,6 +173,7 @@ RULES = (
         "code that still uses the table fails.",
         safe_way="Remove the table from the models, deploy, check that nothing uses the table, and "
         "drop it in a later migration. Keep a copy if the rows can be needed again.",
+        expected_in_contract=True,
         check=_dropped_table,
         harmless_if="empty",
         bad='op.drop_table("teams")',
@@ -168,6 +190,7 @@ RULES = (
         "mapped column.",
         safe_way="Remove the column from the models, or map it as deferred, and deploy. Drop the "
         "column in a later migration.",
+        expected_in_contract=True,
         check=_dropped_column,
         harmless_if="empty",
         bad='op.drop_column("users", "age")',

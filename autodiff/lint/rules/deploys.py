@@ -40,13 +40,17 @@ def _is_replaced(step: Step) -> bool:
     """Return whether the old name is a view afterwards, or the rename is a part of a rebuild."""
     assert isinstance(step.action, RenameTable)
     old = step.action.before
-    return any(
-        (isinstance(other.action, CreateView) and other.action.view.name == old)
-        or (isinstance(other.action, RenameTable) and other.action.after == old)
-        for other in step.later
-    ) or any(
-        isinstance(other.action, DropTable) and other.action.name == step.action.after
-        for other in step.earlier
+    return (
+        step.action.leaves_view
+        or any(
+            (isinstance(other.action, CreateView) and other.action.view.name == old)
+            or (isinstance(other.action, RenameTable) and other.action.after == old)
+            for other in step.later
+        )
+        or any(
+            isinstance(other.action, DropTable) and other.action.name == step.action.after
+            for other in step.earlier
+        )
     )
 
 

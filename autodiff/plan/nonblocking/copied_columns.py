@@ -2,39 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
-from autodiff.plan.migration_plan import MigrationPlan
+from autodiff.plan.nonblocking.part_copies import copied_parts
 from autodiff.schema.apply import evolve, names_column
-from autodiff.schema.objects import (
-    Column,
-    Exclusion,
-    ForeignKey,
-    Index,
-    PrimaryKey,
-    Table,
-)
+from autodiff.schema.objects import Column, Exclusion, Schema, Table
 from autodiff.schema.operations import (
     AddColumn,
-    AddConstraint,
     AlterColumn,
     Backfill,
     ColumnPatch,
-    CreateIndex,
     DropColumn,
-    DropConstraint,
-    DropIndex,
     Operation,
     RenameColumn,
-    RenameConstraint,
-    RenameIndex,
     SyncColumns,
-    constraint_kind,
 )
-from autodiff.utils.object_names import temporary_name
 
 __all__ = ["CopiedColumn", "Copy"]
 
@@ -59,16 +43,16 @@ class Copy:
 
 
 class CopiedColumn:
-    """Plans the copy of one renamed column."""
+    """Plans the copy of one renamed column; `schema` has the new names of tables."""
 
-    def __init__(self, plan: MigrationPlan, rename: RenameColumn) -> None:
+    def __init__(self, schema: Schema, rename: RenameColumn, dialect: Dialect) -> None:
         self._rename = rename
-        self._dialect: Dialect = plan.dialect
-        self._schema = plan.current
-        self._table = plan.current.tables.get(rename.table, Table(name=rename.table))
+        self._dialect = dialect
+        self._schema = schema
+        self._table = schema.tables.get(rename.table, Table(name=rename.table))
         column = self._table.column(rename.before)
         if column is None:
-            raise self._refusal("it is renamed along with its table, or twice")
+            raise self._refusal("it is renamed twice")
         self._column: Column = column
         self._refuse_keys()
 
@@ -79,7 +63,7 @@ class CopiedColumn:
         quote = self._dialect.quote
         sync = SyncColumns(table=table, before=old, after=new, default=column.default)
         added = replace(column, name=new, nullable=True)
-        parts = list(self._parts())
+        parts = list(copied_parts(self._table, {old: new}, self._dialect, suffix=new))
         relax = AlterColumn(
             table=table,
             name=old,
@@ -97,15 +81,15 @@ class CopiedColumn:
             expand=(AddColumn(table=table, column=added), sync),
             migrate=(
                 Backfill(table=table, values=((new, quote(old)),), where=differs),
-                *(part for part, _, _ in parts),
+                *(part.copy for part in parts),
             ),
             proofs=(require,) if required else (),
             contract=(
-                *(drop for _, drop, _ in parts),
+                *(part.drop for part in parts),
                 *((relax,) if required else ()),
                 sync.reverse(),
                 DropColumn(table=table, name=old, column=replace(column, nullable=True)),
-                *(rename for _, _, rename in parts),
+                *(part.rename for part in parts),
             ),
             sync=sync,
             undo=Backfill(table=table, values=((old, quote(new)),), where=differs),
@@ -153,35 +137,3 @@ class CopiedColumn:
                 raise self._refusal(f"the generated column {column.name} reads it")
         if any(isinstance(c, Exclusion) and names_column(c, old) for c in table.constraints):
             raise self._refusal("an exclusion constraint names it")
-
-    def _parts(self) -> Iterator[tuple[Operation, Operation, Operation]]:
-        """Yield, for each constraint and index: its copy, the drop of the old one, and a rename."""
-        table, old = self._rename.table, self._rename.before
-        renamed = evolve(self._table, self._rename)
-        pairs = zip(self._table.constraints, renamed.constraints, strict=True)
-        for before, after in sorted(pairs, key=lambda pair: not isinstance(pair[0], ForeignKey)):
-            if not names_column(before, old) or isinstance(before, PrimaryKey):
-                continue
-            name = self._temporary(before.name)
-            kind = constraint_kind(before)
-            yield (
-                AddConstraint(table=table, constraint=replace(after, name=name, implicit=False)),
-                DropConstraint(table=table, name=before.name, kind=kind, constraint=before),
-                RenameConstraint(table=table, before=name, after=before.name or "", kind=kind),
-            )
-        for index, copied in zip(self._table.indexes, renamed.indexes, strict=True):
-            if names_column(index, old) and not self._is_implicit(index):
-                name = self._temporary(index.name)
-                yield (
-                    CreateIndex(table=table, index=replace(copied, name=name)),
-                    DropIndex(table=table, name=index.name or "", index=index),
-                    RenameIndex(table=table, before=name, after=index.name or ""),
-                )
-
-    def _is_implicit(self, index: Index) -> bool:
-        keys = self._table.foreign_keys
-        return any(self._dialect.catalog.is_implicit_index(index, key) for key in keys)
-
-    def _temporary(self, name: str | None) -> str:
-        limit = self._dialect.features.max_name_length
-        return temporary_name(name or "", self._rename.after, limit=limit)

@@ -5,6 +5,8 @@
 3. *contract* removes what only the old version used. It is applied after the deploy.
 
 A renamed column is two columns until then: a trigger writes each new value of one to the other.
+A renamed table gets its new name at once, and its old name is a view of it until then.
+A new type that loses values waits for the deploy as well: the old version may write such values.
 
 Invariants:
 
@@ -16,15 +18,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
 from autodiff.migrations.files import MigrationPhase
+from autodiff.plan.data_loss import lost_by_type
 from autodiff.plan.migration_plan import MigrationPlan
 from autodiff.plan.nonblocking.copied_columns import CopiedColumn, Copy
+from autodiff.plan.row_checks.context import RowCheck
 from autodiff.schema.apply import names_column
 from autodiff.schema.apply_to_schema import evolve_schema
-from autodiff.schema.objects import Column, Name, Schema
+from autodiff.schema.changes import (
+    Change,
+    ColumnAltered,
+    ConstraintAdded,
+    ConstraintAltered,
+    IndexAdded,
+    IndexAltered,
+)
+from autodiff.schema.objects import Column, ColumnType, Constraint, Index, Name, Schema, View
 from autodiff.schema.operations import (
     AddConstraint,
     AlterColumn,
@@ -82,7 +95,11 @@ def split_phases(plan: MigrationPlan) -> tuple[PhasePlan, ...]:
 
 @dataclass(slots=True)
 class _Splitter:
-    """Collects the operations of each phase."""
+    """Collects the operations of each phase.
+
+    first, last: the operations at the beginning and the end of `contract`.
+    renamed: the tables that get other names.
+    """
 
     plan: MigrationPlan
     copies: list[Copy] = field(default_factory=list)
@@ -90,9 +107,14 @@ class _Splitter:
     migrate: list[Operation] = field(default_factory=list)
     proofs: list[Operation] = field(default_factory=list)
     contract: list[Operation] = field(default_factory=list)
+    first: list[Operation] = field(default_factory=list)
+    last: list[Operation] = field(default_factory=list)
+    guards: list[str] = field(default_factory=list)
+    renamed: list[RenameTable] = field(default_factory=list)
     new: set[Name] = field(default_factory=set)
     late_tables: set[Name] = field(default_factory=set)
     late_columns: set[tuple[Name, str]] = field(default_factory=set)
+    late_types: set[tuple[Name, str]] = field(default_factory=set)
     requires: list[Require] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -104,6 +126,14 @@ class _Splitter:
                     self.late_columns.add((table, column))
                 case RenameColumn(table=table, before=old, after=new):
                     self.late_columns |= {(table, old), (table, new)}
+                case AlterColumn(table=table, name=column) if self._loses_values(operation):
+                    self.late_types.add((table, column))
+        if self._views_are_late() and self.dialect.features.dependents_block_columns:
+            self.late_types |= {
+                (o.table, o.name)
+                for o in self.plan.operations
+                if isinstance(o, AlterColumn) and "type" in o.after.fields
+            }
 
     @property
     def dialect(self) -> Dialect:
@@ -112,7 +142,7 @@ class _Splitter:
     @property
     def waits(self) -> bool:
         """Whether something must wait for a deploy."""
-        return bool(self.proofs or self.contract)
+        return bool(self.proofs or self.contract or self.first or self.last)
 
     def add(self, operation: Operation) -> None:
         """Put an operation into its phase."""
@@ -122,12 +152,8 @@ class _Splitter:
             case CreateTable(table=table):
                 self.new.add(table.name)
                 self.expand.append(operation)
-            case RenameTable(before=before, after=after):
-                raise PlanError(
-                    f"cannot rename table {before} to {after} online",
-                    hint="rename it in a migration of its own, while the application is stopped: "
-                    "pass --no-online",
-                )
+            case RenameTable():
+                self._rename_table(operation)
             case RenameColumn():
                 self._rename(operation)
             case DropColumn():
@@ -138,11 +164,13 @@ class _Splitter:
                 self._require_values(operation)
             case Backfill():
                 self._fill(operation)
+            case _ if self._mentions(operation, self.late_types):
+                self.contract.append(operation)
             case CreateIndex() | AddConstraint() if self._mentions_late(
                 operation
             ) or self._filled_columns(operation):
                 self.migrate.append(operation)
-            case CreateView() | DropView() if self.late_tables or self.late_columns:
+            case CreateView() | DropView() if self._views_are_late():
                 self.contract.append(operation)
             case RenameIndex() | RenameConstraint():
                 self._rename_part(operation)
@@ -151,23 +179,42 @@ class _Splitter:
             case _:
                 self.expand.append(operation)
 
+    def _views_are_late(self) -> bool:
+        """Return whether views are dropped and created again in `contract`, around its changes."""
+        views = any(isinstance(o, DropView) for o in self.plan.operations)
+        renamed = any(isinstance(o, RenameTable) for o in self.plan.operations)
+        late = self.late_tables or self.late_columns or self.late_types
+        return views and bool(late or renamed)
+
     def _mentions_late(self, operation: Operation) -> bool:
         """Return whether an operation is about something that only `contract` removes."""
         if self.late_tables & set(tables_of(operation)):
             return True
+        return self._mentions(operation, self.late_columns)
+
+    def _mentions(self, operation: Operation, columns: set[tuple[Name, str]]) -> bool:
+        """Return whether an operation is about one of the columns."""
         match operation:
             case (
                 AddConstraint(table=table, constraint=part)
                 | DropConstraint(table=table, constraint=part)
             ) if part is not None:
-                return any(names_column(part, c) for t, c in self.late_columns if t == table)
+                return any(names_column(part, c) for t, c in columns if t == table)
             case CreateIndex(table=table, index=index) | DropIndex(table=table, index=index) if (
                 index is not None
             ):
-                return any(names_column(index, c) for t, c in self.late_columns if t == table)
+                return any(names_column(index, c) for t, c in columns if t == table)
             case AlterColumn(table=table, name=name):
-                return (table, name) in self.late_columns
+                return (table, name) in columns
         return False
+
+    def _loses_values(self, operation: AlterColumn) -> bool:
+        """Return whether the old version may write values that the new type does not keep."""
+        before, after = operation.before.type, operation.after.type
+        if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
+            return False
+        is_live = operation.table not in self.new
+        return is_live and lost_by_type(before, after, self.dialect) is not None
 
     def _filled_columns(self, operation: CreateIndex | AddConstraint) -> list[str]:
         """Return the columns of a part whose rows get values in `migrate`."""
@@ -180,8 +227,49 @@ class _Splitter:
             if names_column(part, column)
         ]
 
+    def _rename_table(self, operation: RenameTable) -> None:
+        """Rename a table at once, and drop the view with its old name later."""
+        before, after = operation.before, operation.after
+        retyped = [
+            o.name
+            for o in self.plan.operations
+            if isinstance(o, AlterColumn) and o.table == after and "type" in o.after.fields
+        ]
+        created = {o.table.name for o in self.plan.operations if isinstance(o, CreateTable)}
+        reason = None
+        if before in created:
+            reason = "another table gets its name"
+        elif before not in self.plan.current.tables or after in self.plan.current.tables:
+            reason = f"another table is called {after} until the deploy"
+        elif retyped and self.dialect.features.dependents_block_columns:
+            reason = f"the type of {after}.{retyped[0]} changes in the same migration"
+        elif before.schema != after.schema and not self.dialect.features.search_path:
+            reason = "it gets another schema"
+        if reason is not None:
+            raise PlanError(
+                f"cannot rename table {before} to {after} online: {reason}",
+                hint="rename it in a migration of its own; or pass --no-online, and apply it while "
+                "the application is stopped",
+            )
+        self.renamed.append(operation)
+        self.expand.append(replace(operation, leaves_view=True))
+        drop = DropView(name=before, view=self._old_name(before, after))
+        changes = any(t == after for t, _ in self.late_columns)  # the view has old columns
+        is_first = changes or self.dialect.features.dependents_block_columns
+        (self.first if is_first else self.last).append(drop)
+        used = self.dialect.ddl.tables.used_by(before)
+        self.guards += [used] if used is not None else []
+
+    def _old_name(self, before: Name, after: Name) -> View:
+        """Return the view of a renamed table."""
+        quote = self.dialect.quote
+        columns = ", ".join(quote(c.name) for c in self.plan.current.tables[before].columns)
+        sql = f"SELECT {columns} FROM {self.dialect.quote_name(after)}"
+        return View(name=before, sql=sql, reads=(after,))
+
     def _rename(self, operation: RenameColumn) -> None:
-        copy = CopiedColumn(self.plan, operation).copy()
+        schema = reduce(evolve_schema, self.renamed, self.plan.current)
+        copy = CopiedColumn(schema, operation, self.dialect).copy()
         self.copies.append(copy)
         self.expand += copy.expand
         self.migrate += copy.migrate
@@ -238,6 +326,9 @@ class _Splitter:
     def _fill(self, operation: Backfill) -> None:
         """Fill a column after `expand` if it becomes NOT NULL; otherwise immediately."""
         columns = {column for column, _ in operation.values}
+        if any((operation.table, column) in self.late_types for column in columns):
+            self.contract.append(operation)
+            return
         required = any(
             isinstance(other, AlterColumn)
             and (other.table == operation.table and other.name in columns)
@@ -266,26 +357,31 @@ class _Splitter:
             phase = self._phase("migrate", [self.migrate], schema)
             yield phase
             schema = phase.plan.desired
-        yield self._phase("contract", [self.proofs, self.contract], schema, self.plan.desired)
+        contract = [*self.first, *self.contract, *self.last]
+        yield self._phase("contract", [self.proofs, contract], schema, self.plan.desired)
 
     def _is_late(self, require: Require) -> bool:
-        """Return whether a query is for the NULLs that prevent a change of `contract`."""
-        if require not in [c.require for c in self.plan.checks if c.fill is not None]:
-            return False
-        names = [f"{o.table}.{o.name}" for o in self.proofs if isinstance(o, AlterColumn)]
-        return any(name in require.message for name in names)
+        """Return whether a query is for the rows that prevent a change of `contract`."""
+        late = [o for o in (*self.proofs, *self.contract) if isinstance(o, AlterColumn)]
+        return any(
+            isinstance(check.change, ColumnAltered)
+            and (check.change.table, check.change.after.name) == (operation.table, operation.name)
+            and (check.fill is None or operation.after.nullable is False)
+            for check in self._checks_of(require)
+            for operation in late
+        )
 
     def _is_between(self, require: Require) -> bool:
-        """Return whether a query is for the rows that prevent a part that `migrate` adds."""
-        if require not in [c.require for c in self.plan.checks if c.fill is None]:
-            return False
-        columns = [
-            f"{operation.table}.{column}"
-            for operation in self.migrate
-            if isinstance(operation, AddConstraint | CreateIndex)
-            for column in self._filled_columns(operation)
-        ]
-        return any(column in require.message for column in columns)
+        """Return whether a query is for the rows that prevent a part that `migrate` adds.
+
+        Only if the rows get values there: other rows prevent the part before `expand` too.
+        """
+        late = [o for o in self.migrate if isinstance(o, AddConstraint | CreateIndex)]
+        filled = [_part(o) for o in late if self._filled_columns(o)]
+        return any(_part(check.change) in filled for check in self._checks_of(require))
+
+    def _checks_of(self, require: Require) -> list[RowCheck]:
+        return [check for check in self.plan.checks if check.require == require]
 
     def _phase(
         self,
@@ -314,14 +410,23 @@ class _Splitter:
             data_loss=self.plan.data_loss if phase == "contract" else (),
             downgrade_backfills=(),
             phase=phase,
-            guards=tuple(c.guard for c in self.copies) if phase == "contract" else (),
-            setup=tuple(c.sync for c in self.copies) if phase != "expand" else (),
+            guards=self._guards() if phase == "contract" else (),
+            setup=self._setup() if phase != "expand" else (),
         )
         return PhasePlan(
             plan=plan,
             stages=tuple(map(tuple, stages)),
             downgrade=tuple(self._filled(plan.reverse())),
         )
+
+    def _setup(self) -> tuple[Operation, ...]:
+        """Return what `expand` has created and no schema shows."""
+        views = (o.view for o in (*self.first, *self.last) if isinstance(o, DropView))
+        created = (CreateView(view=view) for view in views if view is not None)
+        return (*created, *(copy.sync for copy in self.copies))
+
+    def _guards(self) -> tuple[str, ...]:
+        return (*(copy.guard for copy in self.copies), *self.guards)
 
     def _filled(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations of a downgrade, with values for columns that become NOT NULL."""
@@ -334,6 +439,19 @@ class _Splitter:
             for copy in self.copies:
                 if operation == copy.sync:
                     yield copy.undo
+
+
+def _part(item: Operation | Change | None) -> Constraint | Index | None:
+    """Return the constraint or index that an operation or a change adds."""
+    match item:
+        case AddConstraint(constraint=part) | ConstraintAdded(constraint=part):
+            return part
+        case CreateIndex(index=part) | IndexAdded(index=part):
+            return part
+        case ConstraintAltered(after=part) | IndexAltered(after=part):
+            return part
+        case _:
+            return None
 
 
 def _has_value(column: Column) -> bool:

@@ -14,49 +14,59 @@ Invariants:
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
+from autodiff.plan.nonblocking.retyped_columns import NewTypes, new_types, reason_against
 from autodiff.plan.nonblocking.steps import OnlineStep
+from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.objects import (
     Check,
+    ColumnType,
     ForeignKey,
     Index,
     IndexElement,
     Name,
     PrimaryKey,
+    Schema,
     Table,
     Unique,
 )
 from autodiff.schema.operations import (
     AddConstraint,
     AlterColumn,
+    AlterEnum,
     Backfill,
     ColumnPatch,
+    CreateEnum,
     CreateIndex,
+    CreateNamespace,
     CreateTable,
     DropConstraint,
     DropIndex,
     Execute,
     Operation,
+    Require,
     SetComment,
 )
 from autodiff.utils.object_names import temporary_name
 
-__all__ = ["online_steps"]
+__all__ = ["online_steps", "rewrites"]
 
 Steps = Iterator[OnlineStep]
 
 
 def online_steps(
-    operations: Iterable[Operation], tables: Iterable[Table], dialect: Dialect
+    operations: Iterable[Operation], before: Schema, after: Schema, dialect: Dialect
 ) -> tuple[OnlineStep, ...]:
     """Return steps with the result of the operations that block no reads or writes.
 
-    tables: the tables before and after the operations.
+    before, after: the schemas before and after the operations.
     """
     operations = tuple(operations)
+    tables = [*before.tables.values(), *after.tables.values()]
     rewriter = _Rewriter(
         dialect=dialect,
         new=frozenset(o.table.name for o in operations if isinstance(o, CreateTable)),
@@ -65,9 +75,89 @@ def online_steps(
             (key.referred, frozenset(key.referred_columns)) for key in _keys(operations)
         ),
     )
-    now = [step for operation in operations for step in rewriter.first(operation)]
-    later = [step for operation in operations for step in rewriter.last(operation)]
-    return (*now, *_grouped(later))
+    retyped = _rewritten_types(operations, before, dialect)
+    if not retyped:
+        return tuple(rewriter.steps(operations))
+    types = {id(o): group for group in retyped for o in group.operations}
+    started, others = _split(operations, retyped)
+    copies = [step for group in retyped for step in rewriter.steps(group.plan.copy)]
+    now: list[OnlineStep] = []
+    for operation in others:
+        group = types.get(id(operation))
+        if group is None:
+            now += rewriter.first(operation)
+        elif operation is group.operations[-1]:
+            now += (OnlineStep(operation=step) for step in group.plan.swap)
+    later = [step for o in others if id(o) not in types for step in rewriter.last(o)]
+    return (*rewriter.steps(started), *copies, *now, *_grouped(later))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Retyped:
+    """The operations that give columns of one table new types, and what replaces them."""
+
+    operations: tuple[AlterColumn, ...]
+    plan: NewTypes
+
+
+def _rewritten_types(
+    operations: Iterable[Operation], before: Schema, dialect: Dialect
+) -> list[_Retyped]:
+    """Return the new types that would rewrite their table, by table.
+
+    A column that cannot be copied, or that changes twice, is left out.
+    """
+    operations = tuple(operations)
+    times = Counter((o.table, o.name) for o in operations if isinstance(o, AlterColumn))
+    found: dict[Name, list[AlterColumn]] = {}
+    first: dict[Name, Table] = {}
+    schema = before
+    for operation in operations:
+        if isinstance(operation, AlterColumn) and rewrites(operation, schema, dialect):
+            once = times[operation.table, operation.name] == 1
+            if once and reason_against(operation, schema, dialect) is None:
+                found.setdefault(operation.table, []).append(operation)
+                first[operation.table] = schema.tables[operation.table]
+        schema = evolve_schema(schema, operation)
+    return [
+        _Retyped(operations=tuple(group), plan=new_types(group, first[name], dialect))
+        for name, group in found.items()
+    ]
+
+
+def rewrites(operation: AlterColumn, schema: Schema, dialect: Dialect) -> bool:
+    """Return whether an operation changes a type in a way that rewrites the table."""
+    table = schema.tables.get(operation.table)
+    column = table.column(operation.name) if table is not None else None
+    after = operation.after.type
+    if column is None or not isinstance(after, ColumnType):
+        return False
+    return dialect.ddl.columns.rewrites(column.type, after)
+
+
+def _split(
+    operations: Sequence[Operation], retyped: Sequence[_Retyped]
+) -> tuple[list[Operation], list[Operation]]:
+    """Return the operations that copies need, and the others.
+
+    They check values, change values that will be copied, or create a type.
+    """
+    started: list[Operation] = []
+    others: list[Operation] = []
+    waiting = {(o.table, o.name) for group in retyped for o in group.operations}
+    for operation in operations:
+        match operation:
+            case Require() | CreateNamespace() | CreateEnum() | AlterEnum():
+                started.append(operation)
+                continue
+            case Backfill(table=table, values=values):
+                if any((table, column) in waiting for column, _ in values):
+                    started.append(operation)
+                    continue
+            case AlterColumn(table=table, name=name):
+                waiting.discard((table, name))
+        others.append(operation)
+    return started, others
 
 
 def _keys(operations: Sequence[Operation]) -> Iterator[ForeignKey]:
@@ -97,6 +187,12 @@ class _Rewriter:
     new: frozenset[Name]
     fixed: frozenset[Name]
     referred: frozenset[tuple[Name, frozenset[str]]]
+
+    def steps(self, operations: Sequence[Operation]) -> Steps:
+        """Yield what is run in the place of operations."""
+        for operation in operations:
+            yield from self.first(operation)
+        yield from _grouped(step for operation in operations for step in self.last(operation))
 
     def first(self, operation: Operation) -> Steps:
         """Yield what is run in the place of an operation."""

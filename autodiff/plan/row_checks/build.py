@@ -106,6 +106,11 @@ def build_downgrade_checks(
 
 
 def _checks(change: Change, context: CheckContext) -> Iterator[RowCheck]:
+    """Yield the checks of a change, marked with it."""
+    return (replace(check, change=change) for check in _unmarked_checks(change, context))
+
+
+def _unmarked_checks(change: Change, context: CheckContext) -> Iterator[RowCheck]:
     match change:
         case ColumnAltered():
             yield from checks_of_columns(change, context)

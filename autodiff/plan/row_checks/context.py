@@ -35,6 +35,7 @@ class RowCheck:
     hint: what to do about such rows.
     fill: the column, if a value for it would fix the rows.
     loses: whether the rows do not prevent the change, but lose values by it.
+    change: the change that the rows prevent; None if several do.
     """
 
     query: str
@@ -43,6 +44,7 @@ class RowCheck:
     hint: str
     fill: FillNeeded | None = None
     loses: bool = False
+    change: Change | None = None
 
     @property
     def require(self) -> Require:

@@ -38,7 +38,13 @@ from autodiff.dialects.mysql.expressions import (
 from autodiff.errors import PlanError
 from autodiff.schema.apply import columns_of
 from autodiff.schema.objects import Column, ColumnType, Table
-from autodiff.schema.operations import AddColumn, AlterColumn, DropColumn, RenameColumn
+from autodiff.schema.operations import (
+    AddColumn,
+    AlterColumn,
+    DropColumn,
+    RenameColumn,
+    SwapColumns,
+)
 from autodiff.schema.sqltext import strip_parentheses
 
 if TYPE_CHECKING:
@@ -231,6 +237,12 @@ class MySQLColumnDDL(ColumnDDL):
         if not users or current is None or not _may_be_key(old, current):
             return [self.alter_table(operation.table, *drops, *changes, *adds)]
         return [self.alter_table(operation.table, *part) for part in (drops, changes, adds)]
+
+    def swap(self, operation: SwapColumns) -> list[str]:
+        """Return one statement: the names are exchanged at once for other sessions."""
+        one, other = self.quote(operation.one), self.quote(operation.other)
+        names = (f"RENAME COLUMN {one} TO {other}", f"RENAME COLUMN {other} TO {one}")
+        return [self.alter_table(operation.table, *names)]
 
     def _rename_index(self, old: str, new: str, current: Table) -> Iterator[str]:
         index = current.index(old)

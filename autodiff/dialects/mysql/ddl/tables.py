@@ -24,8 +24,9 @@ from autodiff.dialects.mysql.ddl.table_options import (
     option_clauses,
 )
 from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
-from autodiff.schema.objects import Check, Constraint, Index, IndexElement, Option, Table
+from autodiff.schema.objects import Check, Constraint, Index, IndexElement, Name, Option, Table
 from autodiff.schema.operations import RenameTable, SetTableOptions
+from autodiff.utils.object_names import temporary_name
 
 if TYPE_CHECKING:
     from autodiff.dialects.mysql.ddl.statements import MySQLDDL
@@ -60,8 +61,31 @@ class MySQLTableDDL(TableDDL):
         return f"{text} {partitions}" if partitions else text
 
     def rename(self, operation: RenameTable) -> list[str]:
+        """Return RENAME TABLE; it exchanges names of tables and views at once for other sessions.
+
+        A view cannot be created for a name that does not exist yet. For `leaves_view`, the new name
+        is therefore a view of the table first, and another view of that view gets the old name.
+        """
         before, after = self.quote_name(operation.before), self.quote_name(operation.after)
+        spare = self._spare(operation.before, "old")
+        if operation.replaces_view:
+            return [
+                f"RENAME TABLE {after} TO {spare}, {before} TO {after}",
+                f"DROP VIEW {spare}",
+            ]
+        if operation.leaves_view:
+            view = self._spare(operation.before, "view")
+            return [
+                f"CREATE VIEW {after} AS SELECT * FROM {before}",
+                f"CREATE VIEW {view} AS SELECT * FROM {after}",
+                f"RENAME TABLE {after} TO {spare}, {before} TO {after}, {view} TO {before}",
+                f"DROP VIEW {spare}",
+            ]
         return [f"RENAME TABLE {before} TO {after}"]
+
+    def _spare(self, name: Name, suffix: str) -> str:
+        limit = self.features.max_name_length
+        return self.quote_name(Name(temporary_name(name.name, suffix, limit=limit), name.schema))
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
         """Return ALTER TABLE for all options, and another one for the partitions."""

@@ -11,7 +11,12 @@ from autodiff.schema.operations import SyncColumns, UnsyncColumns
 
 __all__ = ["MySQLTriggerDDL"]
 
-_EVENTS = ("INSERT", "UPDATE")
+_EVENTS = ("UPDATE", "INSERT")
+"""The events in the order in which their triggers are created.
+
+A row that is inserted in between has no value in the second column yet, which is noticed later. In
+the other order, it would have its first value there, although it may have got another one since.
+"""
 
 
 class MySQLTriggerDDL(TriggerDDL):
@@ -19,15 +24,19 @@ class MySQLTriggerDDL(TriggerDDL):
 
     def sync(self, operation: SyncColumns) -> list[str]:
         before, after = f"NEW.{self.quote(operation.before)}", f"NEW.{self.quote(operation.after)}"
-        others = (operation.default or "NULL", f"OLD.{self.quote(operation.after)}")
+        others = (f"OLD.{self.quote(operation.after)}", operation.default or "NULL")
         statements: list[str] = []
+        follow = f"SET {after} = {before}"
         for event, other in zip(_EVENTS, others, strict=True):
             name = self._trigger(operation, event)
+            sync = (
+                f"IF {self.differs(after, other)} THEN SET {before} = {after}; "
+                f"ELSE {follow}; END IF"
+            )
             statements += [
                 f"DROP TRIGGER IF EXISTS {name}",
                 f"CREATE TRIGGER {name} BEFORE {event} ON {self.quote_name(operation.table)} "
-                f"FOR EACH ROW IF {self.differs(after, other)} THEN SET {before} = {after}; "
-                f"ELSE SET {after} = {before}; END IF",
+                f"FOR EACH ROW {follow if operation.one_way else sync}",
             ]
         return statements
 

@@ -14,6 +14,7 @@ from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.postgresql.ddl.casts import cast
 from autodiff.dialects.postgresql.ddl.sequences import alter_in_range, first_value, reset_options
 from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
+from autodiff.dialects.postgresql.rewriting_types import rewrites_table
 from autodiff.dialects.postgresql.types import split_collation, type_family
 from autodiff.errors import PlanError
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name, Table
@@ -75,6 +76,18 @@ class PostgreSQLColumnDDL(ColumnDDL):
     def conversion(self, name: str, before: str, after: str) -> str | None:
         return utc_conversion(self.quote(name), before, after)
 
+    def using(self, operation: AlterColumn) -> str | None:
+        new = operation.after.type
+        found = operation.using
+        return found or (self._using(operation, new) if isinstance(new, ColumnType) else None)
+
+    def rewrites(self, before: ColumnType, after: ColumnType) -> bool:
+        if before.enum != after.enum:
+            return True
+        if before.sql.endswith("[]") and after.sql.endswith("[]"):
+            return rewrites_table(before.sql.rstrip("[]"), after.sql.rstrip("[]"))
+        return rewrites_table(before.sql, after.sql)
+
     def _type_and_default(self, operation: AlterColumn) -> list[str]:
         patch = operation.after
         if not isinstance(patch.type, ColumnType):
@@ -82,7 +95,7 @@ class PostgreSQLColumnDDL(ColumnDDL):
         changes: list[str] = []
         if "default" in patch.fields and operation.before.default is not None:
             changes.append("DROP DEFAULT")
-        using = operation.using or self._using(operation, patch.type)
+        using = self.using(operation)
         changes.append(f"TYPE {patch.type.sql}" + (f" USING {using}" if using else ""))
         if isinstance(patch.default, str):
             changes.append(_default_change(patch.default))

@@ -11,7 +11,12 @@ import hashlib
 
 from autodiff.schema.sqltext import quote_literal
 
-__all__ = ["copy_type_privileges", "keep_view_settings", "restore_view_settings"]
+__all__ = [
+    "copy_type_privileges",
+    "keep_view_settings",
+    "let_use_as",
+    "restore_view_settings",
+]
 
 _KEEP = """SELECT set_config({setting}, (SELECT json_build_object(
   'owner', pg_get_userbyid(c.relowner), 'grants', c.relacl::text,
@@ -72,6 +77,26 @@ BEGIN
   END LOOP;
 END"""
 
+_LET_USE_AS = """
+DECLARE
+  source pg_class%ROWTYPE;
+  item record;
+BEGIN
+  SELECT * INTO source FROM pg_class WHERE oid = {table}::regclass;
+  IF current_setting('server_version_num')::int >= 150000 THEN
+    ALTER VIEW {view} SET (security_invoker = true);
+  ELSIF source.relrowsecurity THEN
+    RAISE EXCEPTION 'the policies of % do not apply to a view of it before PostgreSQL 15', {table};
+  END IF;
+  IF pg_get_userbyid(source.relowner) <> current_user THEN
+    EXECUTE format('ALTER VIEW %s OWNER TO %I', {name}, pg_get_userbyid(source.relowner));
+  END IF;
+  FOR item IN SELECT a.* FROM aclexplode(source.relacl) a
+              WHERE a.privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE') LOOP
+    EXECUTE format('GRANT %s ON %s TO %s', item.privilege_type, {name}, {grantee}) || {option};
+  END LOOP;
+END"""
+
 _GRANTEE = "CASE item.grantee WHEN 0 THEN 'PUBLIC' ELSE item.grantee::regrole::text END"
 _OPTION = "CASE WHEN item.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
 
@@ -106,6 +131,21 @@ def copy_type_privileges(old: str, new: str) -> str:
     """Return a block that gives a type the owner and the grants of another one."""
     body = _COPY_TYPE.format(
         old=quote_literal(old), target=quote_literal(new), grantee=_GRANTEE, option=_OPTION
+    )
+    return f"DO {quote_literal(body)}"
+
+
+def let_use_as(view: str, table: str) -> str:
+    """Return a block that lets everyone use a view who can use its table, with equal rights.
+
+    Both are quoted names.
+    """
+    body = _LET_USE_AS.format(
+        view=view,
+        name=quote_literal(view),
+        table=quote_literal(table),
+        grantee=_GRANTEE,
+        option=_OPTION,
     )
     return f"DO {quote_literal(body)}"
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.dialects.ddl.tables import TableDDL
+from autodiff.dialects.postgresql.ddl.privileges import let_use_as
 from autodiff.schema.objects import INHERITS, Name, Option, Table
 from autodiff.schema.operations import RenameTable, SetTableOptions
+from autodiff.schema.sqltext import quote_literal
 
 __all__ = ["PostgreSQLTableDDL"]
 
@@ -41,7 +43,20 @@ class PostgreSQLTableDDL(TableDDL):
         if before.name != after.name:
             moved = replace(before, schema=after.schema)
             statements.append(self.alter_table(moved, f"RENAME TO {self.quote(after.name)}"))
+        if operation.replaces_view:
+            statements.insert(0, f"DROP VIEW {self.quote_name(after)}")
+        if operation.leaves_view:
+            old, new = self.quote_name(before), self.quote_name(after)
+            statements.append(f"CREATE VIEW {old} AS SELECT * FROM {new}")
+            statements.append(let_use_as(old, new))
         return statements
+
+    def used_by(self, name: Name) -> str:
+        relation = quote_literal(self.quote_name(name))
+        return (
+            f"SELECT pid FROM pg_locks WHERE relation = {relation}::regclass "
+            "AND pid <> pg_backend_pid()"
+        )
 
     def set_options(self, operation: SetTableOptions, current: Table | None = None) -> list[str]:
         """Return the statements for each option.

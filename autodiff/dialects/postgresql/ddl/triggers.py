@@ -19,12 +19,21 @@ class PostgreSQLTriggerDDL(TriggerDDL):
     """
 
     def sync(self, operation: SyncColumns) -> list[str]:
+        function = self._function(operation)
+        body = self._follow(operation) if operation.one_way else self._sync(operation)
+        return [
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$autodiff$\nBEGIN\n{body}\n  RETURN NEW;\nEND\n$autodiff$",
+            self._drop(operation),
+            f"CREATE TRIGGER {self._trigger(operation)} BEFORE INSERT OR UPDATE ON "
+            f"{self.quote_name(operation.table)} FOR EACH ROW EXECUTE FUNCTION {function}()",
+        ]
+
+    def _sync(self, operation: SyncColumns) -> str:
         before, after = f"NEW.{self.quote(operation.before)}", f"NEW.{self.quote(operation.after)}"
         default = f"({operation.default or 'NULL'})"
         old = f"OLD.{self.quote(operation.after)}"
-        function = self._function(operation)
-        body = f"""BEGIN
-  IF TG_OP = 'INSERT' THEN
+        return f"""  IF TG_OP = 'INSERT' THEN
     IF {self.differs(after, default)} THEN
       {before} := {after};
     ELSE
@@ -34,16 +43,14 @@ class PostgreSQLTriggerDDL(TriggerDDL):
     {before} := {after};
   ELSE
     {after} := {before};
-  END IF;
-  RETURN NEW;
-END"""
-        return [
-            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$autodiff$\n{body}\n$autodiff$",
-            self._drop(operation),
-            f"CREATE TRIGGER {self._trigger(operation)} BEFORE INSERT OR UPDATE ON "
-            f"{self.quote_name(operation.table)} FOR EACH ROW EXECUTE FUNCTION {function}()",
-        ]
+  END IF;"""
+
+    def _follow(self, operation: SyncColumns) -> str:
+        """Return the assignment of the new value, by an expression if one converts it."""
+        value = f"NEW.{self.quote(operation.before)}"
+        if operation.using is not None:
+            value = f"(SELECT {operation.using} FROM (SELECT NEW.*) AS new_row)"
+        return f"  NEW.{self.quote(operation.after)} := {value};"
 
     def unsync(self, operation: UnsyncColumns) -> list[str]:
         return [
