@@ -49,7 +49,8 @@ class Compiler:
 
     sequences: the names of the sequences that the models declare.
     default_schema: the schema that SQL does not name, whether the models do or not.
-    columns, types, counting: results for earlier columns, to reuse for equal ones.
+    columns, types, counting: results for earlier columns, to reuse for equal ones. Columns are
+        kept by their definition and then by their name.
     renamed: the old names that tables declare.
     """
 
@@ -61,9 +62,12 @@ class Compiler:
             preparer = self.dialect.identifier_preparer
             preparer.schema_for_object = _schema_unless(default_schema)  # type: ignore[assignment]
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        limits = (dialect.max_identifier_length, dialect.max_index_name_length)
+        limits += (dialect.max_constraint_name_length,)
+        self._max_name_length = min(limit for limit in limits if limit is not None)
         self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
-        self.columns: dict[Any, Column] = {}
+        self.columns: dict[Any, dict[str, Column]] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}
         self._defaults: dict[Any, str | None] = {}
@@ -114,11 +118,14 @@ class Compiler:
 
     def name(self, thing: Any) -> str | None:
         """Return the name of a constraint or index by the naming convention; None if unnamed."""
-        if thing.name is None:
+        name = thing.name
+        if name is None:
             return None
+        if type(name) is str and len(name) <= self._max_name_length:
+            return name  # most names: not from a naming convention, and not too long
         preparer = self.dialect.identifier_preparer
-        name = preparer.format_constraint(thing, _alembic_quote=False)
-        return None if name is None else str(name)
+        formatted = preparer.format_constraint(thing, _alembic_quote=False)
+        return None if formatted is None else str(formatted)
 
 
 _ONE_AT_A_TIME = threading.RLock()

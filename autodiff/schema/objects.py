@@ -122,6 +122,20 @@ class Column:
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
 
+    def named(self, name: str) -> Column:
+        """Return the column with another name; faster than `replace`, for many columns."""
+        return Column(
+            name=name,
+            type=self.type,
+            nullable=self.nullable,
+            default=self.default,
+            computed=self.computed,
+            identity=self.identity,
+            autoincrement=self.autoincrement,
+            comment=self.comment,
+            options=self.options,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey:
@@ -240,7 +254,7 @@ class Index:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it names, without expressions."""
-        return tuple(element.text for element in self.elements if not element.is_expression)
+        return tuple([element.text for element in self.elements if not element.is_expression])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +273,19 @@ class Table:
     options: Mapping[str, Option] = field(default_factory=dict)
     triggers: tuple[str, ...] = field(default=(), compare=False)
     partitions: tuple[Name, ...] = field(default=(), compare=False)
+
+    def with_constraints(self, constraints: tuple[Constraint, ...]) -> Table:
+        """Return the table with other constraints; faster than `replace`, for many tables."""
+        return Table(
+            name=self.name,
+            columns=self.columns,
+            constraints=constraints,
+            indexes=self.indexes,
+            comment=self.comment,
+            options=self.options,
+            triggers=self.triggers,
+            partitions=self.partitions,
+        )
 
     @property
     def primary_key(self) -> PrimaryKey | None:

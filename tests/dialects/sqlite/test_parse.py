@@ -48,11 +48,11 @@ def test_columns_agree_with_the_pragma(sql: str) -> None:
     connection.close()
     columns = parse_table(sql).columns
     assert [column.name for column in columns] == [row[1] for row in rows]
-    assert [_normalize_type(column.type) for column in columns] == [
+    assert [_normalize_type(column.definition.type) for column in columns] == [
         _normalize_type(_without_generated(row[2])) for row in rows
     ]
     without_rowid = "WITHOUT ROWID" in sql
-    for column, row in zip(columns, rows, strict=True):
+    for (_, column), row in zip(columns, rows, strict=True):
         assert column.not_null == (bool(row[3]) and not (without_rowid and row[5]))
         expected = row[4]
         if expected is None:
@@ -121,7 +121,9 @@ def test_table_options() -> None:
     tables = {name: parse_table(sql) for name, sql in TABLES.items()}
     assert [name for name, table in tables.items() if table.strict] == ["strict"]
     assert [name for name, table in tables.items() if table.without_rowid] == ["without rowid"]
-    increments = [n for n, t in tables.items() if any(c.autoincrement for c in t.columns)]
+    increments = [
+        n for n, t in tables.items() if any(c.definition.autoincrement for c in t.columns)
+    ]
     assert increments == ["autoincrement"]
 
 
