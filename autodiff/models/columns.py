@@ -58,7 +58,7 @@ def _definition_key(
 
     A column of which more counts than itself has none, such as its place in the keys of its table.
     """
-    if has_options(column):
+    if "dialect_options" in vars(column):  # see `has_options`, which would be one call more
         return None
     default, serial, counts = None, False, False
     if column.primary_key:
@@ -70,7 +70,7 @@ def _definition_key(
     if column.server_default is not None:
         if counts or column.computed is not None or column.identity is not None:
             return None
-        default = _default(column, compiler)
+        default = compiler.default(column)
         serial = default is not None and _is_serial(default, column, dialect, compiler)
     key = type_key(column.type)
     if key is None:
@@ -98,7 +98,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
     never_null = identity is not None or (
         column.primary_key and dialect.features.primary_keys_not_null
     )
-    default = None if column.computed is not None else _default(column, compiler)
+    default = None if column.computed is not None else compiler.default(column)
     serial = _is_serial(default, column, dialect, compiler)
     return Column(
         name=str(column.name),
@@ -181,11 +181,6 @@ def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None
     schema = stored.schema
     named = Name(str(stored.name), None if schema == dialect.default_schema else schema)
     return EnumType(name=named, values=tuple(str(value) for value in stored.enums))
-
-
-def _default(column: sa.Column[Any], compiler: Compiler) -> str | None:
-    text = compiler.default(column)
-    return None if text is None or text.strip("() ").upper() == "NULL" else text
 
 
 def _is_serial(

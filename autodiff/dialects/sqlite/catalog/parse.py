@@ -55,6 +55,7 @@ _WORD = re.compile(
     r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
 )
 _PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
+_PLAIN_HEAD = re.compile(r"CREATE\s+TABLE\s+\w+\s*\(", re.IGNORECASE)
 _PLAIN_INDEX = re.compile(
     r"CREATE\s+(UNIQUE\s+)?INDEX\s+\w+\s+ON\s+\w+\s*"
     r"\((\s*[^\W\d]\w*\s*(?:,\s*[^\W\d]\w*\s*)*)\)\s*",
@@ -196,19 +197,29 @@ def _first_word(part: str) -> tuple[str, str]:
 
 def parse_table(sql: str) -> ParsedTable:
     """Parse a CREATE TABLE statement that SQLite has stored."""
-    words = _meaningful(sql)
-    body = next(i for i, word in enumerate(words) if word.startswith("("))
+    body, suffix = _body(sql)
     table = ParsedTable()
-    for part in _parts(words[body][1:-1]):
+    for part in _parts(body):
         column, constraints = _part(part)
         if column is not None:
             table.columns.append(column)
         if constraints:
             table.constraints += constraints
-    if suffix := " ".join(words[body + 1 :]).upper():
+    if suffix:
         table.strict = "STRICT" in suffix
         table.without_rowid = "WITHOUT ROWID" in suffix
     return table
+
+
+def _body(sql: str) -> tuple[str, str]:
+    """Return what is in the brackets of a CREATE TABLE statement, and the options after them."""
+    head = None if _needs_slow_path(sql) else _PLAIN_HEAD.match(sql)
+    if head is not None:  # nothing after the last bracket but options, which have none
+        end = sql.rindex(")")
+        return sql[head.end() : end], " ".join(sql[end + 1 :].upper().split())
+    words = _meaningful(sql)
+    body = next(i for i, word in enumerate(words) if word.startswith("("))
+    return words[body][1:-1], " ".join(words[body + 1 :]).upper()
 
 
 class _TokenStream:
