@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict
 
 import pytest
 
@@ -145,3 +146,16 @@ def test_index_parts(sql: str, elements: tuple[object, ...], where: str | None) 
     assert parsed.elements == elements
     assert parsed.where == where
     assert parsed.unique == ("UNIQUE" in sql)
+
+
+@pytest.mark.parametrize("sql", TABLES.values(), ids=TABLES)
+def test_quick_and_slow_path_agree(sql: str) -> None:
+    """A comment makes the parser take the slow path; the table is the same."""
+    name, bracket, rest = sql.partition("(")
+    assert _contents(f"{name}{bracket}/* slow */{rest}") == _contents(sql)
+
+
+def _contents(sql: str) -> object:
+    parsed = parse_table(sql)
+    columns = [(column.name, asdict(column.definition)) for column in parsed.columns]
+    return columns, parsed.constraints, parsed.strict, parsed.without_rowid
