@@ -96,7 +96,7 @@ def _named_if_equal(current: Table, desired: Table, limit: int) -> Table | None:
     if not _same_indexes(current.indexes, desired.indexes):
         return None
     constraints = _named_constraints(current.constraints, desired, limit)
-    return None if constraints is None else replace_changed(desired, constraints=constraints)
+    return None if constraints is None else desired.with_constraints(constraints)
 
 
 def _same_indexes(current: tuple[Index, ...], desired: tuple[Index, ...]) -> bool:

@@ -77,15 +77,15 @@ def without_unreflected_constraints(
     them. `declared_before` is what the models declared before, if it is known: a kind that they
     used then is compared.
     """
-    declared = [schema for schema in (desired, declared_before) if schema is not None]
-    everywhere = {
-        type(c) for s in declared for t in s.tables.values() for c in _unreflected(t, dialect)
-    }
     unreflected = {
         n: found for n, t in current.tables.items() if (found := _unreflected(t, dialect))
     }
     if not unreflected:
         return current
+    declared = [schema for schema in (desired, declared_before) if schema is not None]
+    everywhere = {
+        type(c) for s in declared for t in s.tables.values() for c in _unreflected(t, dialect)
+    }
     tables = {
         name: _without_unused_kinds(
             table, [s.tables.get(name) for s in declared], everywhere, unreflected[name]
@@ -98,11 +98,8 @@ def without_unreflected_constraints(
 
 
 def _unreflected(table: Table, dialect: Dialect) -> list[Constraint]:
-    return [
-        constraint
-        for constraint in table.constraints
-        if dialect.catalog.omitted_by_sqlalchemy(constraint)
-    ]
+    is_omitted = dialect.catalog.omitted_by_sqlalchemy
+    return [constraint for constraint in table.constraints if is_omitted(constraint)]
 
 
 def _without_unused_kinds(
@@ -267,9 +264,11 @@ def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
     A type that no table uses is removed only if the models declared it before, and never if tables
     that are not managed use it.
     """
+    changes: list[Change] = []
+    if not (current.enums or desired.enums):
+        return changes
     used = {c.type.enum for table in current.tables.values() for c in table.columns}
     used |= set(before.enums)
-    changes: list[Change] = []
     for name in in_order({*current.enums, *desired.enums}):
         old, new = current.enums.get(name), desired.enums.get(name)
         if old is None and new is not None:
@@ -286,8 +285,10 @@ def _sequences(current: Schema, desired: Schema, before: Schema) -> list[Change]
 
     A sequence is removed only if the models declared it before and no default of theirs uses it.
     """
-    defaults = [c.default for t in desired.tables.values() for c in t.columns if c.default]
     changes: list[Change] = []
+    if not (current.sequences or desired.sequences):
+        return changes
+    defaults = [c.default for t in desired.tables.values() for c in t.columns if c.default]
     for name in in_order({*current.sequences, *desired.sequences}):
         old, new = current.sequences.get(name), desired.sequences.get(name)
         if old is None and new is not None:
@@ -309,15 +310,18 @@ def _tables(
     possible: PossibleDifferences | None,
 ) -> list[Change]:
     changes: list[Change] = []
-    unequal = None if possible is None else {t.name for t in (*possible.tables, *possible.certain)}
-    for name in in_order({*current.tables, *desired.tables}):
+    names = current.tables.keys() | desired.tables.keys()
+    if possible is not None:
+        unequal = {table.name for table in (*possible.tables, *possible.certain)}
+        names = (current.tables.keys() ^ desired.tables.keys()) | unequal
+    for name in in_order(names):
         old, new = current.tables.get(name), desired.tables.get(name)
         if new is None:
             assert old is not None
             changes.append(TableRemoved(table=dialect.catalog.without_implied(old)))
         elif old is None:
             changes.append(TableAdded(table=new))
-        elif unequal is None or name in unequal:
+        else:
             changes += _table_changes(old, new, dialect, described.tables.get(name))
     return without_inherited(changes, desired.tables)
 

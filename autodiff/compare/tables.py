@@ -83,17 +83,34 @@ def differing_paths(current: dict[str, Any], desired: dict[str, Any]) -> list[tu
 
 
 def _mappings(current: Table, desired: Table) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the parts of two tables that are not equal on both sides, by kind and name."""
-    sides = _parts(current), _parts(desired)
-    kinds = {
-        kind: {name for name in before.keys() | after.keys() if before.get(name) != after.get(name)}
-        for kind, before, after in ((kind, sides[0][kind], sides[1][kind]) for kind in sides[0])
-    }
-    first, second = (
-        {kind: {n: _fields(p) for n, p in side[kind].items() if n in kinds[kind]} for kind in side}
-        for side in sides
-    )
+    """Return the parts of two tables that are not equal on both sides, by kind and name.
+
+    Of a part on both sides, only the fields that differ are returned: deepdiff takes long for each
+    value that it gets.
+    """
+    first: dict[str, Any] = {}
+    second: dict[str, Any] = {}
+    before, after = _parts(current), _parts(desired)
+    for kind, old_parts in before.items():
+        old_fields, new_fields = first.setdefault(kind, {}), second.setdefault(kind, {})
+        for name in old_parts.keys() | after[kind].keys():
+            old, new = old_parts.get(name), after[kind].get(name)
+            if old is None or new is None:
+                side, part = (old_fields, old) if new is None else (new_fields, new)
+                side[name] = {} if part is None else _fields(part)
+            elif old != new:
+                old_fields[name], new_fields[name] = _differing(_fields(old), _fields(new))
     return first, second
+
+
+def _differing(old: dict[str, Any], new: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return two mappings without the items that are equal in both."""
+    # As text, because 1 and True are equal and not the same option.
+    equal = {key for key in old.keys() & new.keys() if repr(old[key]) == repr(new[key])}
+    return (
+        {key: value for key, value in old.items() if key not in equal},
+        {key: value for key, value in new.items() if key not in equal},
+    )
 
 
 def _parts(table: Table) -> dict[str, dict[str | None, Column | Constraint | Index]]:

@@ -167,9 +167,10 @@ def records_migrations(table: Table) -> bool:
 
 def is_left_out(name: Name, include: Collection[str], exclude: Collection[str]) -> bool:
     """Return whether a name matches a pattern of `exclude`, or none of `include` if it has any."""
-    if exclude and is_excluded(name, exclude):
+    text = str(name)
+    if exclude and _compile(tuple(exclude)).match(text):
         return True
-    return bool(include) and not is_excluded(name, include)
+    return bool(include) and not _compile(tuple(include)).match(text)
 
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:

@@ -28,12 +28,18 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
     Raises ModelsError, naming table and column, if the dialect cannot express it.
     """
     try:
-        key = _share_key(column, dialect, compiler)
+        key = _definition_key(column, dialect, compiler)
         if key is None:
             return _declare(column, dialect, compiler)
-        found = compiler.columns.get(key)
+        by_name = compiler.columns.get(key)
+        if by_name is None:
+            by_name = compiler.columns[key] = {}
+        found = by_name.get(column.name)
         if found is None:
-            found = compiler.columns[key] = _declare(column, dialect, compiler)
+            name = str(column.name)
+            same = next(iter(by_name.values()), None)
+            found = _declare(column, dialect, compiler) if same is None else same.named(name)
+            by_name[name] = found
         return found
     except ModelsError as error:
         message = f"cannot declare column {_place(column)}: {error.line}"
@@ -45,27 +51,32 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
         ) from error
 
 
-def _share_key(
+def _definition_key(
     column: sa.Column[Any], dialect: Dialect, compiler: Compiler
 ) -> tuple[Any, ...] | None:
-    """Return a key that equal columns share, None for a column that is never shared."""
-    if has_options(column):
+    """Return a key that columns share if at most their names differ, None for other columns.
+
+    A column of which more counts than itself has none, such as its place in the keys of its table.
+    """
+    if "dialect_options" in vars(column):  # see `has_options`, which would be one call more
         return None
     default, serial, counts = None, False, False
     if column.primary_key:
         if column.table is None or column.default is not None:
             return None
         counts = column is column.table.autoincrement_column
+    elif column.autoincrement is True:
+        return None
     if column.server_default is not None:
         if counts or column.computed is not None or column.identity is not None:
             return None
-        default = _default(column, compiler)
+        default = compiler.default(column)
         serial = default is not None and _is_serial(default, column, dialect, compiler)
     key = type_key(column.type)
     if key is None:
         return None
     how = (column.nullable, column.primary_key, counts, column.autoincrement, column.comment)
-    return column.name, default, serial, how, key
+    return (default, serial, *how, *key)
 
 
 def _place(column: sa.Column[Any]) -> str:
@@ -87,7 +98,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
     never_null = identity is not None or (
         column.primary_key and dialect.features.primary_keys_not_null
     )
-    default = None if column.computed is not None else _default(column, compiler)
+    default = None if column.computed is not None else compiler.default(column)
     serial = _is_serial(default, column, dialect, compiler)
     return Column(
         name=str(column.name),
@@ -170,11 +181,6 @@ def enum_of(type_: Any, dialect: Dialect, compiler: Compiler) -> EnumType | None
     schema = stored.schema
     named = Name(str(stored.name), None if schema == dialect.default_schema else schema)
     return EnumType(name=named, values=tuple(str(value) for value in stored.enums))
-
-
-def _default(column: sa.Column[Any], compiler: Compiler) -> str | None:
-    text = compiler.default(column)
-    return None if text is None or text.strip("() ").upper() == "NULL" else text
 
 
 def _is_serial(

@@ -12,7 +12,7 @@ from sqlalchemy.sql.ddl import CreateConstraint, CreateIndex
 
 from autodiff.errors import ModelsError
 from autodiff.models.index_elements import declare_element
-from autodiff.models.options import dialect_options
+from autodiff.models.options import dialect_options, has_options
 from autodiff.schema.objects import (
     Check,
     Constraint,
@@ -90,7 +90,7 @@ def _timing(constraint: Any) -> dict[str, Any]:
 def _primary_key(
     constraint: sa.PrimaryKeyConstraint, named: dict[str, Any], dialect: Dialect
 ) -> PrimaryKey | None:
-    columns = tuple(str(column.name) for column in constraint.columns)
+    columns = tuple([str(column.name) for column in constraint.columns])
     if not columns:
         return None
     options = _constraint_options(constraint, dialect)
@@ -98,10 +98,10 @@ def _primary_key(
 
 
 def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
-    found = dialect_options(constraint, dialect)
     options: dict[str, Option] = {}
-    if not found:
+    if not has_options(constraint):
         return options
+    found = dialect_options(constraint, dialect)
     if included := found.get("include"):
         columns = ", ".join(getattr(item, "name", item) for item in included)
         options["postgresql_include"] = columns
@@ -115,7 +115,7 @@ def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
 def _unique(
     constraint: sa.UniqueConstraint, named: dict[str, Any], dialect: Dialect
 ) -> Unique | None:
-    columns = tuple(str(column.name) for column in constraint.columns)
+    columns = tuple([str(column.name) for column in constraint.columns])
     if not columns:
         return None
     return Unique(
@@ -160,9 +160,9 @@ def _foreign_key(
     targets = [_target(element, dialect) for element in constraint.elements]
     match = (constraint.match or "").upper()
     return ForeignKey(
-        columns=tuple(str(element.parent.name) for element in constraint.elements),
+        columns=tuple([str(element.parent.name) for element in constraint.elements]),
         referred=targets[0][0],
-        referred_columns=tuple(column for _, column in targets),
+        referred_columns=tuple([column for _, column in targets]),
         on_update=_action(constraint.onupdate),
         on_delete=_action(constraint.ondelete),
         match=None if match in ("", "SIMPLE") else match,

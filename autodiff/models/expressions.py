@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.sql.elements import ClauseElement, TextClause
+from sqlalchemy.sql.elements import ClauseElement, TextClause, quoted_name
 from sqlalchemy.sql.functions import AnsiFunction, now
 
 from autodiff.dialects.literals import plain_dialect
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from autodiff.schema.objects import Column, ColumnType, Renamed
 
 __all__ = ["Compiler"]
+
+_PLAIN_NAMES = (str, quoted_name)
+"""Not their subclasses, which SQLAlchemy uses for names from a naming convention."""
 
 
 def _default_key(default: Any) -> Any:
@@ -49,7 +52,8 @@ class Compiler:
 
     sequences: the names of the sequences that the models declare.
     default_schema: the schema that SQL does not name, whether the models do or not.
-    columns, types, counting: results for earlier columns, to reuse for equal ones.
+    columns, types, counting: results for earlier columns, to reuse for equal ones. Columns are
+        kept by their definition and then by their name.
     renamed: the old names that tables declare.
     """
 
@@ -61,9 +65,11 @@ class Compiler:
             preparer = self.dialect.identifier_preparer
             preparer.schema_for_object = _schema_unless(default_schema)  # type: ignore[assignment]
         self.ddl: DDLCompiler = self.dialect.ddl_compiler(self.dialect, None)  # type: ignore[arg-type]
+        limits = [dialect.max_index_name_length, dialect.max_constraint_name_length]
+        self._max_name_length = min([dialect.max_identifier_length, *filter(None, limits)])
         self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
-        self.columns: dict[Any, Column] = {}
+        self.columns: dict[Any, dict[str, Column]] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}
         self._defaults: dict[Any, str | None] = {}
@@ -92,15 +98,19 @@ class Compiler:
         return str(compiler.process(type_, type_expression=column))
 
     def default(self, column: Any) -> str | None:
-        """Return the SQL of a column's server default, None if it has none."""
+        """Return the SQL of a column's server default, None if it has none or if that is NULL."""
         if column.server_default is None:
             return None
         key = _default_key(getattr(column.server_default, "arg", None))
         if key is None:
-            return self.ddl.get_column_default_string(column)
+            return self._default(column)
         if key not in self._defaults:
-            self._defaults[key] = self.ddl.get_column_default_string(column)
+            self._defaults[key] = self._default(column)
         return self._defaults[key]
+
+    def _default(self, column: Any) -> str | None:
+        text = self.ddl.get_column_default_string(column)
+        return None if text is None or text.strip("() ").upper() == "NULL" else text
 
     def column(self, column: Any) -> str:
         """Return the definition of a column, without the warnings that CREATE TABLE would give."""
@@ -114,11 +124,14 @@ class Compiler:
 
     def name(self, thing: Any) -> str | None:
         """Return the name of a constraint or index by the naming convention; None if unnamed."""
-        if thing.name is None:
+        name = thing.name
+        if name is None:
             return None
+        if type(name) in _PLAIN_NAMES and len(name) <= self._max_name_length:
+            return str(name)  # most names: not from a naming convention, and not too long
         preparer = self.dialect.identifier_preparer
-        name = preparer.format_constraint(thing, _alembic_quote=False)
-        return None if name is None else str(name)
+        formatted = preparer.format_constraint(thing, _alembic_quote=False)
+        return None if formatted is None else str(formatted)
 
 
 _ONE_AT_A_TIME = threading.RLock()

@@ -54,6 +54,7 @@ def declare_metadata(
     declared_sequences = _sequences(all_metadata, dialect)
     compiler.sequences = frozenset(name.name for name in declared_sequences)
     own_tables = selection.own_tables
+    has_enums = dialect.features.enum_types
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
@@ -73,7 +74,7 @@ def declare_metadata(
         tables[name] = declare_table(table, dialect, compiler)
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
-        if dialect.features.enum_types and any(c.type.enum for c in tables[name].columns):
+        if has_enums and [None for c in tables[name].columns if c.type.enum is not None]:
             _collect_enums(table, dialect, compiler, enums)
     for enum_type in _enum_types(all_metadata, dialect):
         _add_enum(enum_type, "its MetaData", dialect, compiler, enums)

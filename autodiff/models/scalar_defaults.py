@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,21 +16,46 @@ from autodiff.models.tables import name_of
 __all__ = ["default_fills"]
 
 
-def default_fills(metadata: Sequence[sa.MetaData], dialect: Dialect) -> dict[str, str]:
+def default_fills(metadata: Sequence[sa.MetaData], dialect: Dialect) -> Mapping[str, str]:
     """Return the defaults of NOT NULL columns, as fills by "table.column".
 
     Those are scalars and SQL expressions. A function of Python has no value to write down.
     """
-    compiler = Compiler(dialect.sqlalchemy)
-    found: dict[str, str] = {}
-    for one in metadata:
-        for table in one.tables.values():
-            for column in table.columns:
-                if column.default is not None and not column.nullable:
-                    sql = _default_sql(column, compiler)
-                    if sql is not None:
-                        found[f"{name_of(table, dialect)}.{column.name}"] = f"sql:{sql}"
-    return found
+    return _DefaultFills(metadata, dialect)
+
+
+class _DefaultFills(Mapping[str, str]):
+    """The fills, each built on access: most are never looked at."""
+
+    def __init__(self, metadata: Sequence[sa.MetaData], dialect: Dialect) -> None:
+        self._metadata = metadata
+        self._dialect = dialect
+
+    @cached_property
+    def _columns(self) -> dict[str, sa.Column[Any]]:
+        return {
+            f"{name_of(table, self._dialect)}.{column.name}": column
+            for one in self._metadata
+            for table in one.tables.values()
+            for column in table.columns
+            if column.default is not None and not column.nullable
+        }
+
+    @cached_property
+    def _compiler(self) -> Compiler:
+        return Compiler(self._dialect.sqlalchemy)
+
+    def __getitem__(self, key: str) -> str:
+        sql = _default_sql(self._columns[key], self._compiler)
+        if sql is None:
+            raise KeyError(key)
+        return f"sql:{sql}"
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for key in self._columns if key in self)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
 
 
 def _default_sql(column: sa.Column[Any], compiler: Compiler) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["declare_table", "name_of", "option_value"]
 
+_by_creation_order = attrgetter("_creation_order")
+
 
 def name_of(table: Any, dialect: Dialect) -> Name:
     """Return the name of a SQLAlchemy table, without the schema if that is the default one."""
@@ -34,17 +37,18 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
     columns, name = list(table.columns), name_of(table, dialect)
     if old_names := renamed(name, table, columns, dialect.default_schema):
         compiler.renamed.append(old_names)
-    items = table.constraints.union(*(column.constraints for column in columns))
+    in_columns = [column.constraints for column in columns if column.constraints]
+    items = table.constraints.union(*in_columns)
     found = [
         declare_constraint(item, dialect, compiler)
-        for item in sorted(items, key=lambda item: item._creation_order)
+        for item in sorted(items, key=_by_creation_order)
     ]
     declared = Table(
         name=name,
         columns=tuple(
             [declare_column(column, dialect, compiler) for column in columns if not column.system]
         ),
-        constraints=tuple(item for item in found if item is not None),
+        constraints=tuple([item for item in found if item is not None]),
         indexes=_indexes(table, dialect, compiler),
         comment=table.comment if dialect.features.comments else None,
         options=_options(table, dialect),
@@ -70,8 +74,10 @@ def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Ind
 
 def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
     """Return the options of the dialect that differ from SQLAlchemy's defaults."""
-    prefixes = (f"{dialect.sqlalchemy.name}_", f"{dialect.name}_")
     options: dict[str, Option] = {}
+    if not has_options(table) and not table._prefixes:
+        return options
+    prefixes = (f"{dialect.sqlalchemy.name}_", f"{dialect.name}_")
     for key in sorted(table.dialect_kwargs) if has_options(table) else ():
         prefix = next((prefix for prefix in prefixes if key.startswith(prefix)), None)
         value = table.dialect_kwargs[key]

@@ -57,7 +57,7 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
         "dispatch" in attributes
     ):  # event listeners, as Boolean and Enum have; they do not change the SQL
         attributes = {name: value for name, value in attributes.items() if name != "dispatch"}
-    key = (cls, *attributes.items())
+    key = (cls, *attributes, *attributes.values())
     try:
         hash(key)
     except TypeError:  # the values of an enum, a variant

@@ -28,7 +28,7 @@ def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = N
 
     implicit: how to mark the constraints that get a name; None keeps their mark.
     """
-    if all(c.name is not None for c in table.constraints):
+    if None not in [constraint.name for constraint in table.constraints]:
         return table
     taken = {part.name for part in (*table.constraints, *table.indexes) if part.name}
     named: list[Constraint] = []
@@ -39,7 +39,7 @@ def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = N
             constraint = replace(constraint, name=name, implicit=mark)
             taken.add(name)
         named.append(constraint)
-    return replace(table, constraints=tuple(named))
+    return table.with_constraints(tuple(named))
 
 
 def unnamed(table: Table) -> Table:
@@ -84,7 +84,7 @@ def _columns_in(table: Table, sql: str) -> list[str]:
 
 def _object_name(first: str, second: str, label: str, limit: int) -> str:
     """Join parts with underscores; the longer part is cut until the name fits (in bytes)."""
-    whole = "_".join(part for part in (first, second, label) if part)
+    whole = f"{first}_{second}_{label}" if first and second else f"{first or second}_{label}"
     if len(whole.encode()) <= limit:
         return whole
     room = limit - len(label) - 1 - (1 if second else 0)

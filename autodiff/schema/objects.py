@@ -13,6 +13,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeAlias
 
+from autodiff.utils.frozen import quick_init
+
 __all__ = [
     "INHERITS",
     "Check",
@@ -48,6 +50,7 @@ INHERITS = "postgresql_inherits"
 """The option with the names of a table's parents, as SQLAlchemy calls it."""
 
 
+@quick_init
 @dataclass(frozen=True, slots=True)
 class Name:
     """The name of a table, view, enum or sequence; schema None is the connection's default."""
@@ -74,6 +77,7 @@ def in_order(names: Iterable[Name]) -> list[Name]:
     return sorted(names, key=_place)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ColumnType:
     """A type as the database spells it (compared) and as a script spells it (not compared).
@@ -108,6 +112,7 @@ class Computed:
     persisted: bool
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """A column; `autoincrement` is SERIAL on PostgreSQL and AUTO_INCREMENT on MySQL."""
@@ -122,7 +127,22 @@ class Column:
     comment: str | None = None
     options: Mapping[str, Option] = field(default_factory=dict)
 
+    def named(self, name: str) -> Column:
+        """Return the column with another name; faster than `replace`, for many columns."""
+        return Column(
+            name=name,
+            type=self.type,
+            nullable=self.nullable,
+            default=self.default,
+            computed=self.computed,
+            identity=self.identity,
+            autoincrement=self.autoincrement,
+            comment=self.comment,
+            options=self.options,
+        )
 
+
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PrimaryKey:
     """A primary key; its columns are in the order of the key."""
@@ -136,6 +156,7 @@ class PrimaryKey:
     implicit: bool = field(default=False, compare=False)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignKey:
     """A foreign key; actions and match are None for the database's default."""
@@ -154,6 +175,7 @@ class ForeignKey:
     implicit: bool = field(default=False, compare=False)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unique:
     """A unique constraint."""
@@ -168,6 +190,7 @@ class Unique:
     implicit: bool = field(default=False, compare=False)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
     """A check constraint; `sql` is the condition without the word CHECK and its parentheses."""
@@ -196,6 +219,7 @@ class Exclusion:
 Constraint: TypeAlias = PrimaryKey | ForeignKey | Unique | Check | Exclusion
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IndexElement:
     """A part of an index: the name of a column, or an expression if `is_expression` is true.
@@ -219,6 +243,7 @@ def plain_element(name: str) -> IndexElement:
     return IndexElement(text=name)
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Index:
     """An index; `method` is None for the database's default, `where` makes it partial.
@@ -240,9 +265,10 @@ class Index:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that it names, without expressions."""
-        return tuple(element.text for element in self.elements if not element.is_expression)
+        return tuple([element.text for element in self.elements if not element.is_expression])
 
 
+@quick_init
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
     """A table; columns are in their order, constraints and indexes sorted by name.
@@ -259,6 +285,19 @@ class Table:
     options: Mapping[str, Option] = field(default_factory=dict)
     triggers: tuple[str, ...] = field(default=(), compare=False)
     partitions: tuple[Name, ...] = field(default=(), compare=False)
+
+    def with_constraints(self, constraints: tuple[Constraint, ...]) -> Table:
+        """Return the table with other constraints; faster than `replace`, for many tables."""
+        return Table(
+            name=self.name,
+            columns=self.columns,
+            constraints=constraints,
+            indexes=self.indexes,
+            comment=self.comment,
+            options=self.options,
+            triggers=self.triggers,
+            partitions=self.partitions,
+        )
 
     @property
     def primary_key(self) -> PrimaryKey | None:

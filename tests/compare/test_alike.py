@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -17,11 +19,17 @@ from autodiff.compare import (
     without_tables,
 )
 from autodiff.dialects import dialect_for
+from autodiff.models import declare
+from autodiff.schema.naming import name_constraints
 from autodiff.schema.objects import (
     Check,
     Column,
+    ColumnType,
+    Computed,
     Constraint,
+    Identity,
     Index,
+    IndexElement,
     Name,
     PrimaryKey,
     Schema,
@@ -29,8 +37,11 @@ from autodiff.schema.objects import (
     Unique,
 )
 from tests.nouns import column, foreign_key, index, schema, table
+from tests.scenarios.scenario import all_scenarios, metadata_of
 
 DIALECTS = ["sqlite", "postgresql", "mysql"]
+SERVERS = {"mysql": "mariadb"}
+"""The databases of the scenarios whose names differ from those of the dialects."""
 COLUMNS = st.sampled_from(
     [
         column("a"),
@@ -183,3 +194,89 @@ def test_tables_can_be_removed_and_added_back() -> None:
     remaining = without_tables(both, {first.name})
     assert remaining == schema(second)
     assert list(with_tables(remaining, {first.name: first}).tables) == [first.name, second.name]
+
+
+COMPLETE = table(
+    "t",
+    column("a", default="1", comment="note"),
+    column("b", computed=Computed(sql="a + 1", persisted=True)),
+    column("c", identity=Identity(start=5)),
+    foreign_key("t_a_fkey", "a", "users.id"),
+    Unique(name="uq", columns=("a",)),
+    Check(name="ck", sql="a > 0"),
+    Index(name="ix", elements=(IndexElement(text="a"),), where="a > 0"),
+)
+"""A table with each kind of part."""
+
+
+def _changed(value: Any) -> Iterator[Any]:
+    """Yield other values of the same kind, each of which differs in one thing."""
+    match value:
+        case bool():
+            yield not value
+        case int():
+            yield value + 1
+        case str() | None:
+            yield "other"
+        case dict():
+            yield {**value, "other": "x"}
+        case tuple():
+            yield (*value, *value[:1]) if value else ("other",)
+            for place, part in enumerate(value):
+                for other in _changed(part):
+                    yield (*value[:place], other, *value[place + 1 :])
+        case _:
+            for spec in fields(value):
+                if spec.compare:
+                    for other in _changed(getattr(value, spec.name)):
+                        yield replace(value, **{spec.name: other})
+
+
+def _of_wrong_kind(changed: Table) -> bool:
+    """Return whether a text is where an object belongs, instead of None."""
+    expected = {"type": ColumnType, "computed": Computed | None, "identity": Identity | None}
+    return any(
+        not isinstance(getattr(item, name), kind)
+        for item in changed.columns
+        for name, kind in expected.items()
+    )
+
+
+@pytest.mark.parametrize("kind", DIALECTS)
+def test_a_difference_in_any_field_is_seen(kind: str) -> None:
+    """Each compared field of each part is changed; the fast path takes none for equal."""
+    dialect = dialect_for(kind)
+    current = dialect.catalog.align(COMPLETE, COMPLETE)
+    assert equal_tables(schema(current), schema(current), dialect)
+    variants = [
+        variant
+        for variant in _changed(replace(current, name=Name("t")))
+        if variant.name == current.name and not _of_wrong_kind(variant)
+    ]
+    assert len(variants) > 80
+    for variant in variants:
+        assert equal_tables(schema(current), schema(variant), dialect) == {}, variant
+
+
+@pytest.mark.parametrize("kind", DIALECTS)
+def test_fast_path_agrees_over_all_scenarios(kind: str) -> None:
+    """The models before and after each change are compared in both ways."""
+    dialect = dialect_for(kind)
+    limit = dialect.features.max_name_length
+    found = 0
+    for scenario in all_scenarios():
+        before = scenario.file("before", "py")
+        if before is None or scenario.database != SERVERS.get(kind, kind):
+            continue
+        desired = declare(scenario.models(), dialect)
+        current = declare(metadata_of(before), dialect)
+        tables = {name: name_constraints(t, limit) for name, t in current.tables.items()}
+        current = replace(current, tables=tables)
+        matches = equal_tables(current, desired, dialect)
+        named, described = adopt_current_names(current, desired, dialect)
+        assert {name: named.tables[name] for name in matches} == matches
+        changes = compare_schemas(current, named, dialect, described)
+        changed = {str(getattr(change, "table", "")) for change in changes}
+        assert not changed & set(map(str, matches))
+        found += len(matches)
+    assert found > 20

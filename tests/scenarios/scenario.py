@@ -24,7 +24,7 @@ import sqlalchemy as sa
 
 from autodiff.runner.loader import split_statements
 
-__all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios", "purpose_of"]
+__all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios", "metadata_of", "purpose_of"]
 
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
 DATABASES = ("sqlite", "postgresql", "mariadb")

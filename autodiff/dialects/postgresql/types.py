@@ -273,7 +273,7 @@ def is_serial_default(default: str, table: str, column: str) -> bool:
 
     https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-SERIAL
     """
-    match = _NEXTVAL.fullmatch(default.strip())
+    match = _NEXTVAL.fullmatch(default.strip()) if "(" in default else None
     if match is None:
         return False
     sequence = match[1].rpartition(".")[2].strip('"')

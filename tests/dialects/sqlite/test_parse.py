@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import asdict
 
 import pytest
 
@@ -48,11 +49,11 @@ def test_columns_agree_with_the_pragma(sql: str) -> None:
     connection.close()
     columns = parse_table(sql).columns
     assert [column.name for column in columns] == [row[1] for row in rows]
-    assert [_normalize_type(column.type) for column in columns] == [
+    assert [_normalize_type(column.definition.type) for column in columns] == [
         _normalize_type(_without_generated(row[2])) for row in rows
     ]
     without_rowid = "WITHOUT ROWID" in sql
-    for column, row in zip(columns, rows, strict=True):
+    for (_, column), row in zip(columns, rows, strict=True):
         assert column.not_null == (bool(row[3]) and not (without_rowid and row[5]))
         expected = row[4]
         if expected is None:
@@ -121,7 +122,9 @@ def test_table_options() -> None:
     tables = {name: parse_table(sql) for name, sql in TABLES.items()}
     assert [name for name, table in tables.items() if table.strict] == ["strict"]
     assert [name for name, table in tables.items() if table.without_rowid] == ["without rowid"]
-    increments = [n for n, t in tables.items() if any(c.autoincrement for c in t.columns)]
+    increments = [
+        n for n, t in tables.items() if any(c.definition.autoincrement for c in t.columns)
+    ]
     assert increments == ["autoincrement"]
 
 
@@ -143,3 +146,16 @@ def test_index_parts(sql: str, elements: tuple[object, ...], where: str | None) 
     assert parsed.elements == elements
     assert parsed.where == where
     assert parsed.unique == ("UNIQUE" in sql)
+
+
+@pytest.mark.parametrize("sql", TABLES.values(), ids=TABLES)
+def test_quick_and_slow_path_agree(sql: str) -> None:
+    """A comment makes the parser take the slow path; the table is the same."""
+    name, bracket, rest = sql.partition("(")
+    assert _contents(f"{name}{bracket}/* slow */{rest}") == _contents(sql)
+
+
+def _contents(sql: str) -> object:
+    parsed = parse_table(sql)
+    columns = [(column.name, asdict(column.definition)) for column in parsed.columns]
+    return columns, parsed.constraints, parsed.strict, parsed.without_rowid

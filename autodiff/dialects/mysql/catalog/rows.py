@@ -8,6 +8,7 @@ caches by line, because many tables have equal lines (such as `id bigint`).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
@@ -249,10 +250,10 @@ class _Server:
         lines_by_place: dict[Place, list[str]] = {}
         unit = self.marks.unit
         for number, count, text in self.execute(gathered.query):
-            lines_by_name: dict[str, list[str]] = {}
+            lines_by_name: dict[str, list[str]] = defaultdict(list)
             for line in lines_of(text, count, gathered.fields, self.marks):
                 name, _, values = line.partition(unit)
-                lines_by_name.setdefault(name, []).append(values)
+                lines_by_name[name].append(values)
             # All lines of a table are in one text, so this never overwrites lines
             for name, table_lines in lines_by_name.items():
                 lines_by_place[self.schemas[number], name] = table_lines

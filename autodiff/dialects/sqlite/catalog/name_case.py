@@ -11,7 +11,7 @@ the comparison finds changes in names only, and each migration rebuilds the tabl
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from autodiff.schema.objects import (
     Check,
@@ -27,6 +27,8 @@ from autodiff.utils.sharing import keep_equal, map_shared, replace_changed
 
 __all__ = ["spell_columns", "spell_targets"]
 
+_WITHOUT_COLUMNS = (Check, Exclusion)
+
 
 def spell_columns(table: Table) -> Table:
     """Return the table, with its constraints and indexes in the case of its column definitions."""
@@ -35,7 +37,7 @@ def spell_columns(table: Table) -> Table:
         return table
 
     def constraint(item: Constraint) -> Constraint:
-        if isinstance(item, Check | Exclusion):
+        if isinstance(item, _WITHOUT_COLUMNS):
             return item
         return replace_changed(item, columns=spelling.spelled(item.columns))
 
@@ -54,13 +56,15 @@ def spell_columns(table: Table) -> Table:
     )
 
 
-def _used(table: Table) -> Iterator[str]:
-    """Yield the column names in the constraints and indexes of a table."""
+def _used(table: Table) -> list[str]:
+    """Return the column names in the constraints and indexes of a table."""
+    names: list[str] = []
     for item in table.constraints:
-        if not isinstance(item, Check | Exclusion):
-            yield from item.columns
+        if not isinstance(item, _WITHOUT_COLUMNS):
+            names += item.columns
     for index in table.indexes:
-        yield from index.columns
+        names += index.columns
+    return names
 
 
 def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
@@ -84,6 +88,8 @@ def spell_targets(tables: Mapping[Name, Table]) -> dict[Name, Table]:
         columns = spellings[name].spelled(key.referred_columns)
         if not columns and parent.primary_key is not None:
             columns = parent.primary_key.columns
+        if name == key.referred and columns == key.referred_columns:
+            return key
         return replace_changed(
             key,
             referred=keep_equal(key.referred, name),

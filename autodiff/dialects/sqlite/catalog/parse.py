@@ -14,8 +14,8 @@ The invariants:
 - Steps 1 and 2 have a fast path with regular expressions and a slow one with `tokens`. Both give
   the same words. The fast path does not support comments, dollar signs and backslashes, nor deeply
   nested brackets, so a text that has any of them takes the slow one.
-- Results are cached by text, because large schemas repeat the same columns. A `ParsedColumn` must
-  not be changed after `_part` returned it: other tables share it.
+- Results are cached by text, because large schemas repeat the same columns. A `ColumnDefinition`
+  must not be changed after `_definition` returned it: other columns share it.
 - SQLite stores only statements that it has accepted, so the parser does not detect errors.
 
 A rebuild creates the new table from what is read here. A constraint that is overlooked is lost in
@@ -28,10 +28,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from typing import NamedTuple
 
 from autodiff.schema.sqltext import split_top_level, strip_parentheses, tokens
 
-__all__ = ["ParsedColumn", "ParsedConstraint", "ParsedIndex", "ParsedTable"]
+__all__ = ["ColumnDefinition", "ParsedColumn", "ParsedConstraint", "ParsedIndex", "ParsedTable"]
 __all__ += ["parse_index", "parse_table"]
 
 _COLUMN_WORDS = frozenset(
@@ -39,9 +40,6 @@ _COLUMN_WORDS = frozenset(
 )
 _TABLE_WORDS = frozenset("CONSTRAINT PRIMARY UNIQUE CHECK FOREIGN".split())
 
-_SLOW_MARKS = ("--", "/*", "$", "\\")
-"""Marks of texts that need the slow path: comments, and characters that `tokens` may read as part
-of a string or a name."""
 _QUOTED = r"'(?:[^']|'')*+'|\"(?:[^\"]|\"\")*+\"|`(?:[^`]|``)*+`|\[[^\]]*\]"
 
 
@@ -57,9 +55,11 @@ _WORD = re.compile(
     r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
 )
 _PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
-_PLAIN_NAME = re.compile(r"[^\W\d]\w*")
+_PLAIN_HEAD = re.compile(r"CREATE\s+TABLE\s+\w+\s*\(", re.IGNORECASE)
 _PLAIN_INDEX = re.compile(
-    r"CREATE\s+(UNIQUE\s+)?INDEX\s+\w+\s+ON\s+\w+\s*\(([\w\s,]+)\)\s*", re.IGNORECASE
+    r"CREATE\s+(UNIQUE\s+)?INDEX\s+\w+\s+ON\s+\w+\s*"
+    r"\((\s*[^\W\d]\w*\s*(?:,\s*[^\W\d]\w*\s*)*)\)\s*",
+    re.IGNORECASE,
 )
 _NAMED = re.compile(rf"\s*({_QUOTED}|[^\W\d]\w*)(?![\w$'\"`(])(.*)", re.DOTALL)
 
@@ -87,14 +87,13 @@ class ParsedConstraint:
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class ParsedColumn:
-    """A column; `type` is the original text, "" if the column has no type.
+class ColumnDefinition:
+    """What a column is besides its name; `type` is the original text, "" if it has no type.
 
-    Equal definitions in several tables share one object: do not change it after parsing. It is
-    compared by identity, so that hashing it is fast.
+    Columns with equal definitions share one object: do not change it after parsing. It is compared
+    by identity, so that hashing it is fast.
     """
 
-    name: str
     type: str = ""
     not_null: bool = False
     default: str | None = None
@@ -104,19 +103,12 @@ class ParsedColumn:
     autoincrement: bool = False
     not_null_conflict: str | None = None
 
-    def named(self, name: str) -> ParsedColumn:
-        """Return the column with another name; `replace` takes three times as long."""
-        return ParsedColumn(
-            name=name,
-            type=self.type,
-            not_null=self.not_null,
-            default=self.default,
-            collation=self.collation,
-            generated=self.generated,
-            stored=self.stored,
-            autoincrement=self.autoincrement,
-            not_null_conflict=self.not_null_conflict,
-        )
+
+class ParsedColumn(NamedTuple):
+    """A column of a table."""
+
+    name: str
+    definition: ColumnDefinition
 
 
 @dataclass(slots=True, kw_only=True)
@@ -146,7 +138,10 @@ def unquote(name: str) -> str:
 
 
 def _needs_slow_path(sql: str) -> bool:
-    return any(mark in sql for mark in _SLOW_MARKS)
+    """Return whether a text has comments, or characters that `tokens` may read as part of a string
+    or a name.
+    """
+    return "--" in sql or "/*" in sql or "$" in sql or "\\" in sql
 
 
 def _meaningful(sql: str) -> list[str]:
@@ -202,18 +197,29 @@ def _first_word(part: str) -> tuple[str, str]:
 
 def parse_table(sql: str) -> ParsedTable:
     """Parse a CREATE TABLE statement that SQLite has stored."""
-    words = _meaningful(sql)
-    body = next(i for i, word in enumerate(words) if word.startswith("("))
+    body, suffix = _body(sql)
     table = ParsedTable()
-    for part in _parts(words[body][1:-1]):
+    for part in _parts(body):
         column, constraints = _part(part)
         if column is not None:
             table.columns.append(column)
-        table.constraints += constraints
-    suffix = " ".join(words[body + 1 :]).upper()
-    table.strict = "STRICT" in suffix
-    table.without_rowid = "WITHOUT ROWID" in suffix
+        if constraints:
+            table.constraints += constraints
+    if suffix:
+        table.strict = "STRICT" in suffix
+        table.without_rowid = "WITHOUT ROWID" in suffix
     return table
+
+
+def _body(sql: str) -> tuple[str, str]:
+    """Return what is in the brackets of a CREATE TABLE statement, and the options after them."""
+    head = None if _needs_slow_path(sql) else _PLAIN_HEAD.match(sql)
+    if head is not None:  # nothing after the last bracket but options, which have none
+        end = sql.rindex(")")
+        return sql[head.end() : end], " ".join(sql[end + 1 :].upper().split())
+    words = _meaningful(sql)
+    body = next(i for i, word in enumerate(words) if word.startswith("("))
+    return words[body][1:-1], " ".join(words[body + 1 :]).upper()
 
 
 class _TokenStream:
@@ -319,19 +325,21 @@ def _foreign_key(
 
 def _column(name: str, definition: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
     """Return a column with that name and definition, and its constraints."""
-    column, constraints = _nameless(definition)
-    own = [replace(c, columns=(name,)) if c.columns else c for c in constraints]
-    return column.named(name), tuple(own)
+    column, constraints = _definition(definition)
+    if constraints:
+        own = [replace(c, columns=(name,)) if c.columns else c for c in constraints]
+        constraints = tuple(own)
+    return ParsedColumn(name, column), constraints
 
 
 @lru_cache(4096)
-def _nameless(definition: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ...]]:
+def _definition(definition: str) -> tuple[ColumnDefinition, tuple[ParsedConstraint, ...]]:
     """Parse the definition of a column without its name.
 
     The result is cached: columns with different names often have the same definition.
     """
     stream = _TokenStream(_meaningful(definition))
-    column, table = ParsedColumn(name=""), ParsedTable()
+    column, table = ColumnDefinition(), ParsedTable()
     words: list[str] = []
     while stream.peek() and stream.peek() not in _COLUMN_WORDS:
         words.append(stream.take())
@@ -347,9 +355,9 @@ def _nameless(definition: str) -> tuple[ParsedColumn, tuple[ParsedConstraint, ..
 
 
 def _column_constraint(
-    word: str, stream: _TokenStream, column: ParsedColumn, table: ParsedTable, name: str | None
+    word: str, stream: _TokenStream, column: ColumnDefinition, table: ParsedTable, name: str | None
 ) -> None:
-    columns = (column.name,)
+    columns = ("",)  # the name of the column, which `_column` adds
     match word:
         case "PRIMARY":
             stream.accept("KEY")
@@ -390,10 +398,8 @@ def _column_constraint(
 def parse_index(sql: str) -> ParsedIndex:
     """Parse a CREATE INDEX statement that SQLite has stored."""
     if plain := _PLAIN_INDEX.fullmatch(sql):
-        names = [name.strip() for name in plain[2].split(",")]
-        if all(map(_PLAIN_NAME.fullmatch, names)):
-            plain_elements = tuple((name, None, False) for name in names)
-            return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
+        plain_elements = tuple([(name.strip(), None, False) for name in plain[2].split(",")])
+        return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
     words = _meaningful(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))

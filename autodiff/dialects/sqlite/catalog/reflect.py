@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.scope import Scope
 from autodiff.dialects.sqlite.catalog.name_case import spell_columns, spell_targets
 from autodiff.dialects.sqlite.catalog.parse import (
+    ColumnDefinition,
     ParsedColumn,
     ParsedConstraint,
     ParsedTable,
@@ -89,7 +90,8 @@ def _reflect_namespace(
 ) -> None:
     rows = _catalog_rows(connection, namespace, scope.only)
     # pragma_table_list is new in SQLite 3.37, so it is only used if there is a virtual table
-    skipped = _virtual_tables(connection) if any(_is_virtual(sql) for *_, sql in rows) else set()
+    has_virtual = any(kind == "table" and _is_virtual(sql) for kind, _, _, sql in rows)
+    skipped = _virtual_tables(connection) if has_virtual else set()
     indexes: dict[str, list[Index]] = {}
     triggers: dict[str, list[str]] = {}
     for kind, own_name, table_name, sql in rows:
@@ -104,7 +106,7 @@ def _reflect_namespace(
         if _is_out_of_scope(name, scope):
             continue
         if kind == "table":
-            own_indexes = sorted(indexes.get(own_name, ()), key=lambda index: index.name or "")
+            own_indexes = sorted(indexes.get(own_name, ()), key=_by_optional_name)
             table = _table(name, sql, tuple(own_indexes), tuple(triggers.get(own_name, ())))
             tables[name] = name_constraints(spell_columns(table), implicit=True)
         else:
@@ -180,12 +182,16 @@ def _table(name: Name, sql: str, indexes: tuple[Index, ...], triggers: tuple[str
     table = Table(
         name=name,
         columns=tuple(map(_column, parsed.columns)),
-        constraints=tuple(sorted(constraints, key=lambda c: c.name or "")),
+        constraints=tuple(sorted(constraints, key=_by_optional_name)),
         indexes=indexes,
         options=_options(parsed),
         triggers=triggers,
     )
     return replace_changed(table, columns=normal_columns(table))
+
+
+def _by_optional_name(part: Constraint | Index) -> str:
+    return part.name or ""
 
 
 def _options(parsed: ParsedTable) -> dict[str, Option]:
@@ -194,17 +200,22 @@ def _options(parsed: ParsedTable) -> dict[str, Option]:
         options["sqlite_strict"] = True
     if parsed.without_rowid:
         options["sqlite_with_rowid"] = False
-    if any(column.autoincrement for column in parsed.columns):
+    if True in [column.definition.autoincrement for column in parsed.columns]:
         options["sqlite_autoincrement"] = True
     return options
 
 
 @lru_cache(8192)
 def _column(parsed: ParsedColumn) -> Column:
+    return _nameless_column(parsed.definition).named(parsed.name)
+
+
+@lru_cache(4096)
+def _nameless_column(parsed: ColumnDefinition) -> Column:
     computed = Computed(sql=parsed.generated, persisted=parsed.stored) if parsed.generated else None
     conflict = parsed.not_null_conflict
     return Column(
-        name=parsed.name,
+        name="",
         type=_type(parsed.type, parsed.collation),
         nullable=not parsed.not_null,
         default=_default(parsed.default),
