@@ -65,6 +65,10 @@ class Session(ABC):
         """Look for names in the schemas that `search_path` returned, from now on."""
         raise NotImplementedError
 
+    def share_records(self, engine: Engine) -> None:
+        """Let many processes record small changes in the database of an engine at a time."""
+        return
+
     # Settings
 
     def current_schema(self, connection: Connection) -> str | None:

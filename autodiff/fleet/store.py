@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
+from typing import TypeAlias, TypeVar
 from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
+from autodiff.dialects import dialect_for
 from autodiff.dialects.scope import FLEET_OUTCOMES_TABLE, FLEET_RUNS_TABLE
 from autodiff.errors import DatabaseError
 from autodiff.fleet.results import Outcome
@@ -32,8 +33,6 @@ _FOLDER = ".autodiff"
 _FILE = "outcomes.db"
 _ATTEMPTS = 5
 """How often a request is sent: another writer can cause a deadlock, and a server a disconnect."""
-_BUSY_SECONDS = 30
-"""How long SQLite waits for other writers: each of them writes one row."""
 
 _METADATA = sa.MetaData()
 _KEY = sa.String(64)
@@ -103,7 +102,8 @@ def open_store(url: sa.URL, *, create: bool = True) -> Iterator[OutcomeStore]:
     """
     if create:
         _create_folder(Path(url.database or ""))
-    with open_connection(url, create=create, prepare=_prepare) as connection:
+    session = dialect_for(url.get_backend_name()).session
+    with open_connection(url, create=create, prepare=session.share_records) as connection:
         store = OutcomeStore(connection, url)
         store.create_tables()
         yield store
@@ -123,20 +123,6 @@ def _create_folder(file: Path) -> None:
             f"cannot create {file.parent} for the outcomes: {error.strerror}",
             hint="name a database for them: --outcomes URL",
         ) from error
-
-
-def _prepare(engine: sa.Engine) -> None:
-    """Let several processes write to a SQLite file at a time."""
-    if engine.dialect.name != "sqlite":
-        return
-
-    @sa.event.listens_for(engine, "connect")
-    def set_up(connection: Any, record: object) -> None:
-        # No write-ahead log, which does not work on a network file system. Without waiting for
-        # the disk, only a power failure can lose the file: a killed process does not. The targets
-        # themselves record what was applied.
-        connection.execute(f"PRAGMA busy_timeout = {_BUSY_SECONDS * 1000}")
-        connection.execute("PRAGMA synchronous = OFF")
 
 
 def _digest(text: str) -> str:

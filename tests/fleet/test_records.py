@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,38 @@ def test_concurrent_shards_record_all_outcomes(outcomes_database: sa.URL, tmp_pa
         assert [s.outcome.name for s in store.outcomes("r", ["shared"])] == ["shared"]
     with opened(outcomes_database) as db:
         assert db.tables() == []  # they are not compared with models
+
+
+@pytest.mark.parametrize(
+    ("kind", "sessions", "end"),
+    [
+        (
+            "postgresql",
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() "
+            "AND pid <> pg_backend_pid()",
+            "SELECT pg_terminate_backend({})",
+        ),
+        (
+            "mariadb",
+            "SELECT id FROM information_schema.processlist WHERE db = database() "
+            "AND id <> connection_id()",
+            "KILL {}",
+        ),
+    ],
+)
+def test_a_lost_connection_is_opened_again(
+    database: Callable[[str], sa.URL], kind: str, sessions: str, end: str
+) -> None:
+    """A server ends connections that are idle while migrations run for hours."""
+    url = database(kind)
+    outcome = Outcome(name="a", database="db", result="failed")
+    with open_store(url) as store:
+        store.put("r", outcome)
+        with opened(url) as db:
+            [(session,)] = db.rows(sessions)
+            db.execute(end.format(session))
+        store.put("r", replace(outcome, result="upgraded"))
+        assert [stored.outcome.result for stored in store.outcomes("r")] == ["upgraded"]
 
 
 def test_stop_after_counts_the_failures_of_all_shards(

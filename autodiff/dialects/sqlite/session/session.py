@@ -21,7 +21,7 @@ from autodiff.dialects.timeouts import NO_LIMITS, Limits
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
     from autodiff.dialects.migration_lock import Lock
     from autodiff.dialects.sqlite.session.script import SqliteWriter
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteSession"]
 
 _LEGACY = getattr(sqlite3, "LEGACY_TRANSACTION_CONTROL", None)
+_SHARED_WAIT = 30
+"""How many seconds to wait for other processes that record something, each of them briefly."""
 _STEPS = 10_000
 """Steps of SQLite's virtual machine between two checks of the time limit.
 
@@ -117,6 +119,20 @@ class SQLiteSession(Session):
 
     def transaction_is_open(self, connection: Connection) -> bool:
         return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
+
+    def share_records(self, engine: Engine) -> None:
+        """Wait for other writers, but not for the disk: only a power failure can lose the file.
+
+        There is no write-ahead log, which does not work on a network file system.
+
+        https://www.sqlite.org/pragma.html#pragma_synchronous
+        """
+        from sqlalchemy import event
+
+        @event.listens_for(engine, "connect")
+        def set_up(connection: Any, record: object) -> None:
+            connection.execute(f"PRAGMA busy_timeout = {_SHARED_WAIT * 1000}")
+            connection.execute("PRAGMA synchronous = OFF")
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
