@@ -28,6 +28,7 @@ from autodiff.lint import (
     run_rules,
 )
 from autodiff.migrations.files import parse_migration
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
@@ -114,6 +115,7 @@ def lint_project(
         )
 
 
+@pause_garbage_collection()
 def _lint(
     project: Workspace,
     targets: Sequence[str],

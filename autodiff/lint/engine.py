@@ -15,7 +15,6 @@ from autodiff.lint.rule import Match, Rule
 from autodiff.lint.suppress import Suppressions
 from autodiff.runner.loader import Loader
 from autodiff.schema.operations import RenameTable
-from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -88,7 +87,6 @@ def lint_migrations(request: LintRequest) -> tuple[Finding, ...]:
     return linted.findings
 
 
-@pause_garbage_collection()
 def run_rules(request: LintRequest) -> Linted:
     """Run the rules.
 
