@@ -222,8 +222,10 @@ class Project(Workspace):
 
             if request.online:
                 raise ConfigError(
-                    "revisions for Alembic cannot be written online",
-                    hint="pass --no-online, or remove --format alembic",
+                    "generate --online writes Python files, not revisions for Alembic: in such a "
+                    "file, the steps outside of the transaction cannot be recorded and resumed one "
+                    "by one",
+                    hint="write a Python file: remove --format alembic; or pass --no-online",
                 )
             place = RevisionPlace(named=alembic, section=alembic_section)
             return draft_in_alembic(self, request, place)

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from autodiff.dialects.base import Dialect
+from autodiff.errors import database_words
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Answer", "Limits", "ask_each"]
+__all__ = ["Answer", "Limits", "ask", "ask_each"]
 
 T = TypeVar("T")
 
@@ -40,21 +41,35 @@ def ask_each(
     """Run each query in a read-only transaction, and return the answers in order."""
     end = time.monotonic() + limits.together
     return [
-        _ask(connection, dialect, query, min(limits.each, end - time.monotonic()), limits.reached)
+        ask(connection, dialect, query, min(limits.each, end - time.monotonic()), limits.reached)
         for query in queries
     ]
 
 
-def _ask(
-    connection: Connection, dialect: Dialect, query: Callable[[], T], seconds: float, reached: str
+def ask(
+    connection: Connection,
+    dialect: Dialect,
+    query: Callable[[], T],
+    seconds: float,
+    reached: str,
+    *,
+    too_long: str | None = None,
 ) -> Answer[T]:
+    """Run a query in a read-only transaction that takes some seconds at most.
+
+    reached: the problem if there are no seconds left.
+    too_long: the problem if the query takes longer; by default that is the server's message.
+    """
     from sqlalchemy.exc import SQLAlchemyError
 
     if seconds <= 0:
         return Answer(found=None, problem=reached)
+    began = time.monotonic()
     try:
         with dialect.session.read_only(connection, seconds):
             return Answer(found=query())
     except SQLAlchemyError as error:
-        reason = str(getattr(error, "orig", None) or error).partition("\n")[0]
-        return Answer(found=None, problem=reason)
+        if too_long is not None and time.monotonic() - began >= seconds:
+            return Answer(found=None, problem=too_long)
+        words = database_words(getattr(error, "orig", None) or error)
+        return Answer(found=None, problem=words.strip().partition("\n")[0])

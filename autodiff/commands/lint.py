@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from autodiff.commands.lint_database import choose_databases, read_database
+from autodiff.commands.lint_database import LintDatabases, choose_databases, read_database
 from autodiff.commands.lint_evidence import LintedFolder, attach_evidence, attach_to_draft
 from autodiff.commands.lint_folders import (
     LintFolder,
@@ -27,10 +28,12 @@ from autodiff.lint import (
     run_rules,
 )
 from autodiff.migrations.files import parse_migration
+from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
     from autodiff.dialects import Dialect
+    from autodiff.lint.settings import LintSettings
     from autodiff.migrations import Graph, Migration
     from autodiff.rehearse import RehearsedStep
     from autodiff.workspace import Workspace
@@ -95,6 +98,35 @@ def lint_project(
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
         ConfigError: The settings are invalid, or the git revision is unknown.
     """
+    with ExitStack() as stack:
+        return _lint(
+            project,
+            targets,
+            diff_base=diff_base,
+            chosen=lambda settings: (
+                read_database(project, settings.small_table, stack)
+                if connect
+                else choose_databases(project, databases or settings.dialects, targets)
+            ),
+            evidence=evidence,
+            rehearsed=rehearsed,
+            selection=selection,
+            only_migrations=only_migrations,
+        )
+
+
+@pause_garbage_collection()
+def _lint(
+    project: Workspace,
+    targets: Sequence[str],
+    *,
+    diff_base: str | None,
+    chosen: Callable[[LintSettings], LintDatabases],
+    evidence: bool,
+    rehearsed: Sequence[RehearsedStep],
+    selection: LintFolder | None,
+    only_migrations: bool,
+) -> LintResult:
     rules = load_rules()
     settings = read_lint_settings(project.config.lint, rules)
     folders = (
@@ -103,16 +135,12 @@ def lint_project(
         else [selection]
     )
     is_whole = selection is None and not targets
-    chosen = (
-        read_database(project, settings.small_table)
-        if connect
-        else choose_databases(project, databases or settings.dialects, targets)
-    )
+    found = chosen(settings)
     problems: list[AutodiffError] = []
-    if chosen.problem:
+    if found.problem:
         problems.append(
             DatabaseError(
-                f"cannot read how many rows the tables have: {chosen.problem}",
+                f"cannot read how many rows the tables have: {found.problem}",
                 hint="without --url, the migrations are linted as if all tables were large",
             )
         )
@@ -126,14 +154,14 @@ def lint_project(
         request = LintRequest(
             order=_readable(folder, problems),
             revisions=revisions,
-            dialects=chosen.dialects,
+            dialects=found.dialects,
             rules=rules,
             settings=settings,
             history=_history(project, folder) if folder.own and is_whole else None,
             is_application=_application(project),
             lock_timeout=project.config.lock_timeout if folder.own else None,
             statement_timeout=project.config.statement_timeout if folder.own else None,
-            rows=chosen.rows,
+            rows=found.rows,
         )
         ran = run_rules(request)
         problems += (*ran.problems, *ran.unknown_codes)
@@ -143,12 +171,12 @@ def lint_project(
             LintedFolder(folder=folder, order=request.order, findings=tuple(ran.findings))
         )
     findings, more = attach_evidence(
-        project, linted, rehearsed, live=evidence and not chosen.problem
+        project, linted, rehearsed, live=evidence and not found.problem, connection=found.connection
     )
     return LintResult(
         findings=tuple(findings),
         migrations=count,
-        databases=tuple(map(str, chosen.dialects)),
+        databases=tuple(map(str, found.dialects)),
         harmless=harmless,
         problems=(*problems, *more),
     )

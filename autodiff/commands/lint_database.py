@@ -13,6 +13,10 @@ from autodiff.migrations.alembic_folder import find_alembic_folder
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
+    from contextlib import ExitStack
+
+    import sqlalchemy as sa
+
     from autodiff.workspace import Workspace
 
 __all__ = ["LintDatabases", "choose_databases", "read_database"]
@@ -26,14 +30,16 @@ class LintDatabases:
 
     rows: the number of rows of each table in the database, if known.
     problem: why they could not be read; empty if they were, or were not wanted.
+    connection: the connection to the database, which is open until the end of the command.
     """
 
     dialects: Sequence[Dialect]
     rows: Mapping[Name, int] = field(default_factory=dict)
     problem: str = ""
+    connection: sa.Connection | None = None
 
 
-def read_database(project: Workspace, most: int) -> LintDatabases:
+def read_database(project: Workspace, most: int, stack: ExitStack) -> LintDatabases:
     """Return the database of the URL, with the number of rows of its tables.
 
     If it cannot be reached, the kind of database is that of the URL.
@@ -41,6 +47,7 @@ def read_database(project: Workspace, most: int) -> LintDatabases:
     Args:
         project: The project.
         most: The most rows of a small table.
+        stack: Closes the connection at its end.
     """
     from autodiff.autogenerate.live_queries import Limits, ask_each
 
@@ -48,15 +55,20 @@ def read_database(project: Workspace, most: int) -> LintDatabases:
         each=_SECONDS, together=_SECONDS, reached=f"it took more than {_SECONDS:g} seconds"
     )
     try:
-        with project.connect() as connection:
-            dialect = dialect_of(connection)
-            version = connection.dialect.server_version_info or ()
-            dialect.version = ".".join(map(str, version)) or dialect.version
-            query = lambda: dialect.catalog.row_counts(connection, most)  # noqa: E731
-            [answer] = ask_each(connection, dialect, [query], limits)
+        connection = stack.enter_context(project.connect())
+        dialect = dialect_of(connection)
+        version = connection.dialect.server_version_info or ()
+        dialect.version = ".".join(map(str, version)) or dialect.version
+        query = lambda: dialect.catalog.row_counts(connection, most)  # noqa: E731
+        [answer] = ask_each(connection, dialect, [query], limits)
     except DatabaseError as error:
         return LintDatabases(dialects=[project.offline_dialect()], problem=error.message)
-    return LintDatabases(dialects=[dialect], rows=answer.found or {}, problem=answer.problem)
+    return LintDatabases(
+        dialects=[dialect],
+        rows=answer.found or {},
+        problem=answer.problem,
+        connection=connection,
+    )
 
 
 def choose_databases(

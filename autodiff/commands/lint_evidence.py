@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ def attach_evidence(
     rehearsed: Sequence[RehearsedStep],
     *,
     live: bool,
+    connection: sa.Connection | None = None,
 ) -> tuple[list[Finding], list[AutodiffError]]:
     """Return the findings with their evidence, and why it is incomplete.
 
@@ -49,6 +51,7 @@ def attach_evidence(
         linted: The findings, by folder.
         rehearsed: The migrations that were rehearsed, with what was measured.
         live: Whether to ask the project's database.
+        connection: A connection to it that is already open.
     """
     if rehearsed:
         from autodiff.evidence import with_rehearsal
@@ -59,17 +62,20 @@ def attach_evidence(
         ]
     if live and any(item.findings for item in linted):
         rates = {name: rate for step in rehearsed for name, rate in step.rates.items()}
-        return _with_live_rows(project, linted, rates)
+        return _with_live_rows(project, linted, rates, connection)
     return [finding for item in linted for finding in item.findings], []
 
 
 def _with_live_rows(
-    project: Workspace, linted: Sequence[LintedFolder], rates: Mapping[Name, Rates]
+    project: Workspace,
+    linted: Sequence[LintedFolder],
+    rates: Mapping[Name, Rates],
+    opened: sa.Connection | None,
 ) -> tuple[list[Finding], list[AutodiffError]]:
     found: list[Finding] = []
     left = list(linted)
     try:
-        with project.connect() as connection:
+        with project.connect() if opened is None else nullcontext(opened) as connection:
             while left:
                 measured = _measured(project, connection, left[0], rates)
                 found += measured.findings

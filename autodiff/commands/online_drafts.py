@@ -28,13 +28,16 @@ def refuse_offline(dialect: Dialect, format: str) -> None:
     """Raise ConfigError for a database or a format that has no migrations without blocking."""
     if not (dialect.features.deferred_checks or dialect.features.algorithms):
         raise ConfigError(
-            f"generate --online is not possible on {dialect.name}: each change locks the database",
-            hint="remove --online, or the setting online",
+            f"generate --online is not possible on {dialect.name}: every ALTER TABLE and every "
+            "index locks the whole database, whatever the migration looks like",
+            hint="pass --no-online, or remove the setting online, and apply the migration when the "
+            "application writes little",
         )
     if format != "python":
         raise ConfigError(
-            f"generate --online writes Python files, not {format}",
-            hint="remove --format, or pass --no-online",
+            f"generate --online writes Python files, not {format}: in such a file, the steps "
+            "outside of the transaction cannot be recorded and resumed one by one",
+            hint="write a Python file: remove --format, or the setting format; or pass --no-online",
         )
 
 

@@ -6,13 +6,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, cast
 
-from sqlalchemy.exc import SQLAlchemyError
-
+from autodiff.autogenerate.live_queries import ask
 from autodiff.dialects.scope import Scope
 from autodiff.dialects.table_size import TableSize
-from autodiff.errors import database_words, one_line
+from autodiff.errors import one_line
 from autodiff.evidence.questions import Question, live_tables, questions_about
 from autodiff.evidence.rehearsed import estimates
 from autodiff.evidence.subjects import FollowedStep, follow_steps, steps_of, tables_in
@@ -205,33 +204,19 @@ class _Measure:
 
     def _read(self, read: Callable[[], T]) -> T | str:
         """Return what a function reads within the time limit, or why there is no result."""
-        begun = time.monotonic()
-        seconds = min(self._seconds, self._end - begun)
-        if seconds <= 0:
-            limit = _TOGETHER * self._seconds
-            return f"all queries together took longer than {limit:g} s"
-        try:
-            with self._dialect.session.read_only(self._connection, seconds):
-                return read()
-        except SQLAlchemyError as error:
-            if self._is_gone(error):
-                raise _GoneError(_reason(error)) from error
-            if time.monotonic() - begun >= seconds:
-                return f"took longer than {seconds:.3g} s"
-            return _reason(error)
-
-    def _is_gone(self, error: SQLAlchemyError) -> bool:
-        connection = self._connection
-        return (
-            connection.closed
-            or connection.invalidated
-            or bool(getattr(error, "connection_invalidated", False))
+        seconds = min(self._seconds, self._end - time.monotonic())
+        limit = _TOGETHER * self._seconds
+        answer = ask(
+            self._connection,
+            self._dialect,
+            read,
+            seconds,
+            f"all queries together took longer than {limit:g} s",
+            too_long=f"took longer than {seconds:.3g} s",
         )
-
-
-def _reason(error: SQLAlchemyError) -> str:
-    words = database_words(getattr(error, "orig", None) or error)
-    return words.strip().partition("\n")[0]
+        if answer.problem and (self._connection.closed or self._connection.invalidated):
+            raise _GoneError(answer.problem)
+        return answer.problem or cast(T, answer.found)
 
 
 def _evidence(question: Question, answer: _Answer, total: str) -> Evidence:

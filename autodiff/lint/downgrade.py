@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dis
 from dataclasses import dataclass
-from functools import lru_cache
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -49,6 +48,9 @@ def read_downgrade(script: Script) -> Downgrade:
     )
 
 
-@lru_cache(64)
+_RAISE = dis.opmap["RAISE_VARARGS"]
+
+
 def _raises(code: CodeType) -> bool:
-    return any(step.opname == "RAISE_VARARGS" for step in dis.get_instructions(code))
+    """Return whether a function has a `raise`; every second byte is an instruction."""
+    return _RAISE in code.co_code[::2]

@@ -50,7 +50,7 @@ class LintSettings:
 
     def ignores(self, rule: Rule, migration: Migration | None) -> bool:
         """Return whether a rule does not apply to a migration."""
-        if migration is None:
+        if migration is None or not self.per_migration:
             return False
         names = (migration.name, migration.path.name, migration.revision)
         return any(

@@ -24,6 +24,7 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import RecordingSink
+from autodiff.runner.undo_built_keys import find_built_keys
 from autodiff.runner.undo_new_types import find_copies
 from autodiff.schema.operations import (
     AddColumn,
@@ -200,6 +201,15 @@ def find_undoing_steps(
             restored += other.steps if hidden is None else ()
         removed = [*(hidden or ()), *removed]
         forward, done, ahead = (copy.remove_from(steps) for steps in (forward, done, ahead))
+    for built in find_built_keys(left):
+        left = built.joined(left)
+    for built in find_built_keys(forward):
+        if _is_in(built.index, done) and not _is_in(built.using, done):
+            removed = [built.drop, *removed]
+            left = [step for step in left if not _are_counterparts(built.constraint, step)]
+            forward, done, ahead = (built.removed_from(steps) for steps in (forward, done, ahead))
+        else:
+            forward, done, ahead = (built.joined(steps) for steps in (forward, done, ahead))
     undoing = _without_temporary_parts(forward, left, done, ahead, progress)
     return [*removed, *_merged(undoing, restored, backward)]
 

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from tests.cli.project import Folder as ProjectFolder
 from tests.support import Folder
@@ -64,6 +65,21 @@ def test_json_has_the_facts(folder: ProjectFolder) -> None:
         "text": "users.email has a value in 1 of 2 rows",
         "source": "database",
     } in finding["evidence"]
+
+
+def test_a_url_is_connected_to_once(folder: ProjectFolder) -> None:
+    """The rows of the tables and the evidence are read by the same connection."""
+    connections: list[object] = []
+
+    def note(connection: object, _record: object) -> None:
+        connections.append(connection)
+
+    sa.event.listen(sa.Pool, "connect", note)
+    try:
+        assert "has 2 rows" in folder.run("lint", "--url", "sqlite:///blog.db").out
+    finally:
+        sa.event.remove(sa.Pool, "connect", note)
+    assert len(connections) == 1
 
 
 def test_no_evidence_overrides_a_url(folder: ProjectFolder) -> None:

@@ -76,9 +76,13 @@ def test_two_versions_write_while_a_column_gets_another_type(
     assert project.clean() == ()
 
 
-def test_a_failed_copy_can_be_removed_or_finished(database: Database, tmp_path: Path) -> None:
+@SERVERS
+def test_a_failed_copy_can_be_removed_or_finished(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
     """The hidden column and its trigger are gone after the downgrade of the finished steps."""
-    project = OnlineProject(database("postgresql"), tmp_path, posts(sa.String(9), default=None))
+    refused = {"postgresql": "invalid input syntax", "mariadb": "Incorrect integer value"}[kind]
+    project = OnlineProject(database(kind), tmp_path, posts(sa.String(9), default=None))
     project.models(posts(sa.Integer(), default=None))
     path = project.generate().path
     path.write_text(REQUIRE.sub("", path.read_text()))
@@ -86,13 +90,13 @@ def test_a_failed_copy_can_be_removed_or_finished(database: Database, tmp_path: 
         table = db.table("posts")
         db.execute("INSERT INTO posts (id, stars, title) VALUES (1, 'many', 'a')")
         for _ in range(2):
-            with pytest.raises(MigrationFailedError, match="invalid input syntax"):
+            with pytest.raises(MigrationFailedError, match=refused):
                 project.project.upgrade()
             assert len(db.table("posts").columns) == 4
             project.project.downgrade()
             assert db.table("posts") == table
             db.execute("UPDATE posts SET title = 'b'")  # no trigger converts the value
-        with pytest.raises(MigrationFailedError, match="invalid input syntax"):
+        with pytest.raises(MigrationFailedError, match=refused):
             project.project.upgrade()
         db.execute("UPDATE posts SET stars = '7'")
         project.project.upgrade()
