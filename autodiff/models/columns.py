@@ -31,15 +31,15 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
         key = _definition_key(column, dialect, compiler)
         if key is None:
             return _declare(column, dialect, compiler)
-        by_name = compiler.columns.get(key)
-        if by_name is None:
-            by_name = compiler.columns[key] = {}
+        known = compiler.columns.get(key)
+        if known is None:
+            first = _declare(column, dialect, compiler)
+            compiler.columns[key] = first, {first.name: first}
+            return first
+        first, by_name = known
         found = by_name.get(column.name)
         if found is None:
-            name = str(column.name)
-            same = next(iter(by_name.values()), None)
-            found = _declare(column, dialect, compiler) if same is None else same.named(name)
-            by_name[name] = found
+            found = by_name[column.name] = first.named(str(column.name))
         return found
     except ModelsError as error:
         message = f"cannot declare column {_place(column)}: {error.line}"

@@ -53,7 +53,7 @@ class Compiler:
     sequences: the names of the sequences that the models declare.
     default_schema: the schema that SQL does not name, whether the models do or not.
     columns, types, counting: results for earlier columns, to reuse for equal ones. Columns are
-        kept by their definition and then by their name.
+        kept by their definition: the first one, and all by their name.
     renamed: the old names that tables declare.
     """
 
@@ -69,7 +69,7 @@ class Compiler:
         self._max_name_length = min([dialect.max_identifier_length, *filter(None, limits)])
         self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
-        self.columns: dict[Any, dict[str, Column]] = {}
+        self.columns: dict[Any, tuple[Column, dict[str, Column]]] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}
         self._defaults: dict[Any, str | None] = {}

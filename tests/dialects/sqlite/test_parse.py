@@ -48,8 +48,8 @@ def test_columns_agree_with_the_pragma(sql: str) -> None:
     rows = connection.execute("SELECT * FROM pragma_table_xinfo(?)", (name,)).fetchall()
     connection.close()
     columns = parse_table(sql).columns
-    assert [column.name for column in columns] == [row[1] for row in rows]
-    assert [_normalize_type(column.definition.type) for column in columns] == [
+    assert [name for name, _ in columns] == [row[1] for row in rows]
+    assert [_normalize_type(definition.type) for _, definition in columns] == [
         _normalize_type(_without_generated(row[2])) for row in rows
     ]
     without_rowid = "WITHOUT ROWID" in sql
@@ -122,9 +122,7 @@ def test_table_options() -> None:
     tables = {name: parse_table(sql) for name, sql in TABLES.items()}
     assert [name for name, table in tables.items() if table.strict] == ["strict"]
     assert [name for name, table in tables.items() if table.without_rowid] == ["without rowid"]
-    increments = [
-        n for n, t in tables.items() if any(c.definition.autoincrement for c in t.columns)
-    ]
+    increments = [n for n, t in tables.items() if any(c.autoincrement for _, c in t.columns)]
     assert increments == ["autoincrement"]
 
 
@@ -157,5 +155,5 @@ def test_quick_and_slow_path_agree(sql: str) -> None:
 
 def _contents(sql: str) -> object:
     parsed = parse_table(sql)
-    columns = [(column.name, asdict(column.definition)) for column in parsed.columns]
+    columns = [(name, asdict(definition)) for name, definition in parsed.columns]
     return columns, parsed.constraints, parsed.strict, parsed.without_rowid

@@ -28,7 +28,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TypeAlias
 
 from autodiff.schema.sqltext import split_top_level, strip_parentheses, tokens
 
@@ -104,11 +104,8 @@ class ColumnDefinition:
     not_null_conflict: str | None = None
 
 
-class ParsedColumn(NamedTuple):
-    """A column of a table."""
-
-    name: str
-    definition: ColumnDefinition
+ParsedColumn: TypeAlias = tuple[str, ColumnDefinition]
+"""The name of a column and its definition: a plain tuple, because there are many."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -329,7 +326,7 @@ def _column(name: str, definition: str) -> tuple[ParsedColumn, tuple[ParsedConst
     if constraints:
         own = [replace(c, columns=(name,)) if c.columns else c for c in constraints]
         constraints = tuple(own)
-    return ParsedColumn(name, column), constraints
+    return (name, column), constraints
 
 
 @lru_cache(4096)

@@ -200,14 +200,15 @@ def _options(parsed: ParsedTable) -> dict[str, Option]:
         options["sqlite_strict"] = True
     if parsed.without_rowid:
         options["sqlite_with_rowid"] = False
-    if True in [column.definition.autoincrement for column in parsed.columns]:
+    if True in [definition.autoincrement for _, definition in parsed.columns]:
         options["sqlite_autoincrement"] = True
     return options
 
 
 @lru_cache(8192)
 def _column(parsed: ParsedColumn) -> Column:
-    return _nameless_column(parsed.definition).named(parsed.name)
+    name, definition = parsed
+    return _nameless_column(definition).named(name)
 
 
 @lru_cache(4096)
