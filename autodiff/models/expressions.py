@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
     from autodiff.schema.objects import Column, ColumnType, Renamed
 
-__all__ = ["Compiler"]
+__all__ = ["Compiler", "default_key"]
 
 
-def _default_key(default: Any) -> Any:
+def default_key(default: Any) -> Any:
     """Return a key that defaults with the same SQL share, None if that is not certain."""
     if isinstance(default, str):
         return default
@@ -95,7 +95,7 @@ class Compiler:
         """Return the SQL of a column's server default, None if it has none."""
         if column.server_default is None:
             return None
-        key = _default_key(getattr(column.server_default, "arg", None))
+        key = default_key(getattr(column.server_default, "arg", None))
         if key is None:
             return self.ddl.get_column_default_string(column)
         if key not in self._defaults:
