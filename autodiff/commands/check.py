@@ -315,6 +315,7 @@ def _against_database(
     """Return the migrations that are not applied, and the problems of the history."""
 
     runner = project.runner(connection, graph)
-    pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
-    wrong = tuple(problem.message for problem in runner.problems())
+    applied = runner.applied()
+    pending = graph.in_order(set(graph.migrations) - set(applied))
+    wrong = tuple(problem.message for problem in runner.problems(applied))
     return tuple(pending), wrong

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Records", "known_records", "remember_records"]
+__all__ = ["Records", "has_known_table", "known_records", "remember_records"]
 
 _KEY = "autodiff_records"
 
@@ -42,3 +42,11 @@ def known_records(connection: Connection) -> Records | None:
     """Return what `remember_records` kept, None if the first query did not ask for it."""
     found = connection.info.get(_KEY)
     return found if isinstance(found, Records) else None
+
+
+def has_known_table(connection: Connection, name: str, schema: str | None) -> bool | None:
+    """Return whether a table of records exists, None if the first query did not ask for it."""
+    found = known_records(connection)
+    if found is None or name not in found.names or schema != found.schema:
+        return None
+    return name in found.existing

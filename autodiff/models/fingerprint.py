@@ -101,6 +101,8 @@ class _Describer:
         columns = list(table.columns)
         counted = table.autoincrement_column
         items = table.constraints.union(*(c.constraints for c in columns if c.constraints))
+        # First, because SQLAlchemy gives a column the type of its foreign key when it is resolved:
+        constraints = [self._constraint(item) for item in sorted(items, key=_creation_order)]
         prefixes = table._prefixes
         old_names = renamed(name_of(table, self.dialect), table, columns)
         return (
@@ -108,9 +110,9 @@ class _Describer:
             table.schema,
             table.comment,
             [self._column(column, column is counted) for column in columns],
-            [self._constraint(item) for item in sorted(items, key=_creation_order)],
+            constraints,
             sorted(map(self._index, table.indexes)),
-            repr(table_options(table, self.dialect)) if has_options(table) else "",
+            repr(table_options(table, self.dialect)) if _has_set_options(table) else "",
             [str(prefix) for prefix in prefixes] if prefixes else (),
             "" if old_names is None else repr(old_names),
         )
@@ -123,7 +125,7 @@ class _Describer:
         attributes = vars(column)
         plain = _COLUMN(attributes)
         type_number = self._type(attributes["type"])
-        if type_number is None or type(column) is not sa.Column or "dialect_options" in attributes:
+        if type_number is None or type(column) is not sa.Column or _has_set_options(column):
             return self._declared_column(column)
         if column.primary_key and column.default is not None:
             return self._declared_column(column)
@@ -171,7 +173,11 @@ class _Describer:
         return self.compiler.name(item)
 
     def _constraint(self, item: Any) -> object:
-        if item._ddl_if is not None or getattr(item, "_type_bound", False) or has_options(item):
+        if (
+            item._ddl_if is not None
+            or getattr(item, "_type_bound", False)
+            or _has_set_options(item)
+        ):
             return self._declared_constraint(item)
         cls, common = type(item), (self._name(item), item.comment, item.deferrable, item.initially)
         if cls in _KEYS:
@@ -193,12 +199,17 @@ class _Describer:
 
     def _index(self, index: sa.Index) -> str:
         """Return the text of an index. Indexes have no order of their own, so texts are sorted."""
-        is_plain = index._ddl_if is None and not has_options(index)
+        is_plain = index._ddl_if is None and not _has_set_options(index)
         parts: Sequence[Any] = index.expressions
         if is_plain and parts and all(type(part) is sa.Column for part in parts):
             columns = [part.name for part in parts]
             return f"{self._name(index)!r} {index.unique} {columns}"
         return repr(declare_index(index, self.dialect, self.compiler))
+
+
+def _has_set_options(thing: Any) -> bool:
+    """Return whether an option was set: declaring an object once may have created the mapping."""
+    return has_options(thing) and bool(thing.dialect_kwargs)
 
 
 def _creation_order(item: Any) -> int:

@@ -14,10 +14,11 @@ https://mariadb.com/kb/en/information-schema-tables/
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 __all__ = ["NAMESPACES", "SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
-__all__ += ["TextQuery", "mysql_queries", "start_of_query", "text_queries"]
+__all__ += ["TextQuery", "joined_query", "mysql_queries", "start_of_query", "text_queries"]
 
 NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
 
@@ -242,6 +243,17 @@ _MYSQL_FIELDS = {
     "{hidden}": "is_visible = 'NO'",
 }
 _MARIADB_FIELDS = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
+
+
+def joined_query(gathered: Sequence[Gathered]) -> str:
+    """Return one query for several kinds of rows, whose number is the first field of each row."""
+    mark = gathered[0].query[: gathered[0].query.index(" 0, COUNT(*)")]
+    parts = (
+        f"SELECT {number} AS kind, rows_of_kind.* FROM ({query}) AS rows_of_kind"
+        for number, item in enumerate(gathered)
+        for query in [item.query.replace(mark, "SELECT", 1)]
+    )
+    return " UNION ALL ".join(parts).replace("SELECT", mark, 1)
 
 
 def start_of_query(*, mariadb: bool) -> str:

@@ -183,7 +183,7 @@ def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
     """Return the rows of the databases, with a fixed number of queries.
 
-    Views, partitions, actions of foreign keys and sequences are only queried if there are any. If a
+    Views, partitions and sequences are only queried if there are any. If a
     field contains a separator, everything is queried again with another one.
 
     Raises DatabaseError if an answer is truncated, or if the database contains each separator.
@@ -206,17 +206,19 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     queries = build(len(server.schemas), server.marks, limited=server.scope.only is not None)
     tables = server.tables(queries.tables)
     kinds = {row.type for row in tables}
-    partitioned = any("partitioned" in row.options for row in tables)
-    keys = server.lines(queries.keys)
+    gathered = [queries.columns, queries.indexes, queries.keys, queries.actions, queries.checks]
+    if any("partitioned" in row.options for row in tables):
+        gathered.append(queries.partitions)
+    columns, indexes, keys, actions, checks, *partitions = server.lines_of_all(gathered)
     return Rows(
         unit=server.marks.unit,
         tables=tables,
-        columns=server.lines(queries.columns),
-        indexes=server.lines(queries.indexes),
+        columns=columns,
+        indexes=indexes,
         keys=keys,
-        actions=server.lines(queries.actions) if keys else {},
-        checks=server.lines(queries.checks),
-        partitions=server.lines(queries.partitions) if partitioned else {},
+        actions=actions,
+        checks=checks,
+        partitions=partitions[0] if partitions else {},
         views=server.views(queries.views) if "VIEW" in kinds else (),
         sequences=_sequences(server.connection, tables) if "SEQUENCE" in kinds else (),
         namespaces=server.namespaces() if server.scope.namespaces else frozenset(),
@@ -244,11 +246,18 @@ class _Server:
         rows = sorted(self.execute(query), key=_NUMBER_AND_NAME)
         return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
-    def lines(self, gathered: Gathered) -> Lines:
-        """Return the lines of each table, without its name."""
+    def lines_of_all(self, gathered: Sequence[Gathered]) -> list[Lines]:
+        """Return what `lines` does for several kinds of rows, with one query for all of them."""
+        rows: list[list[Any]] = [[] for _ in gathered]
+        for kind, *row in self.execute(catalog.joined_query(gathered)):
+            rows[kind].append(row)
+        return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)]
+
+    def lines(self, gathered: Gathered, rows: Sequence[Any] | None = None) -> Lines:
+        """Return the lines of each table, without its name; `rows` is the answer, if known."""
         lines_by_place: dict[Place, list[str]] = {}
         unit = self.marks.unit
-        for number, count, text in self.execute(gathered.query):
+        for number, count, text in self.execute(gathered.query) if rows is None else rows:
             lines_by_name: dict[str, list[str]] = {}
             for line in lines_of(text, count, gathered.fields, self.marks):
                 name, _, values = line.partition(unit)
