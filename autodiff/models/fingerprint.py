@@ -49,7 +49,7 @@ def fingerprint_models(metadata: Sequence[sa.MetaData], dialect: Dialect) -> str
     Raises ModelsError for what cannot be declared.
     """
     describer = _Describer(metadata, dialect)
-    text = repr([*describer.tables(), *describer.others(), describer.type_texts])
+    text = repr([*describer.tables(), *describer.others(), [*describer.type_texts]])
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
@@ -78,7 +78,7 @@ class _Describer:
         self.compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
         self.sequences = declared_sequences(metadata, dialect)
         self.compiler.sequences = frozenset(name.name for name in self.sequences)
-        self.type_texts: list[str] = []
+        self.type_texts: dict[str, int] = {}
         self._types: dict[Any, int] = {}
 
     def others(self) -> Iterator[object]:
@@ -147,13 +147,15 @@ class _Describer:
         if key is None:
             return None
         if key not in self._types:
-            self._types[key] = len(self.type_texts)
-            self.type_texts.append(self._type_text(type_, *key))
+            text = self._type_text(type_, *key)
+            self._types[key] = self.type_texts.setdefault(text, len(self.type_texts))
         return self._types[key]
 
     def _type_text(self, type_: Any, cls: type[Any], *attributes: tuple[str, Any]) -> str:
-        if all(isinstance(value, _PLAIN_VALUES) for _, value in attributes):
-            return f"{cls.__module__}.{cls.__qualname__} {attributes}"
+        # SQLAlchemy keeps the affinity, which follows from the class, once it is asked for it.
+        own = [(name, value) for name, value in attributes if name != "_type_affinity"]
+        if all(isinstance(value, _PLAIN_VALUES) for _, value in own):
+            return f"{cls.__module__}.{cls.__qualname__} {own}"
         # The text for an object can have its address.
         return f"{cls.__qualname__} {declare_type(type_, self.dialect, self.compiler)}"
 

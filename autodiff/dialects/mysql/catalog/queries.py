@@ -17,10 +17,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["NAMESPACES", "SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
+__all__ = ["SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
 __all__ += ["TextQuery", "joined_query", "mysql_queries", "start_of_query", "text_queries"]
-
-NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
 
 _MAX_TEXT_LENGTH = 10**8
 """The group_concat_max_len of the queries, in bytes; the default of 1024 would truncate the texts.
@@ -246,14 +244,18 @@ _MARIADB_FIELDS = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignore
 
 
 def joined_query(gathered: Sequence[Gathered]) -> str:
-    """Return one query for several kinds of rows, whose number is the first field of each row."""
+    """Return one query for several kinds of rows, whose number is the first field of each row.
+
+    The last kind has the name of each database as its text.
+    """
     mark = gathered[0].query[: gathered[0].query.index(" 0, COUNT(*)")]
     parts = (
         f"SELECT {number} AS kind, rows_of_kind.* FROM ({query}) AS rows_of_kind"
         for number, item in enumerate(gathered)
         for query in [item.query.replace(mark, "SELECT", 1)]
     )
-    return " UNION ALL ".join(parts).replace("SELECT", mark, 1)
+    databases = f"SELECT {len(gathered)}, 0, 0, schema_name FROM information_schema.schemata"
+    return " UNION ALL ".join([*parts, databases]).replace("SELECT", mark, 1)
 
 
 def start_of_query(*, mariadb: bool) -> str:

@@ -209,7 +209,8 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     gathered = [queries.columns, queries.indexes, queries.keys, queries.actions, queries.checks]
     if any("partitioned" in row.options for row in tables):
         gathered.append(queries.partitions)
-    columns, indexes, keys, actions, checks, *partitions = server.lines_of_all(gathered)
+    lines, namespaces = server.lines_of_all(gathered)
+    columns, indexes, keys, actions, checks, *partitions = lines
     return Rows(
         unit=server.marks.unit,
         tables=tables,
@@ -221,7 +222,7 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
         partitions=partitions[0] if partitions else {},
         views=server.views(queries.views) if "VIEW" in kinds else (),
         sequences=_sequences(server.connection, tables) if "SEQUENCE" in kinds else (),
-        namespaces=server.namespaces() if server.scope.namespaces else frozenset(),
+        namespaces=namespaces,
     )
 
 
@@ -246,12 +247,16 @@ class _Server:
         rows = sorted(self.execute(query), key=_NUMBER_AND_NAME)
         return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
-    def lines_of_all(self, gathered: Sequence[Gathered]) -> list[Lines]:
-        """Return what `lines` does for several kinds of rows, with one query for all of them."""
-        rows: list[list[Any]] = [[] for _ in gathered]
+    def lines_of_all(self, gathered: Sequence[Gathered]) -> tuple[list[Lines], frozenset[str]]:
+        """Return what `lines` does for several kinds of rows, and the names of all databases.
+
+        This is one query. The names are those that the user can see.
+        """
+        rows: list[list[Any]] = [[] for _ in range(len(gathered) + 1)]
         for kind, *row in self.execute(catalog.joined_query(gathered)):
             rows[kind].append(row)
-        return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)]
+        names = frozenset(name for _, _, name in rows.pop())
+        return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)], names
 
     def lines(self, gathered: Gathered, rows: Sequence[Any] | None = None) -> Lines:
         """Return the lines of each table, without its name; `rows` is the answer, if known."""
@@ -266,10 +271,6 @@ class _Server:
             for name, table_lines in lines_by_name.items():
                 lines_by_place[self.schemas[number], name] = table_lines
         return lines_by_place
-
-    def namespaces(self) -> frozenset[str]:
-        """Return the names of all databases that the user can see."""
-        return frozenset(self.connection.execute(sa.text(catalog.NAMESPACES)).scalars())
 
     def execute(self, query: str) -> Sequence[Any]:
         """Run a query with the names of the databases, and of the tables in the scope."""
