@@ -89,6 +89,8 @@ class CheckCache:
 
         The models are described while the server computes the fingerprint of the database.
         """
+        from sqlalchemy.exc import SQLAlchemyError
+
         from autodiff.autogenerate.schemas import run_at_once
         from autodiff.models.fingerprint import fingerprint_models, schemas_named_by
 
@@ -99,7 +101,8 @@ class CheckCache:
             return self._database(connection, dialect, schemas)
 
         def models() -> str | None:
-            with suppress(AutodiffError):  # an excluded table can have it, so it is no error here
+            # What cannot be declared is no error here, because it may be excluded.
+            with suppress(AutodiffError, SQLAlchemyError, NotImplementedError):
                 return fingerprint_models(metadata, dialect)
             return None
 

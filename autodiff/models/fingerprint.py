@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.sql.elements import TextClause, conv, quoted_name
 
-from autodiff.models.columns import declare_column, declare_type, enum_of
+from autodiff.models.columns import declare_column, enum_of
 from autodiff.models.constraints import declare_constraint, declare_index, foreign_key_target
 from autodiff.models.expressions import Compiler, default_key
 from autodiff.models.metadata import declared_enum_types, declared_sequences, declared_view
@@ -84,8 +84,8 @@ class _Describer:
     def others(self) -> Iterator[object]:
         """Yield what is not a part of a table."""
         yield repr(self.sequences)
-        for enum in declared_enum_types(self.metadata, self.dialect):
-            yield repr(enum_of(enum, self.dialect, self.compiler))
+        enums = declared_enum_types(self.metadata, self.dialect)
+        yield sorted(repr(enum_of(enum, self.dialect, self.compiler)) for enum in enums)
 
     def tables(self) -> Iterator[object]:
         for number, item in enumerate(self.metadata):
@@ -135,7 +135,7 @@ class _Describer:
         key = default_key(getattr(default, "arg", None))
         if not _is_plain_default(key):
             return self._declared_column(column)
-        return is_counted, type_number, plain, key if isinstance(key, str) else f"{key}"
+        return is_counted, type_number, plain, isinstance(key, str), f"{key}"
 
     def _type(self, type_: Any) -> int | None:
         """Return the number of a type of SQLAlchemy, None for one that must be declared."""
@@ -146,18 +146,11 @@ class _Describer:
             key = type_key(type_)
         if key is None:
             return None
-        if key not in self._types:
-            text = self._type_text(type_, *key)
-            self._types[key] = self.type_texts.setdefault(text, len(self.type_texts))
-        return self._types[key]
-
-    def _type_text(self, type_: Any, cls: type[Any], *attributes: tuple[str, Any]) -> str:
-        # SQLAlchemy keeps the affinity, which follows from the class, once it is asked for it.
-        own = [(name, value) for name, value in attributes if name != "_type_affinity"]
-        if all(isinstance(value, _PLAIN_VALUES) for _, value in own):
-            return f"{cls.__module__}.{cls.__qualname__} {own}"
-        # The text for an object can have its address.
-        return f"{cls.__qualname__} {declare_type(type_, self.dialect, self.compiler)}"
+        text = _type_text(*key)
+        if text is None:
+            return None
+        self._types[key] = number = self.type_texts.setdefault(text, len(self.type_texts))
+        return number
 
     def _declared_column(self, column: sa.Column[Any]) -> str:
         declared = declare_column(column, self.dialect, self.compiler)
@@ -207,6 +200,17 @@ class _Describer:
             columns = [part.name for part in parts]
             return f"{self._name(index)!r} {index.unique} {columns}"
         return repr(declare_index(index, self.dialect, self.compiler))
+
+
+def _type_text(cls: type[Any], *attributes: tuple[str, Any]) -> str | None:
+    """Return a text for a type; None if it has an object, as an array has the type of its items.
+
+    SQLAlchemy keeps the affinity, which follows from the class, once it is asked for it.
+    """
+    own = [(name, value) for name, value in attributes if name != "_type_affinity"]
+    if not all(isinstance(value, _PLAIN_VALUES) for _, value in own):
+        return None
+    return f"{cls.__module__}.{cls.__qualname__} {own}"
 
 
 def _has_set_options(thing: Any) -> bool:
