@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+    from sqlalchemy.engine.interfaces import Dialect
 
 __all__ = ["fetch_all"]
 
@@ -21,24 +22,40 @@ __all__ = ["fetch_all"]
 def fetch_all(
     connection: Connection, queries: Sequence[str], parameters: Mapping[str, Any]
 ) -> list[Sequence[Any]]:
-    """Return the rows of each query; a query gets the parameters that it names."""
+    """Return the rows of each query; a query gets the parameters that it names.
+
+    The connection has to be in a transaction of SQLAlchemy, or in autocommit mode. Otherwise the
+    driver would begin a transaction that SQLAlchemy does not know, and never ends.
+    """
     texts = [sa.text(query) for query in queries]
     values = [
         {name: value for name, value in parameters.items() if name in text._bindparams}
         for text in texts
     ]
     driver = connection.connection.driver_connection
-    if not _has_pipeline(driver):
-        return [
-            connection.execute(text, own).all() for text, own in zip(texts, values, strict=True)
-        ]
-    statements = [str(text.compile(dialect=connection.dialect)) for text in texts]
+    if len(queries) > 1 and _has_pipeline(driver):
+        statements = [str(text.compile(dialect=connection.dialect)) for text in texts]
+        return _in_pipeline(driver, connection.dialect, statements, values)
+    return [connection.execute(text, own).all() for text, own in zip(texts, values, strict=True)]
+
+
+def _in_pipeline(
+    driver: Any, dialect: Dialect, statements: Sequence[str], values: Sequence[dict[str, Any]]
+) -> list[Sequence[Any]]:
+    """Run the statements on psycopg's connection. Its errors become those of SQLAlchemy."""
+    import psycopg
+
     with ExitStack() as stack:
-        cursors: list[Any] = [stack.enter_context(driver.cursor()) for _ in texts]  # type: ignore[union-attr]
-        with driver.pipeline():  # type: ignore[union-attr]
-            for cursor, statement, own in zip(cursors, statements, values, strict=True):
-                cursor.execute(statement, own)
-        return [cursor.fetchall() for cursor in cursors]
+        cursors = [stack.enter_context(driver.cursor()) for _ in statements]
+        try:
+            with driver.pipeline():
+                for cursor, statement, own in zip(cursors, statements, values, strict=True):
+                    cursor.execute(statement, own)
+            return [cursor.fetchall() for cursor in cursors]
+        except psycopg.Error as error:
+            raise sa.exc.DBAPIError.instance(
+                "\n".join(statements), None, error, psycopg.Error, dialect=dialect
+            ) from error
 
 
 def _has_pipeline(driver: Any) -> bool:
