@@ -150,10 +150,10 @@ def check_drift(project: Workspace, *, cache: bool = False) -> Drift:
 
     Raises the errors of `Workspace.connect` and `Workspace.metadata`.
     """
+    metadata = project.metadata()
     found = CheckCache.of(project) if cache else None
     if found is None:
-        return _check(project, project.metadata()).drift
-    metadata = project.metadata()
+        return _check(project, metadata).drift
     with project.connect(to_read=True) as connection:
         before = found.fingerprints(connection, metadata)
         known = None if before is None else found.find(before)
@@ -233,8 +233,10 @@ def _check_connected(
             *(f"{item.path.name} waits for the deploy of the new version" for item in awaited),
         ),
     )
-    # Migrations that wait are replayed, and can import anything; Alembic has its own records.
-    is_repeatable = not drift and not behind and graph.alembic is None
+    # Migrations that wait are replayed, and can import anything; Alembic has its own records; a
+    # scratch on another server can describe the models in another way the next time.
+    other_server = project.scratch_url is not None and not dialect.features.transactional_ddl
+    is_repeatable = not (drift or behind or graph.alembic or other_server)
     return _Checked(drift=drift, is_repeatable=is_repeatable, schemas=desired.namespaces)
 
 

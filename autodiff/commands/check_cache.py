@@ -51,12 +51,14 @@ class Fingerprints:
     """The fingerprints of one check.
 
     schemas: the schemas that the fingerprint of the database covers, without the default one.
+    driver: the name and version of the driver.
     """
 
     inputs: str
     models: str
     database: str
     schemas: frozenset[str]
+    driver: str
 
     def to_data(self) -> dict[str, str]:
         """Return them as plain data."""
@@ -95,6 +97,8 @@ class CheckCache:
         from autodiff.models.fingerprint import fingerprint_models, schemas_named_by
 
         dialect = dialect_of(connection)
+        if not type(dialect).__module__.startswith("autodiff.dialects."):
+            return None  # another package has it, and may read more
         schemas = schemas_named_by(metadata) - {dialect.default_schema}
 
         def database() -> str | None:
@@ -106,12 +110,14 @@ class CheckCache:
                 return fingerprint_models(metadata, dialect)
             return None
 
+        driver = _version_of_driver(dialect)
         in_memory = dialect.features.scratch_in_memory  # no server, so nothing to wait for
         found, described = (database(), models()) if in_memory else run_at_once(database, models)
         if found is None or described is None:
             return None
         return Fingerprints(
-            inputs=self._inputs(dialect),
+            inputs=self._inputs(driver),
+            driver=driver,
             models=described,
             database=found,
             schemas=frozenset(schemas),
@@ -134,6 +140,8 @@ class CheckCache:
         before: the fingerprints from before anything was read, so that a change in the meantime is
             found by the next check.
         """
+        if self._inputs(before.driver) != before.inputs:
+            return  # a file was edited while it was read
         data = {"format": _FORMAT, **before.to_data(), "notes": list(drift.notes)}
         files: dict[Path, str | bytes] = {self._file: json.dumps(data)}
         ignored = self._file.with_name(".gitignore")
@@ -164,22 +172,23 @@ class CheckCache:
             return None
         return None if found is None else f"{dialect} {found}"
 
-    def _inputs(self, dialect: Dialect) -> str:
+    def _inputs(self, driver: str) -> str:
         """Return a digest of the versions, the settings and the files of the project."""
         import sqlalchemy as sa
 
         config = self._project.config
-        driver = dialect.sqlalchemy.dbapi
         settings = [
             (item.name, repr(getattr(config, item.name)))
             for item in fields(config)
             if item.name not in _NOT_COMPARED
         ]
-        versions = (
-            *(__version__, sys.version, sa.__version__),
-            *(getattr(driver, "__name__", ""), getattr(driver, "__version__", "")),
-        )
+        versions = (__version__, sys.version, sa.__version__, driver)
         return _digest([*versions, *settings, *_own_files(), *_files(self._project.folders)])
+
+
+def _version_of_driver(dialect: Dialect) -> str:
+    driver = dialect.sqlalchemy.dbapi
+    return f"{getattr(driver, '__name__', '')} {getattr(driver, '__version__', '')}"
 
 
 def _digest(parts: Sequence[object]) -> str:

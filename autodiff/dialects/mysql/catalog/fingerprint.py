@@ -42,7 +42,7 @@ GROUP BY CRC32({name}) % 64
 _HASH = """
 SELECT SHA2(GROUP_CONCAT(number, ' ', part, ' ', amount, ' ', SHA2(texts, 256)
                          ORDER BY number, part), 256) AS hash,
-       SUM(length <> LENGTH(texts)) AS truncated {more}
+       SUM(NOT length <=> LENGTH(texts)) AS truncated {more}
 FROM ({parts}) AS parts
 """
 _KINDS = """,
