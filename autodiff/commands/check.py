@@ -7,7 +7,6 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from autodiff.commands.check_cache import CheckCache
 from autodiff.commands.drift import Drift
 from autodiff.migrations import Graph, LockFile, Migration
 from autodiff.utils.sharing import pause_garbage_collection
@@ -150,6 +149,8 @@ def check_drift(project: Workspace, *, cache: bool = False) -> Drift:
 
     Raises the errors of `Workspace.connect` and `Workspace.metadata`.
     """
+    from autodiff.commands.check_cache import CheckCache
+
     metadata = project.metadata()
     found = CheckCache.of(project) if cache else None
     if found is None:

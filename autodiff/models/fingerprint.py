@@ -24,7 +24,7 @@ from autodiff.models.expressions import Compiler, default_key
 from autodiff.models.metadata import declared_enum_types, declared_sequences, declared_view
 from autodiff.models.options import has_options
 from autodiff.models.renamed_from import renamed
-from autodiff.models.tables import name_of, table_options
+from autodiff.models.tables import name_of, options_of_table
 from autodiff.models.types import is_plain_class, type_key
 from autodiff.utils.sharing import pause_garbage_collection
 
@@ -112,7 +112,7 @@ class _Describer:
             [self._column(column, column is counted) for column in columns],
             constraints,
             sorted(map(self._index, table.indexes)),
-            repr(table_options(table, self.dialect)) if _has_set_options(table) else "",
+            repr(options_of_table(table, self.dialect)) if _has_set_options(table) else "",
             [str(prefix) for prefix in prefixes] if prefixes else (),
             "" if old_names is None else repr(old_names),
         )

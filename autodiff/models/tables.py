@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_table", "name_of", "option_value", "table_options"]
+__all__ = ["declare_table", "name_of", "option_value", "options_of_table"]
 
 
 def name_of(table: Any, dialect: Dialect) -> Name:
@@ -47,7 +47,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         constraints=tuple(item for item in found if item is not None),
         indexes=_indexes(table, dialect, compiler),
         comment=table.comment if dialect.features.comments else None,
-        options=table_options(table, dialect),
+        options=options_of_table(table, dialect),
     )
     return dialect.adapt_table(declared)
 
@@ -68,7 +68,7 @@ def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Ind
     return tuple(found[name] for name in sorted(found))
 
 
-def table_options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
+def options_of_table(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
     """Return the options of the dialect that differ from SQLAlchemy's defaults."""
     prefixes = (f"{dialect.sqlalchemy.name}_", f"{dialect.name}_")
     options: dict[str, Option] = {}
