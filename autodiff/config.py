@@ -145,6 +145,12 @@ class Config:
     """
     require_rehearsal: bool = False
     """Whether `generate` refuses to write a migration that was not rehearsed."""
+    cache: bool = True
+    """Whether `check` remembers that it found no drift, in the folder `.autodiff_cache`.
+
+    See [how a second check is faster](explanation.md#a-second-check). The option `--no-cache`
+    overrides it.
+    """
     online: bool = False
     """Whether `generate` writes [migrations without downtime](zero-downtime.md).
 
@@ -275,7 +281,7 @@ _PATHS = ("migrations", "templates_dir", "env_file")
 _PATH_LISTS = ("path", "locations")
 _NEW_FOLDERS = ("locations",)
 """Settings with folders that need not exist when the configuration is read."""
-_FLAGS = ("allow_empty_models", "protected", "require_rehearsal", "online")
+_FLAGS = ("allow_empty_models", "protected", "require_rehearsal", "online", "cache")
 _LISTS = ("models", "include_tables", "exclude_tables")
 _FUNCTIONS = ("include_object", "rewrite_plan", "render_type")
 _TABLE_NAMES = ("history_table",)

@@ -1048,11 +1048,13 @@ class Project(Workspace):
 
     # Drift
 
-    def check(self, *, offline: bool = False) -> Drift:
+    def check(self, *, offline: bool = False, cache: bool = False) -> Drift:
         """Compare the models, the migrations and the database.
 
         Args:
             offline: Whether to compare only the models with the migrations, without a database.
+            cache: Whether a check that found no drift may be remembered, and a remembered one be
+                used. Only a project with a configuration file has a cache.
 
         Returns:
             The differences; false if there is no drift.
@@ -1064,7 +1066,7 @@ class Project(Workspace):
         """
         from autodiff.commands.check import check_drift, check_drift_offline
 
-        return check_drift_offline(self) if offline else check_drift(self)
+        return check_drift_offline(self) if offline else check_drift(self, cache=cache)
 
     def check_against(self, revision: str) -> RollingDeploy:
         """Check whether old and new code work while the pending migrations are applied.

@@ -431,7 +431,7 @@ class Workspace:
         return parse_url(text, self.config.root) if text else None
 
     @contextmanager
-    def connect(self, *, create: bool = False) -> Iterator[sa.Connection]:
+    def connect(self, *, create: bool = False, to_read: bool = False) -> Iterator[sa.Connection]:
         """Connect to the database and yield the connection.
 
         If the project was built with an engine or a connection, that is used.
@@ -439,6 +439,8 @@ class Workspace:
         Args:
             create: Whether to create a SQLite file that does not exist; otherwise an empty database
                 in memory is used.
+            to_read: Whether nothing is written. Then the first query also looks for the tables
+                with the history, and needs fewer round trips.
 
         Raises:
             ConfigError: No URL is set.
@@ -446,7 +448,8 @@ class Workspace:
         """
         self.announce()
         if self._by is None:
-            with open_connection(self.url, create=create) as connection:
+            prepare = self._prepare_to_read if to_read else None
+            with open_connection(self.url, create=create, prepare=prepare) as connection:
                 yield connection
             return
         from autodiff.dialects import dialect_of
@@ -456,6 +459,18 @@ class Workspace:
             dialect_of(connection).session.preserve(connection),
         ):
             yield connection
+
+    def _prepare_to_read(self, engine: sa.Engine) -> None:
+        from autodiff.dialects import prepare_engine
+        from autodiff.dialects.scope import journal_table
+
+        table = self.config.history_table
+        prepare_engine(engine, (table, journal_table(table)), self.config.history_schema)
+
+    @property
+    def connects_by_url(self) -> bool:
+        """Whether the project was loaded from a configuration, and connects to its URL."""
+        return self._by is None and self._config_path is not None
 
     def hooks(self) -> Hooks:
         """Return the functions that runs call, from the constructor or the configuration.

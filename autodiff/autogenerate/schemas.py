@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextvars
 import sys
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from autodiff.dialects import Dialect, Scope
 from autodiff.dialects.scope import EVERYTHING, Selection
@@ -19,7 +19,10 @@ from autodiff.utils.sharing import pause_garbage_collection
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["read_schemas", "scope_for"]
+__all__ = ["read_schemas", "run_at_once", "scope_for"]
+
+_T = TypeVar("_T")
+_S = TypeVar("_S")
 
 
 def scope_for(desired: Schema, selection: Selection = EVERYTHING) -> Scope:
@@ -110,19 +113,30 @@ def _read_in_parallel(
     The namespaces to reflect are taken from the schemas of the tables. That is rarely too few: only
     if an enum type is in a schema without tables, the database is reflected again.
     """
-    from concurrent.futures import ThreadPoolExecutor
-
     likely = _scope(_schemas_of(metadata, dialect, selection), selection)
-    context = contextvars.copy_context()
-    with _SHORT_SWITCH_INTERVAL, ThreadPoolExecutor(1) as executor:
-        declared = executor.submit(context.run, declare, metadata, dialect, selection)
-        current = dialect.catalog.reflect(connection, likely)
-        desired = declared.result()
+    current, desired = run_at_once(
+        partial(dialect.catalog.reflect, connection, likely),
+        partial(declare, metadata, dialect, selection),
+    )
     scope = scope_for(desired, selection)
     if scope == likely:
         current = dialect.catalog.with_extension_objects(connection, current, desired)
         return selection.reflected(current, desired), desired
     return dialect.catalog.reflect(connection, scope), desired
+
+
+def run_at_once(query: Callable[[], _T], work: Callable[[], _S]) -> tuple[_T, _S]:
+    """Return the results of a function that waits for a server, and of one that works meanwhile.
+
+    The second one runs in another thread.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    context = contextvars.copy_context()
+    with _SHORT_SWITCH_INTERVAL, ThreadPoolExecutor(1) as executor:
+        future = executor.submit(context.run, work)
+        answer = query()
+        return answer, future.result()
 
 
 def _schemas_of(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.commands.drift import Drift
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 
     from autodiff.autogenerate.rewriting import RewritePlan
     from autodiff.dialects import Dialect
+    from autodiff.dialects.scope import Selection
     from autodiff.schema.changes import Change
     from autodiff.schema.objects import Schema
     from autodiff.workspace import Workspace
@@ -139,32 +142,77 @@ class _Comparer:
 
 
 @pause_garbage_collection()
-def check_drift(project: Workspace) -> Drift:
+def check_drift(project: Workspace, *, cache: bool = False) -> Drift:
     """Report all three kinds of drift.
+
+    cache: whether a check without drift is remembered, and a remembered one used.
 
     Raises the errors of `Workspace.connect` and `Workspace.metadata`.
     """
+    from autodiff.commands.check_cache import CheckCache
+
+    metadata = project.metadata()
+    found = CheckCache.of(project) if cache else None
+    if found is None:
+        return _check(project, metadata).drift
+    with project.connect(to_read=True) as connection:
+        before = found.fingerprints(connection, metadata)
+        known = None if before is None else found.find(before)
+        if known is not None:
+            return known
+        checked = _check(project, metadata, connection)
+    if before is not None and checked.is_repeatable and checked.schemas <= before.schemas:
+        found.remember(before, checked.drift)
+    return checked.drift
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checked:
+    """The result of a check, whether it can be remembered, and the schemas that it read."""
+
+    drift: Drift
+    is_repeatable: bool
+    schemas: frozenset[str]
+
+
+def _check(
+    project: Workspace,
+    metadata: Sequence[sa.MetaData],
+    connection: sa.Connection | None = None,
+) -> _Checked:
+    """Compare models, migrations and database, on a connection to read or on a new one."""
+    graph = project.graph()
+    graph.check_heads()
+    lock, selection = project.lock(), project.selection()
+    with nullcontext(connection) if connection is not None else project.connect() as opened:
+        return _check_connected(project, graph, lock, metadata, selection, opened)
+
+
+def _check_connected(
+    project: Workspace,
+    graph: Graph,
+    lock: LockFile | None,
+    metadata: Sequence[sa.MetaData],
+    selection: Selection,
+    connection: sa.Connection,
+) -> _Checked:
     from autodiff.autogenerate.domains import domain_findings
     from autodiff.autogenerate.schemas import read_schemas
     from autodiff.commands.awaited import schema_after_awaited
     from autodiff.dialects import dialect_of
     from autodiff.runner.deploys import awaited_deploys
 
-    graph = project.graph()
-    graph.check_heads()
-    lock = project.lock()
-    metadata, selection = project.metadata(), project.selection()
-    with project.connect() as connection:
+    dialect = dialect_of(connection, scratch_url=project.scratch_url)
+    with dialect.session.reading(connection):
         behind, history = _against_database(project, graph, connection)
         awaited = awaited_deploys(behind)
         pending = tuple(migration.path.name for migration in behind[len(awaited) :])
-        dialect = dialect_of(connection, scratch_url=project.scratch_url)
         current, desired = read_schemas(connection, dialect, metadata, selection)
-        current = schema_after_awaited(current, behind, dialect)
-        comparer = _Comparer(connection, dialect, lock, project.rewrite_plan())
-        found = _three_ways(comparer, current, desired, _usable(lock, dialect))
-        pushed = _is_pushed(project, graph, connection, desired) if found.models else False
-        domains = tuple(item.message for item in domain_findings(connection, dialect, desired))
+    current = schema_after_awaited(current, behind, dialect)
+    comparer = _Comparer(connection, dialect, lock, project.rewrite_plan())
+    found = _three_ways(comparer, current, desired, _usable(lock, dialect))
+    pushed = _is_pushed(project, graph, connection, desired) if found.models else False
+    domains = tuple(item.message for item in domain_findings(connection, dialect, desired))
     edited = _edited_since_lock(graph, lock) if lock is not None else ()
     if pushed and not found.database:
         found = replace(found, models=())
@@ -174,7 +222,7 @@ def check_drift(project: Workspace) -> Drift:
         found = replace(found, by_hand=())
     if lock is None and not len(graph):
         found = replace(found, models=found.database)
-    return replace(
+    drift = replace(
         found,
         database=(*found.database, *domains),
         pending=pending,
@@ -186,6 +234,11 @@ def check_drift(project: Workspace) -> Drift:
             *(f"{item.path.name} waits for the deploy of the new version" for item in awaited),
         ),
     )
+    # Migrations that wait are replayed, and can import anything; Alembic has its own records; a
+    # scratch on another server can describe the models in another way the next time.
+    other_server = project.scratch_url is not None and not dialect.features.transactional_ddl
+    is_repeatable = not (drift or behind or graph.alembic or other_server)
+    return _Checked(drift=drift, is_repeatable=is_repeatable, schemas=desired.namespaces)
 
 
 _PUSHED = (
@@ -265,6 +318,7 @@ def _against_database(
     """Return the migrations that are not applied, and the problems of the history."""
 
     runner = project.runner(connection, graph)
-    pending = graph.in_order(set(graph.migrations) - set(runner.applied()))
-    wrong = tuple(problem.message for problem in runner.problems())
+    applied = runner.applied()
+    pending = graph.in_order(set(graph.migrations) - set(applied))
+    wrong = tuple(problem.message for problem in runner.problems(applied))
     return tuple(pending), wrong

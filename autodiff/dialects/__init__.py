@@ -18,10 +18,11 @@ from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-__all__ = ["NAMES", "Dialect", "Scope", "dialect_for", "dialect_of", "is_known", "version_text"]
+__all__ = ["NAMES", "Dialect", "Scope", "dialect_for", "dialect_of", "is_known"]
+__all__ += ["prepare_engine", "version_text"]
 
 _ENTRY_POINTS = "autodiff.dialects"
 _DIALECTS_OF_SQLALCHEMY = "sqlalchemy.dialects"
@@ -51,6 +52,11 @@ def _installed_names() -> frozenset[str]:
 
     groups = (entry_points(group=group) for group in (_ENTRY_POINTS, _DIALECTS_OF_SQLALCHEMY))
     return frozenset(point.name.partition(".")[0] for group in groups for point in group)
+
+
+def prepare_engine(engine: Engine, tables: Sequence[str], schema: str | None) -> None:
+    """Let an engine ask one query when it connects, if its dialect has one."""
+    _class_for(engine.dialect.name).prepare_engine(engine, tables, schema)
 
 
 def version_text(version: Sequence[object] | None) -> str | None:

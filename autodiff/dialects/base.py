@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -40,7 +40,7 @@ from autodiff.schema.sqltext import normalize, quote_literal, unquote_literal
 from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.catalog import Catalog
@@ -85,6 +85,14 @@ class Dialect(ABC):
         preparer._strings = {}  # the cache of the other preparer, which doubles percent signs
         self._quote = preparer.quote
         self._quote_always = preparer.quote_identifier
+
+    @classmethod  # noqa: B027
+    def prepare_engine(cls, engine: Engine, tables: Sequence[str], schema: str | None) -> None:
+        """Let an engine ask one query when it connects, instead of those that SQLAlchemy sends.
+
+        The query also looks for the tables in which a project records migrations, as
+        `records.known_records` returns them. `schema` is their schema, None for the default one.
+        """
 
     # Parts
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.base import Dialect
+    from autodiff.dialects.records import Records
     from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
@@ -157,6 +158,16 @@ class Catalog(ABC):
         if not tables:
             text += repr(self.stored_programs(connection, scope))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def read_fingerprint(
+        self, connection: Connection, schemas: Sequence[str], records: Records
+    ) -> str | None:
+        """Return a fingerprint, by the server, of all that `reflect` and the runner read; or None.
+
+        Unlike that of `fingerprint`, it need not be the same for equal schemas. It covers the
+        settings of the session, and the rows of the tables in `records`.
+        """
+        return None
 
     # What was read, compared with what models declare
 

@@ -15,7 +15,9 @@ __all__ = [
     "EVERYTHING",
     "FLEET_OUTCOMES_TABLE",
     "FLEET_RUNS_TABLE",
+    "HISTORY_COLUMNS",
     "HISTORY_TABLE",
+    "JOURNAL_COLUMNS",
     "OWN_TABLES",
     "Scope",
     "Selection",
@@ -38,8 +40,8 @@ OWN_TABLES = (
 )
 """The tables in which autodiff and Alembic record migrations; they are never compared."""
 
-_HISTORY_COLUMNS = ("revision", "name", "checksum", "applied_at", "digest")
-_JOURNAL_COLUMNS = (
+HISTORY_COLUMNS = ("revision", "name", "checksum", "applied_at", "digest")
+JOURNAL_COLUMNS = (
     *("id", "revision", "name", "kind", "checksum", "actor", "host", "pid", "tool"),
     *("started_at", "seconds", "outcome", "error", "progress"),
 )
@@ -159,10 +161,10 @@ def records_migrations(table: Table) -> bool:
 
     Another project in the same database can have its own, named by its setting `history_table`.
     """
-    if len(table.columns) not in (len(_HISTORY_COLUMNS), len(_JOURNAL_COLUMNS)):
+    if len(table.columns) not in (len(HISTORY_COLUMNS), len(JOURNAL_COLUMNS)):
         return False
     columns = tuple([column.name for column in table.columns])
-    return columns in (_HISTORY_COLUMNS, _JOURNAL_COLUMNS)
+    return columns in (HISTORY_COLUMNS, JOURNAL_COLUMNS)
 
 
 def is_left_out(name: Name, include: Collection[str], exclude: Collection[str]) -> bool:

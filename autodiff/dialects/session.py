@@ -53,6 +53,11 @@ class Session(ABC):
                 connection.rollback()
                 connection.execution_options(isolation_level="AUTOCOMMIT")
 
+    @contextmanager
+    def reading(self, connection: Connection) -> Iterator[None]:
+        """Run queries that need no transaction, without the round trips of one."""
+        yield
+
     def set_search_path(self, engine: Engine, schemas: Sequence[str]) -> None:
         """Let each connection of an engine look for names in these schemas, in that order."""
         raise NotImplementedError

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_constraint", "declare_index"]
+__all__ = ["declare_constraint", "declare_index", "foreign_key_target"]
 
 
 def declare_constraint(
@@ -157,7 +157,7 @@ def _exclusion(
 def _foreign_key(
     constraint: sa.ForeignKeyConstraint, named: dict[str, Any], dialect: Dialect
 ) -> ForeignKey:
-    targets = [_target(element, dialect) for element in constraint.elements]
+    targets = [foreign_key_target(element, dialect) for element in constraint.elements]
     match = (constraint.match or "").upper()
     return ForeignKey(
         columns=tuple([str(element.parent.name) for element in constraint.elements]),
@@ -179,7 +179,7 @@ def _action(action: str | None) -> str | None:
     return None if upper in ("", "NO ACTION") else upper
 
 
-def _target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
+def foreign_key_target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, str]:
     """Return the table and column that a foreign key references; no MetaData needs to have them."""
     try:
         column = element.column

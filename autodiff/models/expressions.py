@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 
     from autodiff.schema.objects import Column, ColumnType, Renamed
 
-__all__ = ["Compiler"]
+__all__ = ["Compiler", "default_key"]
 
 _PLAIN_NAMES = (str, quoted_name)
 """Not their subclasses, which SQLAlchemy uses for names from a naming convention."""
 
 
-def _default_key(default: Any) -> Any:
+def default_key(default: Any) -> Any:
     """Return a key that defaults with the same SQL share, None if that is not certain."""
     if isinstance(default, str):
         return default
@@ -101,7 +101,7 @@ class Compiler:
         """Return the SQL of a column's server default, None if it has none or if that is NULL."""
         if column.server_default is None:
             return None
-        key = _default_key(getattr(column.server_default, "arg", None))
+        key = default_key(getattr(column.server_default, "arg", None))
         if key is None:
             return self._default(column)
         if key not in self._defaults:

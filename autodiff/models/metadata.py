@@ -31,7 +31,7 @@ from autodiff.utils.sharing import keep_equal, map_shared, pause_garbage_collect
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
 
-__all__ = ["declare_metadata"]
+__all__ = ["declare_metadata", "declared_enum_types", "declared_sequences", "declared_view"]
 
 _INCREMENT = re.compile(r"\bINCREMENT(?: BY)? (-?\d+)\s*$", re.IGNORECASE)
 
@@ -51,8 +51,8 @@ def declare_metadata(
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
     compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
-    declared_sequences = _sequences(all_metadata, dialect)
-    compiler.sequences = frozenset(name.name for name in declared_sequences)
+    all_sequences = declared_sequences(all_metadata, dialect)
+    compiler.sequences = frozenset(name.name for name in all_sequences)
     own_tables = selection.own_tables
     has_enums = dialect.features.enum_types
     tables: dict[Name, Table] = {}
@@ -69,21 +69,19 @@ def declare_metadata(
                 hint="declare it in one of them, or configure only one",
             )
         if getattr(table, "is_view", False):
-            views[name] = _view(name, table, dialect, compiler)
+            views[name] = declared_view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
         if has_enums and [None for c in tables[name].columns if c.type.enum is not None]:
             _collect_enums(table, dialect, compiler, enums)
-    for enum_type in _enum_types(all_metadata, dialect):
+    for enum_type in declared_enum_types(all_metadata, dialect):
         _add_enum(enum_type, "its MetaData", dialect, compiler, enums)
     if dialect.features.case_insensitive_tables:
         tables = _one_spelling(tables)
     sequences = {
-        name: sequence
-        for name, sequence in declared_sequences.items()
-        if not selection.leaves_out(name)
+        name: sequence for name, sequence in all_sequences.items() if not selection.leaves_out(name)
     }
     schema = Schema(
         tables=tables,
@@ -136,7 +134,8 @@ def _all_tables(metadata: Iterable[sa.MetaData]) -> list[sa.Table]:
     return [item.tables[key] for item in metadata for key in sorted(item.tables)]
 
 
-def _view(name: Name, table: Any, dialect: Dialect, compiler: Compiler) -> View:
+def declared_view(name: Name, table: Any, dialect: Dialect, compiler: Compiler) -> View:
+    """Return the view that a table of SQLAlchemy creates."""
     creator = table._creator_ddl
     return View(
         name=name,
@@ -173,7 +172,7 @@ def _add_enum(
         )
 
 
-def _enum_types(metadata: Iterable[sa.MetaData], dialect: Dialect) -> list[sa.Enum]:
+def declared_enum_types(metadata: Iterable[sa.MetaData], dialect: Dialect) -> list[sa.Enum]:
     """Return the enum types of the MetaData itself, which no table needs to use.
 
     SQLAlchemy 2.0 keeps no list of them.
@@ -184,7 +183,10 @@ def _enum_types(metadata: Iterable[sa.MetaData], dialect: Dialect) -> list[sa.En
     return [item for item in found if isinstance(item, sa.Enum) and item.name]
 
 
-def _sequences(metadata: Iterable[sa.MetaData], dialect: Dialect) -> dict[Name, SequenceNoun]:
+def declared_sequences(
+    metadata: Iterable[sa.MetaData], dialect: Dialect
+) -> dict[Name, SequenceNoun]:
+    """Return the sequences of the MetaData, by name."""
     if not dialect.features.sequences:
         return {}
     found: dict[Name, SequenceNoun] = {}

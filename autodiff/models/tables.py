@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_table", "name_of", "option_value"]
+__all__ = ["declare_table", "name_of", "option_value", "options_of_table"]
 
 _by_creation_order = attrgetter("_creation_order")
 
@@ -51,7 +51,7 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         constraints=tuple([item for item in found if item is not None]),
         indexes=_indexes(table, dialect, compiler),
         comment=table.comment if dialect.features.comments else None,
-        options=_options(table, dialect),
+        options=options_of_table(table, dialect),
     )
     return dialect.adapt_table(declared)
 
@@ -72,7 +72,7 @@ def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Ind
     return tuple(found[name] for name in sorted(found))
 
 
-def _options(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
+def options_of_table(table: sa.Table, dialect: Dialect) -> dict[str, Option]:
     """Return the options of the dialect that differ from SQLAlchemy's defaults."""
     options: dict[str, Option] = {}
     if not has_options(table) and not table._prefixes:

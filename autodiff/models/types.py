@@ -16,7 +16,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from autodiff.models.type_call import DIALECT_MODULES, TypeCall
 from autodiff.schema.sqltype import SQLType
 
-__all__ = ["SQL_TYPE", "spell_type", "stored_type", "type_key"]
+__all__ = ["SQL_TYPE", "is_plain_class", "spell_type", "stored_type", "type_key"]
 
 _POSITIONAL = ("length", "precision", "scale")
 _NOT_STORED = frozenset(
@@ -49,7 +49,7 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
     A model has as many types as columns, and most of them are equal.
     """
     cls, attributes = type(type_), vars(type_)
-    if not _is_plain(cls):  # type: ignore[arg-type]
+    if not is_plain_class(cls):  # type: ignore[arg-type]
         return None
     if not attributes:
         return (cls,)
@@ -66,7 +66,7 @@ def type_key(type_: TypeEngine[Any]) -> tuple[Any, ...] | None:
 
 
 @cache
-def _is_plain(cls: type[Any]) -> bool:
+def is_plain_class(cls: type[Any]) -> bool:
     """Return whether a class is SQLAlchemy's own, and no @compiles changes its SQL."""
     return _is_sqlalchemy(cls) and not hasattr(cls, "_compiler_dispatcher")
 

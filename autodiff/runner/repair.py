@@ -49,11 +49,18 @@ class Repaired:
     outcome: Outcome
 
 
-def find_problems(session: Session, graph: Graph) -> tuple[Problem, ...]:
-    """Return all problems of the history, including a run that stopped half-way."""
+def find_problems(
+    session: Session, graph: Graph, applied: Mapping[str, Applied] | None = None
+) -> tuple[Problem, ...]:
+    """Return all problems of the history, including a run that stopped half-way.
+
+    applied: the applied migrations by revision, with squashed ones in place of their parts.
+    """
     entry = session.unfinished()
     half = (half_way_problem(entry),) if entry is not None else ()
-    return (*half, *problems(graph, folded(graph, session.applied())))
+    if applied is None:
+        applied = folded(graph, session.applied())
+    return (*half, *problems(graph, applied))
 
 
 def repair_history(session: Session, graph: Graph, wanted: Repairs) -> list[Repaired]:

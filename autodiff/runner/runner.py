@@ -128,9 +128,12 @@ class Runner:
         applied = verified(self.graph, self.applied(), in_order=False)
         return self.graph.downgrades(target, applied)
 
-    def problems(self) -> tuple[Problem, ...]:
-        """Return the problems of the history, each with the ways out of it."""
-        return find_problems(self._session, self.graph)
+    def problems(self, applied: Mapping[str, Applied] | None = None) -> tuple[Problem, ...]:
+        """Return the problems of the history, each with the ways out of it.
+
+        applied: what `applied` returned, if it was read already.
+        """
+        return find_problems(self._session, self.graph, applied)
 
     def repair(self, wanted: Repairs) -> list[Repaired]:
         """Repair the records of the history, and return what was repaired.

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.records import known_records
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_versions import AlembicPart
@@ -89,14 +90,19 @@ class Session:
         found = self.history.read(self.connection)
         if self.alembic is not None:
             found = self.alembic.merged(self.connection, found, self.applied_now)
-        self.connection.rollback()
+        self._end_reading()
         return found
 
     def unfinished(self) -> Entry | None:
         """Return the run that stopped half-way, None if there is none."""
         found = self.journal.unfinished(self.connection)
-        self.connection.rollback()
+        self._end_reading()
         return found
+
+    def _end_reading(self) -> None:
+        """End the transaction, unless the connection is only for reading: it ends with that."""
+        if known_records(self.connection) is None:
+            self.connection.rollback()
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -188,7 +188,13 @@ def open_connection(
     if _is_missing_file(url) and not create:
         url = url.set(database=":memory:")
     try:
-        engine = sa.create_engine(url, poolclass=sa.pool.NullPool, connect_args=_arguments(url))
+        # The pool closes each connection, which also ends its transaction, so it need not reset it.
+        engine = sa.create_engine(
+            url,
+            poolclass=sa.pool.NullPool,
+            pool_reset_on_return=None,
+            connect_args=_arguments(url),
+        )
     except NoSuchModuleError as error:
         raise ConfigError(
             f"no SQLAlchemy dialect for {url.drivername!r}", hint=f"write the URL like {_EXAMPLE}"

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CONFIG = 'models = "models:Base"\nurl = "sqlite:///blog.db"\n'
 POSTS, COMMENTS, TIMESTAMP = (step.models_text() for step in STEPS)
 """The models of the blog at each of its three steps."""
+CACHES = {"__pycache__", ".autodiff_cache"}
 DATABASE = "database: "
 """The start of a line that names a database."""
 
@@ -139,11 +140,11 @@ class Folder:
         return [tuple(row) for row in rows]
 
     def contents(self) -> dict[str, bytes]:
-        """Return the bytes of every file, including the database, except __pycache__."""
+        """Return the bytes of every file, including the database, except those of caches."""
         return {
             str(path.relative_to(self.path)): path.read_bytes()
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and "__pycache__" not in path.parts
+            if path.is_file() and not CACHES.intersection(path.parts)
         }
 
     @contextmanager

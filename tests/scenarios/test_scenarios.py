@@ -11,7 +11,10 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
 import pytest
 import sqlalchemy as sa
@@ -21,14 +24,18 @@ from autodiff.autogenerate.differences import find_difference
 from autodiff.autogenerate.schemas import scope_for
 from autodiff.compare import schema_as_desired
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.records import Records
 from autodiff.dialects.scope import Selection
 from autodiff.migrations import load_graph
+from autodiff.models.fingerprint import schemas_named_by
 from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
 from tests.scenarios.scenario import FOLDER, Scenario, all_scenarios
 
 UPDATE = os.environ.get("AUTODIFF_TEST_UPDATE") == "1"
 SCENARIOS = all_scenarios()
+ALL_FINGERPRINTS = os.environ.get("AUTODIFF_TEST_FINGERPRINTS") == "1"
+"""Whether every scenario tests the fingerprints of PostgreSQL and MariaDB, not one of four."""
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -45,17 +52,22 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
         folder.mkdir()
         (folder / "0001_scenario.py").write_text(migration_source)
 
+        fingerprints = []
         for _ in range(2):
             _runner(connection, folder).upgrade()
+            fingerprints.append(fingerprint_of(connection, scenario))
             assert plan_of(connection, scenario, with_options=False).summary() == []
             assert_values_kept(
                 with_replaced_values(rows, scenario, "upgrade"), rows_of(connection), scenario
             )
             _runner(connection, folder).downgrade()
+            fingerprints.append(fingerprint_of(connection, scenario))
             assert_restored(connection, scenario, start_schema)
             assert_values_kept(
                 with_replaced_values(rows, scenario, "downgrade"), rows_of(connection), scenario
             )
+        is_empty = "def upgrade() -> None:\n    pass" in migration_source
+        assert all((a == b) == is_empty for a, b in pairwise(fingerprints) if a is not None)
     engine.dispose()
 
 
@@ -176,3 +188,28 @@ def test_each_expected_file_belongs_to_a_scenario() -> None:
     folders = {scenario.folder for scenario in SCENARIOS}
     unused = {path for path in FOLDER.glob("*/expected*.py") if path.parent in folders} - used
     assert unused == set()
+
+
+def fingerprint_of(connection: sa.Connection, scenario: Scenario) -> str | None:
+    """Return the fingerprint that a check computes, without the rows of the history.
+
+    The tables of the history exist after the first run, so that only the schema differs. None for
+    a scenario that does not test it.
+    """
+    sampled = scenario.database == "sqlite" or not crc32(scenario.folder.name.encode()) % 4
+    if not (ALL_FINGERPRINTS or sampled):
+        return None
+    dialect = dialect_of(connection)
+    schemas = schemas_named_by([scenario.models()]) - {dialect.default_schema}
+    names = ("no_history", "no_journal")
+    records = Records(schema=dialect.default_schema, names=names, existing=())
+    read = partial(
+        dialect.catalog.read_fingerprint,
+        connection,
+        [dialect.default_schema, *sorted(schemas)],
+        records,
+    )
+    found = read()
+    assert found is not None and read() == found
+    connection.rollback()
+    return found

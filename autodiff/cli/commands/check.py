@@ -28,6 +28,10 @@ def run_check(
             "revision to the schemas of the pending migrations.",
         ),
     ] = None,
+    no_cache: Annotated[
+        bool,
+        flag("--no-cache", "Compare everything, even if nothing changed since the last check."),
+    ] = False,
     verbose: Verbose = False,
 ) -> int:
     """Report drift between the models, the migrations and the database.
@@ -46,7 +50,7 @@ def run_check(
         return _check_against(shell, against, offline=offline)
     project = shell.project()
     with shell.working("comparing the models, the migrations and the database"):
-        drift = project.check(offline=offline)
+        drift = project.check(offline=offline, cache=not no_cache)
     for note in drift.notes:
         shell.note(f"note: {note}")
     more = shell.note_unmanaged(project) if verbose and not offline else {}

@@ -17,9 +17,9 @@ from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
 from autodiff.schema.objects import ColumnType, EnumType
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
     from autodiff.dialects.mysql.catalog.catalog import MySQLCatalog
@@ -58,6 +58,12 @@ class MySQL(Dialect):
         self.is_mariadb = bool(getattr(sqlalchemy_dialect, "is_mariadb", False))
         if self.is_mariadb:
             self.features = MARIADB_FEATURES
+
+    @classmethod
+    def prepare_engine(cls, engine: Engine, tables: Sequence[str], schema: str | None) -> None:
+        from autodiff.dialects.mysql.session.first_query import prepare_engine
+
+        prepare_engine(engine, tables, schema)
 
     @cached_property
     def catalog(self) -> MySQLCatalog:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -16,7 +16,7 @@ from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.schema.objects import INHERITS, ColumnType, Domain, EnumType, Name, Table
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import Connection, Engine
 
     from autodiff.dialects.postgresql.catalog.catalog import PostgreSQLCatalog
     from autodiff.dialects.postgresql.ddl.statements import PostgreSQLDDL
@@ -42,6 +42,12 @@ class PostgreSQL(Dialect):
     name = "postgresql"
     features = FEATURES
     standard_schema = "public"
+
+    @classmethod
+    def prepare_engine(cls, engine: Engine, tables: Sequence[str], schema: str | None) -> None:
+        from autodiff.dialects.postgresql.session.first_query import prepare_engine
+
+        prepare_engine(engine, tables, schema)
 
     @cached_property
     def catalog(self) -> PostgreSQLCatalog:

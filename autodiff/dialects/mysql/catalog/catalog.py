@@ -10,11 +10,12 @@ from autodiff.dialects.mysql.column_checks import is_in_column
 from autodiff.schema.objects import Check, Constraint, ForeignKey, Index, Name, Schema, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
     from autodiff.dialects.mysql import MySQL
+    from autodiff.dialects.records import Records
     from autodiff.dialects.scope import Scope
     from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
@@ -35,6 +36,13 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope, self.dialect.default_schema or "")
+
+    def read_fingerprint(
+        self, connection: Connection, schemas: Sequence[str], records: Records
+    ) -> str | None:
+        from autodiff.dialects.mysql.catalog.fingerprint import read_fingerprint
+
+        return read_fingerprint(connection, self.dialect, schemas, records)
 
     def row_counts(self, connection: Connection, most: int) -> Mapping[Name, int]:
         from autodiff.dialects.mysql.catalog.row_counts import read_row_counts

@@ -14,12 +14,11 @@ https://mariadb.com/kb/en/information-schema-tables/
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-__all__ = ["NAMESPACES", "SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
-__all__ += ["mysql_queries"]
-
-NAMESPACES = "SELECT schema_name FROM information_schema.schemata"
+__all__ = ["SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
+__all__ += ["TextQuery", "joined_query", "mysql_queries", "start_of_query", "text_queries"]
 
 _MAX_TEXT_LENGTH = 10**8
 """The group_concat_max_len of the queries, in bytes; the default of 1024 would truncate the texts.
@@ -187,19 +186,99 @@ class QuerySet:
     views: str
 
 
+@dataclass(frozen=True, slots=True)
+class TextQuery:
+    """A query for the rows of one kind, each as one text.
+
+    order: the place of a row in its table, and the name of the table.
+    `{schema}` is the database, as SQL.
+    """
+
+    text: str
+    order: str
+    source: str
+
+
+def text_queries(*, mariadb: bool) -> dict[str, TextQuery]:
+    """Return the rows that are gathered as texts, by kind; of tables also when they were created.
+
+    A text has the same fields as the row that is gathered, after its place in its table.
+    """
+    sources = {
+        "tables": replace(_TABLES, fields=(*_TABLES.fields, *_text("create_time"))),
+        "columns": _COLUMNS,
+        "indexes": _INDEXES,
+        "keys": _KEYS,
+        "actions": _ACTIONS,
+        "checks": _MARIADB_CHECKS if mariadb else _MYSQL_CHECKS,
+        "partitions": _PARTITIONS,
+    }
+    queries = {kind: _text_query(source) for kind, source in sources.items()}
+    for placeholder, sql in (_MARIADB_FIELDS if mariadb else _MYSQL_FIELDS).items():
+        for kind, query in queries.items():
+            queries[kind] = replace(query, text=query.text.replace(placeholder, sql))
+    return {**queries, "views": _TEXT_OF_VIEW}
+
+
+def _text_query(source: _Source) -> TextQuery:
+    place = [part.strip() for part in source.order.split(",")]
+    fields = ", ".join((*_text(*place), *source.fields))
+    return TextQuery(
+        text=f"CONCAT_WS(CHAR(31), table_name, {fields}, CHAR(30))",
+        order=", ".join(dict.fromkeys(("table_name", *place))),
+        source=f"{source.source} WHERE {source.schema} = {{schema}}{source.where}",
+    )
+
+
+_TEXT_OF_VIEW = TextQuery(
+    text="CONCAT_WS(CHAR(31), table_name, view_definition, check_option, CHAR(30))",
+    order="table_name",
+    source="views WHERE table_schema = {schema}",
+)
+_MYSQL_FIELDS = {
+    "{srid}": "srs_id",
+    "{expression}": "expression",
+    "{hidden}": "is_visible = 'NO'",
+}
+_MARIADB_FIELDS = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
+
+
+def joined_query(gathered: Sequence[Gathered]) -> str:
+    """Return one query for several kinds of rows, whose number is the first field of each row.
+
+    The last kind has the name of each database as its text.
+    """
+    mark = gathered[0].query[: gathered[0].query.index(" 0, COUNT(*)")]
+    parts = (
+        f"SELECT {number} AS kind, rows_of_kind.* FROM ({query}) AS rows_of_kind"
+        for number, item in enumerate(gathered)
+        for query in [item.query.replace(mark, "SELECT", 1)]
+    )
+    databases = f"SELECT {len(gathered)}, 0, 0, schema_name FROM information_schema.schemata"
+    return " UNION ALL ".join([*parts, databases]).replace("SELECT", mark, 1)
+
+
+def start_of_query(*, mariadb: bool) -> str:
+    """Return SELECT with a large group_concat_max_len for the statement."""
+    if mariadb:
+        return f"SET STATEMENT group_concat_max_len = {_MAX_TEXT_LENGTH} FOR SELECT"
+    return f"SELECT /*+ SET_VAR(group_concat_max_len = {_MAX_TEXT_LENGTH}) */"
+
+
 def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     """Return the queries for MySQL 8; only for the tables in `:only` if `limited`.
 
     SET_VAR changes group_concat_max_len for one statement, so no session variable must be restored.
     https://dev.mysql.com/doc/refman/en/optimizer-hints.html#optimizer-hints-set-var
     """
-    server_fields = {
-        "{srid}": "srs_id",
-        "{expression}": "expression",
-        "{hidden}": "is_visible = 'NO'",
-    }
-    start = f"SELECT /*+ SET_VAR(group_concat_max_len = {_MAX_TEXT_LENGTH}) */"
-    return _queries(server_fields, start, _MYSQL_CHECKS, databases, marks, limited=limited)
+    return _queries(
+        _MYSQL_FIELDS,
+        start_of_query(mariadb=False),
+        _MYSQL_CHECKS,
+        databases,
+        marks,
+        limited=limited,
+    )
 
 
 def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
@@ -208,9 +287,14 @@ def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     SET STATEMENT changes group_concat_max_len for one statement, as SET_VAR does on MySQL.
     https://mariadb.com/kb/en/set-statement/
     """
-    server_fields = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
-    start = f"SET STATEMENT group_concat_max_len = {_MAX_TEXT_LENGTH} FOR SELECT"
-    return _queries(server_fields, start, _MARIADB_CHECKS, databases, marks, limited=limited)
+    return _queries(
+        _MARIADB_FIELDS,
+        start_of_query(mariadb=True),
+        _MARIADB_CHECKS,
+        databases,
+        marks,
+        limited=limited,
+    )
 
 
 def _queries(

@@ -184,7 +184,7 @@ def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
     """Return the rows of the databases, with a fixed number of queries.
 
-    Views, partitions, actions of foreign keys and sequences are only queried if there are any. If a
+    Views, partitions and sequences are only queried if there are any. If a
     field contains a separator, everything is queried again with another one.
 
     Raises DatabaseError if an answer is truncated, or if the database contains each separator.
@@ -207,20 +207,23 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     queries = build(len(server.schemas), server.marks, limited=server.scope.only is not None)
     tables = server.tables(queries.tables)
     kinds = {row.type for row in tables}
-    partitioned = any("partitioned" in row.options for row in tables)
-    keys = server.lines(queries.keys)
+    gathered = [queries.columns, queries.indexes, queries.keys, queries.actions, queries.checks]
+    if any("partitioned" in row.options for row in tables):
+        gathered.append(queries.partitions)
+    lines, namespaces = server.lines_of_all(gathered)
+    columns, indexes, keys, actions, checks, *partitions = lines
     return Rows(
         unit=server.marks.unit,
         tables=tables,
-        columns=server.lines(queries.columns),
-        indexes=server.lines(queries.indexes),
+        columns=columns,
+        indexes=indexes,
         keys=keys,
-        actions=server.lines(queries.actions) if keys else {},
-        checks=server.lines(queries.checks),
-        partitions=server.lines(queries.partitions) if partitioned else {},
+        actions=actions,
+        checks=checks,
+        partitions=partitions[0] if partitions else {},
         views=server.views(queries.views) if "VIEW" in kinds else (),
         sequences=_sequences(server.connection, tables) if "SEQUENCE" in kinds else (),
-        namespaces=server.namespaces() if server.scope.namespaces else frozenset(),
+        namespaces=namespaces,
     )
 
 
@@ -245,11 +248,22 @@ class _Server:
         rows = sorted(self.execute(query), key=_NUMBER_AND_NAME)
         return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
-    def lines(self, gathered: Gathered) -> Lines:
-        """Return the lines of each table, without its name."""
+    def lines_of_all(self, gathered: Sequence[Gathered]) -> tuple[list[Lines], frozenset[str]]:
+        """Return what `lines` does for several kinds of rows, and the names of all databases.
+
+        This is one query. The names are those that the user can see.
+        """
+        rows: list[list[Any]] = [[] for _ in range(len(gathered) + 1)]
+        for kind, *row in self.execute(catalog.joined_query(gathered)):
+            rows[kind].append(row)
+        names = frozenset(name for _, _, name in rows.pop())
+        return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)], names
+
+    def lines(self, gathered: Gathered, rows: Sequence[Any] | None = None) -> Lines:
+        """Return the lines of each table, without its name; `rows` is the answer, if known."""
         lines_by_place: dict[Place, list[str]] = {}
         unit = self.marks.unit
-        for number, count, text in self.execute(gathered.query):
+        for number, count, text in self.execute(gathered.query) if rows is None else rows:
             lines_by_name: dict[str, list[str]] = defaultdict(list)
             for line in lines_of(text, count, gathered.fields, self.marks):
                 name, _, values = line.partition(unit)
@@ -258,10 +272,6 @@ class _Server:
             for name, table_lines in lines_by_name.items():
                 lines_by_place[self.schemas[number], name] = table_lines
         return lines_by_place
-
-    def namespaces(self) -> frozenset[str]:
-        """Return the names of all databases that the user can see."""
-        return frozenset(self.connection.execute(sa.text(catalog.NAMESPACES)).scalars())
 
     def execute(self, query: str) -> Sequence[Any]:
         """Run a query with the names of the databases, and of the tables in the scope."""

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.mysql.session.sql_mode import NO_BACKSLASH_ESCAPES, with_backslash_escapes
+from autodiff.dialects.records import known_records
 from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
@@ -47,6 +48,9 @@ class MySQLSession(Session):
     dialect: MySQL
 
     def current_schema(self, connection: Connection) -> str | None:
+        known = known_records(connection)
+        if known is not None:
+            return known.current_schema
         schema: str | None = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
         return schema
 

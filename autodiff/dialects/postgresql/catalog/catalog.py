@@ -27,6 +27,7 @@ from autodiff.utils.sharing import map_shared, replace_changed
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects.records import Records
     from autodiff.dialects.scope import Scope
     from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
@@ -52,6 +53,13 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.existence import has_table
 
         return has_table(connection, name, schema)
+
+    def read_fingerprint(
+        self, connection: Connection, schemas: Sequence[str], records: Records
+    ) -> str | None:
+        from autodiff.dialects.postgresql.catalog.fingerprint import read_fingerprint
+
+        return read_fingerprint(connection, self.dialect, schemas, records)
 
     def row_counts(self, connection: Connection, most: int) -> Mapping[Name, int]:
         from autodiff.dialects.postgresql.catalog.row_counts import read_row_counts

@@ -7,9 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-import sqlalchemy as sa
-
 from autodiff.dialects.postgresql.catalog import queries
+from autodiff.dialects.postgresql.catalog.round_trips import fetch_all
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
@@ -190,28 +189,34 @@ def fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | N
     if only is not None:
         parameters["only"] = [name.name for name in only]
 
-    def rows(query: str) -> Any:
-        used = {key: value for key, value in parameters.items() if f":{key}" in query}
-        return connection.execute(sa.text(query), used).all()
-
     limit = "" if only is None else queries.ONLY
-    relations = [RelationRow._make(row) for row in rows(queries.RELATIONS.format(only=limit))]
+    [found] = fetch_all(connection, [queries.RELATIONS.format(only=limit)], parameters)
+    relations = [RelationRow._make(row) for row in found]
     parameters["relations"] = [row.oid for row in relations]
-    constraints = [ConstraintRow._make(row) for row in rows(queries.constraints_query(since_15))]
-    parameters["tables"] = _outside(relations, constraints)
+    names, related, columns, constraints, indexes, enums, sequences, comments = fetch_all(
+        connection,
+        [
+            *(queries.NAMES, queries.RELATED, queries.COLUMNS),
+            *(queries.constraints_query(since_15), queries.indexes_query(since_15)),
+            *(queries.ENUMS, queries.SEQUENCES, queries.COMMENTS),
+        ],
+        parameters,
+    )
+    constraint_rows = [ConstraintRow._make(row) for row in constraints]
+    parameters["tables"] = _outside(relations, constraint_rows)
+    outside = parameters["tables"]
+    referred = fetch_all(connection, [queries.REFERRED], parameters)[0] if outside else ()
     return Rows(
-        names=_by_kind((kind, oid, name) for kind, oid, name in rows(queries.NAMES)),
+        names=_by_kind((kind, oid, name) for kind, oid, name in names),
         relations=relations,
-        related=_related(rows(queries.RELATED)),
-        columns=rows(queries.COLUMNS),
-        constraints=_by_table(constraints),
-        indexes=_by_table(IndexRow._make(row) for row in rows(queries.indexes_query(since_15))),
-        enums=[EnumRow._make(row) for row in rows(queries.ENUMS)],
-        sequences=[SequenceRow._make(row) for row in rows(queries.SEQUENCES)],
-        comments=_by_kind(
-            (kind, (oid, number), text) for kind, oid, number, text in rows(queries.COMMENTS)
-        ),
-        referred=_referred(rows(queries.REFERRED)) if parameters["tables"] else {},
+        related=_related(related),
+        columns=list(columns),
+        constraints=_by_table(constraint_rows),
+        indexes=_by_table(IndexRow._make(row) for row in indexes),
+        enums=[EnumRow._make(row) for row in enums],
+        sequences=[SequenceRow._make(row) for row in sequences],
+        comments=_by_kind((kind, (oid, number), text) for kind, oid, number, text in comments),
+        referred=_referred(referred),
     )
 
 

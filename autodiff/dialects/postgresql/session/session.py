@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.dialects.records import known_records
 from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
@@ -69,6 +70,20 @@ class PostgreSQLSession(Session):
         """
         _prepare_after(connection.connection.driver_connection, None)
 
+    @contextmanager
+    def reading(self, connection: Connection) -> Iterator[None]:
+        """Switch to autocommit. The drivers do that without a query, and BEGIN is a round trip."""
+        if connection.in_transaction():
+            yield
+            return
+        level = connection.default_isolation_level
+        connection.execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield
+        finally:
+            connection.rollback()
+            connection.execution_options(isolation_level=level)
+
     def set_search_path(self, engine: Engine, schemas: Sequence[str]) -> None:
         from autodiff.dialects.postgresql.session.search_path import set_search_path
 
@@ -84,6 +99,9 @@ class PostgreSQLSession(Session):
         connection.commit()
 
     def current_schema(self, connection: Connection) -> str | None:
+        known = known_records(connection)
+        if known is not None:
+            return known.current_schema
         schema: str | None = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
         return schema
 

@@ -10,10 +10,11 @@ from autodiff.dialects.sqlite.catalog.align import align_parts
 from autodiff.schema.objects import Table
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Mapping, Sequence
 
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects.records import Records
     from autodiff.dialects.scope import Scope
     from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
@@ -37,6 +38,13 @@ class SQLiteCatalog(Catalog):
         from autodiff.dialects.sqlite.catalog.reflect import reflect_schema
 
         return reflect_schema(connection, scope)
+
+    def read_fingerprint(
+        self, connection: Connection, schemas: Sequence[str], records: Records
+    ) -> str | None:
+        from autodiff.dialects.sqlite.catalog.fingerprint import read_fingerprint
+
+        return read_fingerprint(connection, schemas, records)
 
     def row_counts(self, connection: Connection, most: int) -> Mapping[Name, int]:
         from autodiff.dialects.sqlite.catalog.row_counts import read_row_counts
