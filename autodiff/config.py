@@ -234,6 +234,7 @@ class ProjectSettings(TypedDict, total=False):
     lock_retries: float
     evidence_timeout: float
     scratch_url: str | None
+    cache: bool
     require_rehearsal: bool
     online: bool
     targets: Mapping[str, Any] | None

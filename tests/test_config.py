@@ -133,7 +133,7 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "autodiff.toml", 'model = "m:Base"\n')
     assert refused(tmp_path) == (
         f"{file}: unknown setting 'model'",
-        "known settings: allow_empty_models, env_file, environments, evidence_timeout, "
+        "known settings: allow_empty_models, cache, env_file, environments, evidence_timeout, "
         "exclude_tables, history_schema, history_table, hooks, include_object, include_tables, "
         "lint, locations, lock_retries, lock_timeout, lock_wait, migrations, models, online, path, "
         "render_type, require_rehearsal, rewrite_plan, scratch_url, statement_timeout, targets, "

@@ -12,9 +12,9 @@ from autodiff.dialects import Dialect
 from autodiff.errors import ConfigError
 from autodiff.plan.migration_plan import Finding
 from autodiff.plan.nonblocking.phases import PhasePlan, split_phases
-from autodiff.plan.nonblocking.retyped_columns import blocking, reason_against
 from autodiff.plan.nonblocking.rewrite import online_steps, rewrites
 from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps, plain_steps
+from autodiff.plan.nonblocking.type_changes import blocking, reason_against
 from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.operations import AlterColumn
 

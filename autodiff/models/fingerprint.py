@@ -202,12 +202,16 @@ class _Describer:
         return repr(declare_index(index, self.dialect, self.compiler))
 
 
-def _type_text(cls: type[Any], *attributes: tuple[str, Any]) -> str | None:
+def _type_text(cls: type[Any], *attributes: Any) -> str | None:
     """Return a text for a type; None if it has an object, as an array has the type of its items.
+
+    attributes: the names of the attributes, followed by their values, as `type_key` returns them.
 
     SQLAlchemy keeps the affinity, which follows from the class, once it is asked for it.
     """
-    own = [(name, value) for name, value in attributes if name != "_type_affinity"]
+    count = len(attributes) // 2
+    pairs = zip(attributes[:count], attributes[count:], strict=True)
+    own = [(name, value) for name, value in pairs if name != "_type_affinity"]
     if not all(isinstance(value, _PLAIN_VALUES) for _, value in own):
         return None
     return f"{cls.__module__}.{cls.__qualname__} {own}"

@@ -14,8 +14,8 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import MigrationFailedError
 from autodiff.plan import Finding
-from autodiff.plan.nonblocking.retyped_columns import blocking, new_types, reason_against
 from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps
+from autodiff.plan.nonblocking.type_changes import blocking, new_types, reason_against
 from autodiff.rehearse.draft import build_start, open_scratch
 from autodiff.runner.executor import Executor
 from autodiff.runner.sinks import LiveSink

@@ -19,8 +19,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
-from autodiff.plan.nonblocking.retyped_columns import NewTypes, new_types, reason_against
 from autodiff.plan.nonblocking.steps import OnlineStep
+from autodiff.plan.nonblocking.type_changes import NewTypes, new_types, reason_against
 from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.objects import (
     Check,
