@@ -63,6 +63,7 @@ class Features:
 
     SQL:
     sql_grammar: the name of its SQL in sqlglot; empty for that of the standard.
+    character_length, byte_length: the functions that return the length of a text, and of bytes.
 
     Scratch databases:
     scratch_in_memory: a scratch needs no server.
@@ -119,6 +120,8 @@ class Features:
     insert_in_cte: bool = False
 
     sql_grammar: str
+    character_length: str = "char_length"
+    byte_length: str = "octet_length"
 
     scratch_in_memory: bool = False
     scratch_privilege: str = ""

@@ -8,9 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from autodiff.schema.sqltext import split_top_level, unquote_literal
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+    from autodiff.dialects.features import Features
 
 __all__ = ["Misfit", "Shape", "comparable", "misfit", "one_of", "shape"]
 
@@ -105,34 +109,34 @@ def comparable(first: Shape, second: Shape) -> bool:
 
 
 def misfit(
-    column: str, before: Shape, after: Shape, type_sql: str, literal: Callable[[str], str]
+    column: str, before: Shape, after: Shape, type_sql: str, dialect: Dialect
 ) -> Misfit | None:
     """Return the condition for values that the new type refuses or cuts.
 
     None if all values fit, or no condition can find them. `column` is quoted; `type_sql` is the new
-    type; `literal` returns a string as an SQL literal.
+    type.
     """
     match after.kind:
         case "text" | "bytes" if before.kind == after.kind:
-            return _longer(column, before, after)
+            return _longer(column, before, after, dialect.features)
         case "integer" | "decimal":
             conditions = [*_beyond(column, before, after), *_finer(column, before, after)]
             words = f"does not fit {type_sql}"
             return Misfit(condition=" OR ".join(conditions), words=words) if conditions else None
         case "enum":
-            return _unlisted(column, before, after, literal)
+            return _unlisted(column, before, after, dialect.literal)
         case _:
             return None
 
 
-def _longer(column: str, before: Shape, after: Shape) -> Misfit | None:
+def _longer(column: str, before: Shape, after: Shape, features: Features) -> Misfit | None:
     limit, most, unit = after.length, before.length, " bytes" if after.kind == "bytes" else ""
     if limit is None:
         limit, unit = after.size, " bytes"
         most = before.size if before.length is None else before.length * _BYTES_A_CHARACTER
     if limit is None or (most is not None and most <= limit):
         return None
-    measure = "octet_length" if unit else "char_length"
+    measure = features.byte_length if unit else features.character_length
     condition = f"{measure}({column}) > {limit}"
     return Misfit(condition=condition, words=f"is longer than {limit}{unit}")
 

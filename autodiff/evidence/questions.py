@@ -167,11 +167,12 @@ def _longest(
     if old.length is not None and old.length <= limit:
         return
     place, quoted = f"{table}.{column.name}", context.dialect.quote(column.name)
+    measure = context.dialect.features.character_length
     yield Question(
         fact="longest",
         place=place,
         table=table,
-        query=f"SELECT coalesce(max(char_length({quoted})), 0) "
+        query=f"SELECT coalesce(max({measure}({quoted})), 0) "
         f"FROM {context.dialect.quote_name(table)}",
         text=lambda count, _: (
             f"the longest value of {place} has {count:,} characters, and "

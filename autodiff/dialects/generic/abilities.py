@@ -22,6 +22,9 @@ class Abilities:
 
     add_column: the words before the definition of a new column.
     adds_not_null: ADD COLUMN accepts NOT NULL.
+    adds_without_default: ADD COLUMN accepts NOT NULL without a default, if there are no rows.
+    adds_expressions: ADD COLUMN accepts a default that is an expression, such as the current time.
+    adds_computed: the kinds of computed columns that ADD COLUMN accepts.
     alter_type, set_not_null, drop_not_null, set_default, drop_default: alter a column.
     drop_default_first: dropping a column, or changing its type, needs `drop_default` first.
     rename_table, rename_column, rename_index, rename_constraint: rename an object.
@@ -45,6 +48,9 @@ class Abilities:
 
     add_column: str = "ADD COLUMN"
     adds_not_null: bool = True
+    adds_without_default: bool = True
+    adds_expressions: bool = True
+    adds_computed: tuple[str, ...] = ("stored", "virtual")
     alter_type: str | None = None
     set_not_null: str | None = None
     drop_not_null: str | None = None

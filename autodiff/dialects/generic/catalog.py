@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from warnings import catch_warnings, filterwarnings
 
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
@@ -151,7 +152,9 @@ class _NamespaceReader:
     def _read(self, kind: str, names: Sequence[str]) -> dict[str, Any]:
         """Return what the Inspector reads of tables; nothing if its dialect does not read that."""
         read = getattr(self._inspector, f"get_multi_{kind}")
-        with suppress(NotImplementedError):
+        with suppress(NotImplementedError), catch_warnings():
+            # models with an index over an expression are refused, so nothing is missed
+            filterwarnings("ignore", "Skipped unsupported reflection of expression-based index")
             found = read(schema=self._namespace, filter_names=list(names))
             return {table: value for (_, table), value in found.items()}
         return {}

@@ -126,7 +126,7 @@ def _misfit(change: ColumnAltered, column: Column, context: CheckContext) -> Mis
     if _checked_by_list(change, context):
         return None
     quoted = dialect.quote(column.name)
-    found = misfit(quoted, before, after, change.after.type.sql, dialect.literal)
+    found = misfit(quoted, before, after, change.after.type.sql, dialect)
     found = found or _unconvertible(quoted, column, change.after, dialect)
     if found is None or not replaced_values or after.kind == "enum":
         return found

@@ -53,19 +53,29 @@ SQLITE = databases.Database(
         case_insensitive_names=True,
         case_insensitive_tables=True,
         scratch_in_memory=True,
+        dependents_block_columns=True,
+        character_length="length",
         max_name_length=1000,
     ),
     abilities=Abilities(
         rename_table="ALTER TABLE {before} RENAME TO {after}",
         rename_column="ALTER TABLE {table} RENAME COLUMN {before} TO {after}",
         added_constraints=(),
+        adds_without_default=False,
+        adds_expressions=False,
+        adds_computed=("virtual",),
         drops_constraints=False,
         partial_indexes=True,
         memory_url="sqlite://",
     ),
 )
 """What SQLite can do without a rebuild of tables."""
-REFUSED = "autodiff knows no statement for it"
+REFUSED = (
+    "autodiff knows no statement for it",
+    "which SQLAlchemy's Inspector does not read",
+    "it has no type",
+)
+"""Parts of the errors that are honest limits of the generic dialect."""
 
 
 def scenarios() -> list[Scenario]:
@@ -91,7 +101,7 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
         try:
             migrate(connection, scenario, tmp_path / "migrations")
         except AutodiffError as error:
-            if not ALL or REFUSED not in str(error):
+            if not ALL or not any(words in str(error) for words in REFUSED):
                 raise
             pytest.skip(f"{error}")
     engine.dispose()

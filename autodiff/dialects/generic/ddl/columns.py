@@ -15,6 +15,7 @@ from autodiff.schema.operations import (
     DropColumn,
     RenameColumn,
 )
+from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from autodiff.dialects.generic.ddl.statements import GenericDDL
@@ -37,6 +38,8 @@ class GenericColumnDDL(ColumnDDL):
     def add(self, operation: AddColumn, current: Table | None = None) -> list[str]:
         """Return ADD COLUMN, with NOT NULL in a separate statement if the database needs that."""
         column, table = operation.column, operation.table
+        if kind := self._not_added(column):
+            raise self.ddl.impossible(f"add {kind}, as {table}.{column.name},")
         split = not column.nullable and not self.ddl.dialect.abilities.adds_not_null
         defined = self.definition(replace(column, nullable=True) if split else column)
         words = f"{self.ddl.dialect.abilities.add_column} {defined}"
@@ -46,6 +49,19 @@ class GenericColumnDDL(ColumnDDL):
         if column.comment is not None and self.features.comments:
             statements += self.ddl.comments.set_on_column(table, column.name, column.comment)
         return statements
+
+    def _not_added(self, column: Column) -> str | None:
+        """Return what makes a column one that ADD COLUMN does not accept; None if it does."""
+        abilities = self.ddl.dialect.abilities
+        if column.computed is not None:
+            kind = "stored" if column.computed.persisted else "virtual"
+            return None if kind in abilities.adds_computed else f"a {kind} computed column"
+        if column.default is None:
+            refused = not column.nullable and not abilities.adds_without_default
+            return "a NOT NULL column without a default" if refused else None
+        if abilities.adds_expressions or _is_literal(column.default):
+            return None
+        return "a column with an expression as its default"
 
     def drop(self, operation: DropColumn, current: Table | None = None) -> list[str]:
         table, name = operation.table, operation.name
@@ -60,11 +76,12 @@ class GenericColumnDDL(ColumnDDL):
                 self.ddl.dialect.abilities.rename_column,
                 f"rename column {table}.{before}",
                 table=quoted,
-                before=self.quote(before),
-                after=self.quote(after),
-                after_name=after,
-                path=f"{quoted}.{self.quote(before)}",
+                before=self.quote(old),
+                after=self.quote(new),
+                after_name=new,
+                path=f"{quoted}.{self.quote(old)}",
             )
+            for old, new in self.ddl.rename_steps(before, after)
         ]
 
     def alter(self, operation: AlterColumn, current: Table | None = None) -> list[str]:
@@ -142,3 +159,9 @@ class GenericColumnDDL(ColumnDDL):
             column_name=column,
             **names,
         )
+
+
+def _is_literal(sql: str) -> bool:
+    """Return whether a default is a string, a number, NULL, TRUE or FALSE."""
+    words = [text.upper() for kind, text in tokens(sql) if kind == "word"]
+    return all(word in ("NULL", "TRUE", "FALSE") or word[0].isdigit() for word in words)

@@ -68,6 +68,13 @@ class GenericDDL(DDL):
         texts = {f"{key}_text": self.dialect.literal(value) for key, value in names.items()}
         return text.format(**names, **texts)
 
+    def rename_steps(self, before: str, after: str) -> list[tuple[str, str]]:
+        """Return the renames that lead to a name: two if the database sees the same name in it."""
+        if before.lower() != after.lower() or not self.dialect.features.case_insensitive_names:
+            return [(before, after)]
+        between = f"_autodiff_{after}"
+        return [(before, between), (between, after)]
+
     def impossible(self, what: str, hint: str | None = None) -> PlanError:
         """Return the error for an operation that the database cannot do, as far as known."""
         return PlanError(

@@ -50,10 +50,11 @@ class GenericTableDDL(TableDDL):
             self.ddl.template(
                 self.ddl.dialect.abilities.rename_table,
                 f"rename table {before}",
-                before=self.quote_name(before),
-                after=self.quote(after.name),
-                after_name=after.name,
+                before=self.quote_name(Name(old, before.schema)),
+                after=self.quote(new),
+                after_name=new,
             )
+            for old, new in self.ddl.rename_steps(before.name, after.name)
         ]
 
     def _counting_sequences(self, table: Table) -> list[str]:

@@ -70,8 +70,7 @@ class SqlcmdWriter(ScriptWriter):
 
     def guard(self, guard: Guard) -> list[str]:
         message = self.dialect.literal(" ".join(guard.message.split())[:2000])
-        condition = guard.condition.replace("char_length(", "LEN(")
-        return self._batch(f"IF {condition}\n  THROW 50000, N{message}, 1;")
+        return self._batch(f"IF {guard.condition}\n  THROW 50000, N{message}, 1;")
 
     def statement(self, sql: str) -> str:
         return "\n".join(self._batch(super().statement(sql)))

@@ -79,11 +79,10 @@ class SqlplusWriter(ScriptWriter):
     def guard(self, guard: Guard) -> list[str]:
         """Return a block that raises the message if the condition is true."""
         message = self.dialect.literal(" ".join(guard.message.split())[:1000])
-        condition = guard.condition.replace("char_length(", "LENGTH(")
         return [
             "DECLARE found NUMBER;",
             "BEGIN",
-            f"  SELECT COUNT(*) INTO found FROM dual WHERE {condition};",
+            f"  SELECT COUNT(*) INTO found FROM dual WHERE {guard.condition};",
             f"  IF found > 0 THEN RAISE_APPLICATION_ERROR(-20000, {message}); END IF;",
             "END;",
             "/",
