@@ -113,10 +113,11 @@ class CheckCache:
         driver = _version_of_driver(dialect)
         in_memory = dialect.features.scratch_in_memory  # no server, so nothing to wait for
         found, described = (database(), models()) if in_memory else run_at_once(database, models)
-        if found is None or described is None:
+        inputs = self._inputs(driver)
+        if found is None or described is None or inputs is None:
             return None
         return Fingerprints(
-            inputs=self._inputs(driver),
+            inputs=inputs,
             driver=driver,
             models=described,
             database=found,
@@ -172,8 +173,11 @@ class CheckCache:
             return None
         return None if found is None else f"{dialect} {found}"
 
-    def _inputs(self, driver: str) -> str:
-        """Return a digest of the versions, the settings and the files of the project."""
+    def _inputs(self, driver: str) -> str | None:
+        """Return a digest of the versions, the settings and the files of the project.
+
+        None if a file cannot be read: reading the migrations reports that.
+        """
         import sqlalchemy as sa
 
         config = self._project.config
@@ -183,7 +187,11 @@ class CheckCache:
             if item.name not in _NOT_COMPARED
         ]
         versions = (__version__, sys.version, sa.__version__, driver)
-        return _digest([*versions, *settings, *_own_files(), *_files(self._project.folders)])
+        try:
+            files = [*_own_files(), *_files(self._project.folders)]
+        except OSError:
+            return None
+        return _digest([*versions, *settings, *files])
 
 
 def _version_of_driver(dialect: Dialect) -> str:
