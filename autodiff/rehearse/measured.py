@@ -101,15 +101,18 @@ class StatementRecorder:
                 self._meter.reset()
 
     def _before(
-        self, connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any
+        self, connection: Any, cursor: Any, statement: str, parameters: Any, context: Any, *_: Any
     ) -> tuple[str, Any]:
         self._sql = None
         if self._found is None or not is_of_migration(statement):
             return statement, parameters
+        sql = _sent(statement, parameters, context)
+        if sql is None:
+            return statement, parameters
         with suppress(Exception):  # the statement itself shows what is wrong
-            replaced = self._meter.begin(statement)
-            self._sql = statement
-            return replaced, parameters
+            replaced = self._meter.begin(sql)
+            self._sql = sql
+            return statement if replaced == sql else replaced, parameters
         return statement, parameters
 
     def _after(self, *_: Any) -> None:
@@ -127,6 +130,18 @@ def open_recorder(connection: Connection, dialect: Dialect) -> Iterator[Statemen
     """Yield a recorder for a scratch database; None if nothing can be measured there."""
     with dialect.open_meter(connection) as meter:
         yield None if meter is None else StatementRecorder(connection, dialect, meter)
+
+
+def _sent(statement: str, parameters: Any, context: Any) -> str | None:
+    """Return the SQL that the server receives; None if it has parameters.
+
+    SQLAlchemy doubles percent signs, which the driver undoes unless it gets no parameters at all.
+    """
+    if parameters:
+        return None
+    is_plain = context is not None and context.execution_options.get("no_parameters")
+    doubles = context is not None and context.dialect.paramstyle in ("format", "pyformat")
+    return statement.replace("%%", "%") if doubles and not is_plain else statement
 
 
 def is_of_migration(statement: str) -> bool:

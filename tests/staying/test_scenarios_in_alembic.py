@@ -33,7 +33,7 @@ CHOSEN = {
     *("index_built_concurrently-postgresql", "rebuild_keeps_everything_else-sqlite"),
     *("autoincrement_moves-mariadb", "foreign_key_renamed-mariadb"),
     *("materialized_view-postgresql", "inheritance_follows_parent-postgresql"),
-    "sqlite_case_of_columns-sqlite",
+    *("sqlite_case_of_columns-sqlite", "check_with_percent_and_colon-mariadb"),
     *("inheritance_added-postgresql", "mysql_two_foreign_keys_of_a_column-mariadb"),
 }
 SCENARIOS = [scenario for scenario in all_scenarios() if ALL or scenario.name in CHOSEN]

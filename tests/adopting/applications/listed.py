@@ -114,6 +114,7 @@ APPLICATIONS = {
         requirements=("optuna==5.0.0",),
         alembic="optuna/storages/_rdb/alembic.ini",
         models="optuna.storages._rdb.models:BaseModel",
+        databases=("sqlite", "postgresql"),
     ),
     "placement": Application(
         requirements=("openstack-placement==16.0.0",),
