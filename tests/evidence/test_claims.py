@@ -15,10 +15,10 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.dialects import Dialect, dialect_of
+from autodiff.dialects.postgresql.rewriting_types import rewrites_table
 from autodiff.dialects.timeouts import NO_LIMITS
 from autodiff.lint import Rule, own_rules
 from autodiff.lint.examples import example_migrations
-from autodiff.lint.rules.locking_types import _rewrites
 from autodiff.migrations import Migration
 from autodiff.rehearse.measured import MeasuredStatement, StatementRecorder, open_recorder
 from autodiff.runner.context import executing
@@ -227,6 +227,6 @@ def test_the_types_that_rewrite_are_those_of_the_server(lab: Lab) -> None:
                 continue
             rewritten = run(query).scalar() != file
             run("ROLLBACK TO SAVEPOINT pair")
-            if rewritten != _rewrites(before, after):
+            if rewritten != rewrites_table(before, after):
                 wrong.append(f"{before} to {after}: {rewritten}")
     assert wrong == []
