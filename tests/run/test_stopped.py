@@ -66,7 +66,7 @@ def test_a_run_disconnected_at_any_statement_is_completed_by_the_next(
     count = count_statements(undisturbed, folder)
     expected_state = final_state(undisturbed)
     disconnects = 0
-    for moment in moments(count, 3, last=6):
+    for moment in moments(count, 5, last=6):
         url = database(kind)
         error = upgrade_and_disconnect(url, folder, moment)
         disconnects += error is not None
