@@ -204,12 +204,13 @@ class _RenameSearch:
         A table that is renamed, or that has renamed columns, keeps its names: only their case may
         be what changes.
         """
-        named = {getattr(change, "table", None) for change in renames}
-        named |= {getattr(change, "before", None) for change in renames}
-        kept = {str(name).lower() for name in named if isinstance(name, Name)}
-        desired = without_tables(
-            self.desired, [name for name in self.desired.tables if str(name).lower() in kept]
-        )
+        desired = self.desired
+        if renames:
+            named = {getattr(change, "table", None) for change in renames}
+            named |= {getattr(change, "before", None) for change in renames}
+            kept = {str(name).lower() for name in named if isinstance(name, Name)}
+            left_out = [name for name in desired.tables if str(name).lower() in kept]
+            desired = without_tables(desired, left_out)
         return adopt_table_case(self.managed, desired, self.dialect)
 
     def result(self, comparison: _Comparison) -> Difference:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import replace
 from typing import TypeVar
 
@@ -42,7 +42,7 @@ def adopt_table_case(current: Schema, desired: Schema, dialect: Dialect) -> Sche
     if not dialect.features.case_insensitive_names:
         return current
     tables_too = dialect.features.case_insensitive_tables
-    respelled = _respelled(current.tables, desired.tables) if tables_too else []
+    respelled = _respelled(current.tables.keys(), desired.tables.keys()) if tables_too else []
     renamed = rename_in(current, respelled)
     columns = [
         Rename(table=name, column=old, to=new)
@@ -53,18 +53,19 @@ def adopt_table_case(current: Schema, desired: Schema, dialect: Dialect) -> Sche
     return rename_in(renamed, columns)
 
 
-def _respelled(current: Iterable[Name], desired: Iterable[Name]) -> list[Rename]:
-    wanted = {(name.schema, name.name.lower()): name for name in desired}
-    known = set(current)
+def _respelled(current: Set[Name], desired: Set[Name]) -> list[Rename]:
+    wanted = {(name.schema, name.name.lower()): name for name in sorted(desired - current)}
     renames = []
-    for name in sorted(known):
+    for name in sorted(current - desired):
         other = wanted.get((name.schema, name.name.lower()))
-        if other is not None and other != name and other not in known:
+        if other is not None:
             renames.append(Rename(table=name, to=other.name))
     return renames
 
 
 def _respelled_columns(current: Table, desired: Table) -> list[tuple[str, str]]:
+    if [column.name for column in current.columns] == [column.name for column in desired.columns]:
+        return []  # as in most tables
     wanted = {column.name.lower(): column.name for column in desired.columns}
     pairs = ((column.name, wanted.get(column.name.lower())) for column in current.columns)
     return [(old, new) for old, new in pairs if new is not None and new != old]

@@ -95,8 +95,6 @@ class Selection:
 
     def leaves_out(self, name: Name) -> bool:
         """Return whether the patterns leave out the table, view or sequence of that name."""
-        if not (self.include or self.exclude):
-            return False
         return is_left_out(name, self.include, self.exclude)
 
     def declared(self, schema: Schema) -> Schema:
@@ -136,8 +134,6 @@ class Scope:
 
     def leaves_out(self, name: Name) -> bool:
         """Return whether the patterns leave out a table, view or sequence."""
-        if not (self.include or self.exclude):
-            return False
         return is_left_out(name, self.include, self.exclude)
 
     def select(self, schema: Schema) -> Schema:
@@ -169,10 +165,9 @@ def records_migrations(table: Table) -> bool:
 
 def is_left_out(name: Name, include: Collection[str], exclude: Collection[str]) -> bool:
     """Return whether a name matches a pattern of `exclude`, or none of `include` if it has any."""
-    text = str(name)
-    if exclude and _compile(tuple(exclude)).match(text):
+    if exclude and is_excluded(name, exclude):
         return True
-    return bool(include) and not _compile(tuple(include)).match(text)
+    return bool(include) and not is_excluded(name, include)
 
 
 def is_excluded(name: Name, patterns: Iterable[str]) -> bool:
