@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
     from sqlalchemy.engine import Connection
 
-__all__ = ["Records", "has_known_table", "known_records", "remember_records"]
+__all__ = ["Records", "has_record_table", "known_records", "remember_records"]
 
 _KEY = "autodiff_records"
 
@@ -44,9 +45,12 @@ def known_records(connection: Connection) -> Records | None:
     return found if isinstance(found, Records) else None
 
 
-def has_known_table(connection: Connection, name: str, schema: str | None) -> bool | None:
-    """Return whether a table of records exists, None if the first query did not ask for it."""
+def has_record_table(connection: Connection, table: sa.Table) -> bool:
+    """Return whether a table of records exists; it is only queried if that is not known."""
+    from autodiff.dialects import dialect_of
+
+    name, schema = table.name, table.schema
     found = known_records(connection)
-    if found is None or name not in found.names or schema != found.schema:
-        return None
-    return name in found.existing
+    if found is not None and name in found.names and schema == found.schema:
+        return name in found.existing
+    return dialect_of(connection).catalog.has_table(connection, name, schema)

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from autodiff.dialects import dialect_of
-from autodiff.dialects.records import has_known_table
+from autodiff.dialects.records import has_record_table
 from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.errors import HistoryError
 
@@ -52,11 +51,7 @@ class HistoryTable:
 
     def exists(self, connection: Connection) -> bool:
         """Return whether the table exists."""
-        name, schema = self.table.name, self.table.schema
-        known = has_known_table(connection, name, schema)
-        if known is not None:
-            return known
-        return dialect_of(connection).catalog.has_table(connection, name, schema)
+        return has_record_table(connection, self.table)
 
     def create(self, connection: Connection) -> None:
         """Create the table if it does not exist."""

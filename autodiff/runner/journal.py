@@ -18,8 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import sqlalchemy as sa
 
 from autodiff import __version__
-from autodiff.dialects import dialect_of
-from autodiff.dialects.records import has_known_table
+from autodiff.dialects.records import has_record_table
 from autodiff.dialects.scope import HISTORY_TABLE, journal_table
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
@@ -289,11 +288,7 @@ class Journal:
 
     def exists(self, connection: Connection) -> bool:
         """Return whether the table exists."""
-        name, schema = self.table.name, self.table.schema
-        known = has_known_table(connection, name, schema)
-        if known is not None:
-            return known
-        return dialect_of(connection).catalog.has_table(connection, name, schema)
+        return has_record_table(connection, self.table)
 
     def create(self, connection: Connection) -> None:
         """Create the table if it does not exist."""

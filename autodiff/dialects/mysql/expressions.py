@@ -21,6 +21,7 @@ __all__ = [
     "mentions",
     "normal_default",
     "normal_text",
+    "quote_identifier",
     "quote_string",
     "rename_in",
     "split_on_update",
@@ -70,6 +71,11 @@ def string_value(literal: str) -> str:
         return _ESCAPES.get(character, kept)
 
     return re.sub(rf"\\(.)|{quote}{quote}", unescaped, literal[1:-1], flags=re.S)
+
+
+def quote_identifier(name: str) -> str:
+    """Return a name in backticks, which every sql_mode accepts."""
+    return f"`{name.replace('`', '``')}`"
 
 
 def quote_string(value: str) -> str:

@@ -13,7 +13,7 @@ import re
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.mysql.expressions import normal_text, quote_string
+from autodiff.dialects.mysql.expressions import normal_text, quote_identifier, quote_string
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,7 +57,7 @@ def partition_options(rows: Sequence[PartitionRow]) -> dict[str, Option]:
 
 
 def _definition(row: PartitionRow) -> str:
-    text = f"PARTITION `{row.name.replace('`', '``')}`"
+    text = f"PARTITION {quote_identifier(row.name)}"
     if row.description == "DEFAULT":
         text += " DEFAULT"
     elif row.method.startswith("RANGE"):

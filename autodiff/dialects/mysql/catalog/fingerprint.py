@@ -15,12 +15,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.mysql.catalog.queries import (
-    SEQUENCE,
+    TABLE_EXISTS,
     TextQuery,
+    sequences_query,
     start_of_query,
     text_queries,
 )
-from autodiff.dialects.mysql.expressions import quote_string
+from autodiff.dialects.mysql.expressions import quote_identifier, quote_string
 from autodiff.dialects.scope import HISTORY_COLUMNS, JOURNAL_COLUMNS
 
 if TYPE_CHECKING:
@@ -50,10 +51,6 @@ _KINDS = """,
   SUM(table_type = 'SEQUENCE') AS sequences
 """
 _SUMS = ", SUM(views) AS views, SUM(partitions) AS partitions, SUM(sequences) AS sequences"
-_EXISTS = """
-EXISTS (SELECT 1 FROM information_schema.tables
-        WHERE table_schema = {schema} AND table_name = {table})
-"""
 _SESSION = """
 CONCAT_WS(CHAR(31), VERSION(), CURRENT_USER(), DATABASE(), @@sql_mode, @@lower_case_table_names,
   @@character_set_database, @@collation_database, @@character_set_connection,
@@ -105,17 +102,19 @@ def _first_query(names: Sequence[str], queries: dict[str, TextQuery], records: R
     """Return what follows SELECT: the hash, the numbers of rare objects, and the tests of it."""
     tables = _HASH.format(more=_SUMS, parts=_parts(queries.pop("tables"), names, more=_KINDS))
     parts = [_parts(query, names) for query in queries.values()]
-    own = f"{_quoted(records.schema)}." if records.schema else ""
+    own = f"{quote_identifier(records.schema)}." if records.schema else ""
     for name, columns in zip(records.names, _COLUMNS_OF_RECORDS, strict=True):
         if name in records.existing:
             fields = ", ".join(f"IFNULL({column}, CHAR(29))" for column in columns)
             text = f"CONCAT_WS(CHAR(31), {fields}, CHAR(30))"
             part = _part("0", text, "revision, id" if "id" in columns else "revision", "revision")
-            parts.append(part.replace("{source}", own + _quoted(name)))
+            parts.append(part.replace("{source}", own + quote_identifier(name)))
     hashes = [f"({_HASH.format(more='', parts=part)})" for part in parts]
     aliases = [f"h{number}" for number in range(len(hashes))]
     schema = quote_string(records.schema or "")
-    exists = [_EXISTS.format(schema=schema, table=quote_string(name)) for name in records.names]
+    exists = [
+        TABLE_EXISTS.format(schema=schema, table=quote_string(name)) for name in records.names
+    ]
     parts_of_hash = ", ".join(["t.hash", *(f"{alias}.hash" for alias in aliases)])
     truncated = ", ".join(f"{alias}.truncated" for alias in aliases)
     joined = ", ".join(f"{query} AS {name}" for query, name in zip(hashes, aliases, strict=True))
@@ -144,15 +143,7 @@ def _part(number: str, text: str, order: str, name: str, more: str = "") -> str:
 def _sequences(connection: Connection, names: Sequence[str]) -> list[Any]:
     """Return the options of all sequences: before version 12, each is the row of a table."""
     found = _rows(connection, _SEQUENCES.format(schemas=", ".join(names)))
-    queries = [
-        SEQUENCE.format(
-            schema=quote_string(schema),
-            name=quote_string(name),
-            quoted=f"{_quoted(schema)}.{_quoted(name)}",
-        )
-        for schema, name in found
-    ]
-    return _rows(connection, " UNION ALL ".join(queries)) if queries else []
+    return _rows(connection, sequences_query(found)) if found else []
 
 
 def _row(connection: Connection, query: str) -> list[Any]:
@@ -167,7 +158,3 @@ def _rows(connection: Connection, query: str) -> list[Any]:
         return list(cursor.fetchall())
     finally:
         cursor.close()
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"

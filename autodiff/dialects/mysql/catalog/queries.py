@@ -14,11 +14,13 @@ https://mariadb.com/kb/en/information-schema-tables/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-__all__ = ["SEQUENCE", "Gathered", "Marks", "QuerySet", "mariadb_queries"]
-__all__ += ["TextQuery", "joined_query", "mysql_queries", "start_of_query", "text_queries"]
+from autodiff.dialects.mysql.expressions import quote_identifier, quote_string
+
+__all__ = ["TABLE_EXISTS", "Gathered", "Marks", "QuerySet", "TextQuery", "joined_query"]
+__all__ += ["mariadb_queries", "mysql_queries", "sequences_query", "start_of_query", "text_queries"]
 
 _MAX_TEXT_LENGTH = 10**8
 """The group_concat_max_len of the queries, in bytes; the default of 1024 would truncate the texts.
@@ -46,12 +48,21 @@ FROM information_schema.views
 WHERE table_schema = :schema{number}{only}
 """
 
-SEQUENCE = """
+_SEQUENCE = """
 SELECT {schema} AS table_schema, {name} AS table_name, start_value AS start, increment AS step,
        minimum_value AS low, maximum_value AS high, cache_size AS cache, cycle_option AS cycle
 FROM {quoted}
 """
-"""A query for the options of one MariaDB sequence. The queries are joined with UNION ALL."""
+"""A query for the options of one MariaDB sequence.
+
+Before version 12, MariaDB has no information_schema.sequences: the options of a sequence are only
+available as the one row in it. https://mariadb.com/kb/en/create-sequence/
+"""
+TABLE_EXISTS = """
+EXISTS (SELECT 1 FROM information_schema.tables
+        WHERE table_schema = {schema} AND table_name = {table})
+"""
+"""A condition; `{schema}` and `{table}` are SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +267,18 @@ def joined_query(gathered: Sequence[Gathered]) -> str:
     )
     databases = f"SELECT {len(gathered)}, 0, 0, schema_name FROM information_schema.schemata"
     return " UNION ALL ".join([*parts, databases]).replace("SELECT", mark, 1)
+
+
+def sequences_query(places: Iterable[tuple[str, str]]) -> str:
+    """Return one query for the options of MariaDB sequences, by database and name."""
+    return " UNION ALL ".join(
+        _SEQUENCE.format(
+            schema=quote_string(database),
+            name=quote_string(name),
+            quoted=f"{quote_identifier(database)}.{quote_identifier(name)}",
+        )
+        for database, name in places
+    )
 
 
 def start_of_query(*, mariadb: bool) -> str:

@@ -18,7 +18,6 @@ import sqlalchemy as sa
 
 from autodiff.dialects.mysql.catalog import queries as catalog
 from autodiff.dialects.mysql.catalog.queries import Gathered, Marks
-from autodiff.dialects.mysql.expressions import quote_string
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -284,22 +283,6 @@ class _Server:
 
 
 def _sequences(connection: Connection, tables: Sequence[TableRow]) -> list[Any]:
-    """Return the options of all sequences with one query.
-
-    Before version 12, MariaDB has no information_schema.sequences: the options of a sequence are
-    only available as the one row in it. https://mariadb.com/kb/en/create-sequence/
-    """
-    queries = [
-        catalog.SEQUENCE.format(
-            schema=quote_string(schema),
-            name=quote_string(name),
-            quoted=f"{_quoted(schema)}.{_quoted(name)}",
-        )
-        for schema, name in (row.place for row in tables if row.type == "SEQUENCE")
-    ]
-    union = " UNION ALL ".join(queries)
-    return list(connection.exec_driver_sql(union, execution_options={"no_parameters": True}))
-
-
-def _quoted(name: str) -> str:
-    return f"`{name.replace('`', '``')}`"
+    """Return the options of all sequences with one query."""
+    query = catalog.sequences_query(row.place for row in tables if row.type == "SEQUENCE")
+    return list(connection.exec_driver_sql(query, execution_options={"no_parameters": True}))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from autodiff.dialects.mysql.catalog.queries import TABLE_EXISTS
 from autodiff.dialects.mysql.expressions import quote_string
 from autodiff.dialects.records import Records, remember_records
 
@@ -23,17 +24,13 @@ _QUERY = """
 SELECT VERSION(), DATABASE(), @@sql_mode, @@lower_case_table_names,
        COALESCE({schema}, DATABASE()), {existing}
 """
-_EXISTS = """
-EXISTS (SELECT 1 FROM information_schema.tables
-        WHERE table_schema = {schema} AND table_name = {table})
-"""
 
 
 def prepare_engine(engine: Engine, tables: Sequence[str], schema: str | None) -> None:
     """Let an engine ask one query when it connects, which also looks for tables."""
     own_schema = "NULL" if schema is None else quote_string(schema)
     where = "DATABASE()" if schema is None else own_schema
-    found = (_EXISTS.format(schema=where, table=quote_string(table)) for table in tables)
+    found = (TABLE_EXISTS.format(schema=where, table=quote_string(table)) for table in tables)
     query = _QUERY.format(schema=own_schema, existing=", ".join(found))
     dialect: Any = engine.dialect
 

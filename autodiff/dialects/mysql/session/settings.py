@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.mysql.expressions import quote_string
+from autodiff.dialects.mysql.expressions import quote_identifier, quote_string
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -51,7 +51,7 @@ def restore_settings(
     """
     now = read_settings(connection)
     if before[_DATABASE] and now[_DATABASE] != before[_DATABASE]:
-        connection.exec_driver_sql(f"USE `{before[_DATABASE].replace('`', '``')}`")
+        connection.exec_driver_sql(f"USE {quote_identifier(before[_DATABASE])}")
     changed = [
         f"SESSION {name} = {_literal(value)}"
         for name, value in before.items()
