@@ -221,12 +221,9 @@ class Project(Workspace):
             from autodiff.alembic.revision import RevisionPlace, draft_in_alembic
 
             if request.online:
-                raise ConfigError(
-                    "generate --online writes Python files, not revisions for Alembic: in such a "
-                    "file, the steps outside of the transaction cannot be recorded and resumed one "
-                    "by one",
-                    hint="write a Python file: remove --format alembic; or pass --no-online",
-                )
+                from autodiff.commands.online_drafts import refuse_format
+
+                refuse_format("revisions for Alembic", "--format alembic")
             place = RevisionPlace(named=alembic, section=alembic_section)
             return draft_in_alembic(self, request, place)
         return draft_migration(self, request)

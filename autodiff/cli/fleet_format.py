@@ -8,12 +8,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from autodiff.cli.terminal import format_duration
+from autodiff.utils.values import first_names
 
 if TYPE_CHECKING:
     from autodiff.fleet import Outcome, Outcomes, TargetStatus
 
 __all__ = [
-    "name_list",
     "outcome_lines",
     "outcome_rows",
     "outcome_text",
@@ -25,8 +25,6 @@ __all__ = [
 
 Rows = tuple[Sequence[str], list[list[str]]]
 """The headings of the columns, and a row for each target."""
-_MAX_NAMES = 5
-"""How many names are listed before the others are only counted: they fit on one line."""
 
 
 def outcome_rows(outcomes: Outcomes) -> Rows:
@@ -73,17 +71,10 @@ def _error_lines(failed: Iterable[Outcome | TargetStatus]) -> list[str]:
         names_by_error.setdefault((item.error or "", item.hint), []).append(item.name)
     lines = []
     for (error, hint), names in names_by_error.items():
-        lines += [f"failed: {name_list(names)}", *(f"  {line}" for line in error.splitlines())]
+        lines += [f"failed: {first_names(names)}", *(f"  {line}" for line in error.splitlines())]
         lines += [f"  hint: {hint}"] if hint else []
         lines.append("")
     return lines
-
-
-def name_list(names: Sequence[str]) -> str:
-    """Return the first names, and how many more there are."""
-    more = len(names) - _MAX_NAMES
-    listed = ", ".join(names[:_MAX_NAMES])
-    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def outcomes_data(outcomes: Outcomes) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from autodiff.cli.fleet_format import name_list, outcome_text
+from autodiff.cli.fleet_format import outcome_text
 from autodiff.cli.progress import (
     resumed_line,
     retried_line,
@@ -16,6 +16,7 @@ from autodiff.cli.progress import (
 )
 from autodiff.cli.terminal import format_duration, print_above, print_lines, set_description
 from autodiff.utils.quoting import one_line
+from autodiff.utils.values import first_names
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -65,7 +66,7 @@ class _Display:
             case TargetFinished(outcome=outcome):
                 self._finish(outcome)
             case WaitingForCanaries(names=names):
-                self._print(f"waiting for the canaries of other shards: {name_list(names)}")
+                self._print(f"waiting for the canaries of other shards: {first_names(names)}")
 
     def close(self) -> None:
         """Remove the bar."""

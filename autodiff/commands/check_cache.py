@@ -28,7 +28,7 @@ from autodiff.dialects import dialect_of
 from autodiff.dialects.records import Records, known_records
 from autodiff.dialects.scope import journal_table
 from autodiff.errors import AutodiffError
-from autodiff.utils.files import write_all
+from autodiff.utils.files import create_ignored_folder, write_text
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -144,12 +144,9 @@ class CheckCache:
         if self._inputs(before.driver) != before.inputs:
             return  # a file was edited while it was read
         data = {"format": _FORMAT, **before.to_data(), "notes": list(drift.notes)}
-        files: dict[Path, str | bytes] = {self._file: json.dumps(data)}
-        ignored = self._file.with_name(".gitignore")
-        if not ignored.exists():
-            files[ignored] = "*\n"
         with suppress(OSError):
-            write_all(files)
+            create_ignored_folder(self._file.parent)
+            write_text(self._file, json.dumps(data))
 
     def _database(
         self, connection: sa.Connection, dialect: Dialect, schemas: set[str]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -33,6 +33,7 @@ from autodiff.utils.sharing import pause_garbage_collection
 if TYPE_CHECKING:
     from autodiff.commands.generate import Draft
     from autodiff.dialects import Dialect
+    from autodiff.lint import Rule
     from autodiff.lint.settings import LintSettings
     from autodiff.migrations import Graph, Migration
     from autodiff.rehearse import RehearsedStep
@@ -67,6 +68,7 @@ class LintResult:
         return tuple(finding for finding in self.findings if strict or finding.is_serious)
 
 
+@pause_garbage_collection()
 def lint_project(
     project: Workspace,
     targets: Sequence[str] = (),
@@ -98,35 +100,6 @@ def lint_project(
         HistoryError: The folder is invalid, a target is unknown, or the kind of database is.
         ConfigError: The settings are invalid, or the git revision is unknown.
     """
-    with ExitStack() as stack:
-        return _lint(
-            project,
-            targets,
-            diff_base=diff_base,
-            chosen=lambda settings: (
-                read_database(project, settings.small_table, stack)
-                if connect
-                else choose_databases(project, databases or settings.dialects, targets)
-            ),
-            evidence=evidence,
-            rehearsed=rehearsed,
-            selection=selection,
-            only_migrations=only_migrations,
-        )
-
-
-@pause_garbage_collection()
-def _lint(
-    project: Workspace,
-    targets: Sequence[str],
-    *,
-    diff_base: str | None,
-    chosen: Callable[[LintSettings], LintDatabases],
-    evidence: bool,
-    rehearsed: Sequence[RehearsedStep],
-    selection: LintFolder | None,
-    only_migrations: bool,
-) -> LintResult:
     rules = load_rules()
     settings = read_lint_settings(project.config.lint, rules)
     folders = (
@@ -134,8 +107,38 @@ def _lint(
         if selection is None
         else [selection]
     )
-    is_whole = selection is None and not targets
-    found = chosen(settings)
+    with ExitStack() as stack:
+        return _lint(
+            project,
+            folders,
+            rules,
+            settings,
+            read_database(project, settings.small_table, stack)
+            if connect
+            else choose_databases(project, databases or settings.dialects, targets),
+            diff_base=diff_base,
+            evidence=evidence,
+            rehearsed=rehearsed,
+            is_whole=selection is None and not targets,
+        )
+
+
+def _lint(
+    project: Workspace,
+    folders: Sequence[LintFolder],
+    rules: Mapping[str, Rule],
+    settings: LintSettings,
+    found: LintDatabases,
+    *,
+    diff_base: str | None,
+    evidence: bool,
+    rehearsed: Sequence[RehearsedStep],
+    is_whole: bool,
+) -> LintResult:
+    """Run the rules on the folders.
+
+    is_whole: whether the folders are the whole history of the project.
+    """
     problems: list[AutodiffError] = []
     if found.problem:
         problems.append(

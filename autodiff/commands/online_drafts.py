@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from functools import reduce
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
@@ -21,7 +21,7 @@ from autodiff.schema.operations import AlterColumn
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["online_plans", "refuse_offline"]
+__all__ = ["online_plans", "refuse_format", "refuse_offline"]
 
 
 def refuse_offline(dialect: Dialect, format: str) -> None:
@@ -34,11 +34,19 @@ def refuse_offline(dialect: Dialect, format: str) -> None:
             "application writes little",
         )
     if format != "python":
-        raise ConfigError(
-            f"generate --online writes Python files, not {format}: in such a file, the steps "
-            "outside of the transaction cannot be recorded and resumed one by one",
-            hint="write a Python file: remove --format, or the setting format; or pass --no-online",
-        )
+        refuse_format(format, "--format, or the setting format")
+
+
+def refuse_format(format: str, option: str) -> NoReturn:
+    """Raise ConfigError for a format without steps that are recorded one by one.
+
+    option: what names the format.
+    """
+    raise ConfigError(
+        f"generate --online writes Python files, not {format}: in such a file, the steps outside "
+        "of the transaction cannot be recorded and resumed one by one",
+        hint=f"write a Python file: remove {option}; or pass --no-online",
+    )
 
 
 def online_plans(connection: sa.Connection | None, plan: Plan) -> tuple[Plan, ...]:

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from autodiff.utils.values import first_names
+
 __all__ = ["Effects", "Meter", "TableLock"]
 
 
@@ -52,9 +54,13 @@ class Effects:
         for mode, lock in _by_mode(self.held):
             yield "held_lock", mode, f"runs while an earlier statement holds {lock}"
         if self.rewritten:
-            yield "rewritten", ", ".join(self.rewritten), f"rewrites {_listed(self.rewritten)}"
+            yield (
+                "rewritten",
+                ", ".join(self.rewritten),
+                f"rewrites {first_names(self.rewritten, _SHOWN)}",
+            )
         if self.built:
-            yield "built", ", ".join(self.built), f"builds {_listed(self.built)}"
+            yield "built", ", ".join(self.built), f"builds {first_names(self.built, _SHOWN)}"
         if self.algorithm is not None:
             yield (
                 "algorithm",
@@ -64,7 +70,7 @@ class Effects:
 
 
 _SHOWN = 8
-"""How many names a line lists."""
+"""How many names a line lists: a table can have many partitions."""
 _WORDS = {
     "": "and the server chooses the lock",
     "NONE": "and others can read and write meanwhile (LOCK=NONE)",
@@ -77,13 +83,7 @@ def _by_mode(locks: Sequence[TableLock]) -> Iterator[tuple[str, str]]:
     """Yield each mode, and the words for the locks of that mode."""
     for mode in dict.fromkeys(lock.mode for lock in locks):
         tables = [lock.table for lock in locks if lock.mode == mode]
-        yield mode, f"{_article(mode)} {mode} lock on {_listed(tables)}"
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return names as text; only the first ones if there are many, such as partitions."""
-    shown = ", ".join(names[:_SHOWN])
-    return shown if len(names) <= _SHOWN else f"{shown} and {len(names) - _SHOWN} more"
+        yield mode, f"{_article(mode)} {mode} lock on {first_names(tables, _SHOWN)}"
 
 
 def _article(mode: str) -> str:

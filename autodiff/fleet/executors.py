@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from autodiff.errors import ConfigError
+from autodiff.fleet.requests import checked_executor
 from autodiff.fleet.results import Outcome
 from autodiff.fleet.target_run import STOPPED_HINT, database_of, failed_outcome, message_and_hint
 from autodiff.fleet.targets import Target
@@ -128,12 +129,4 @@ def load_executor(name: str, folders: Sequence[Path]) -> Executor:
             f"--executor {name!r} failed: {reason}",
             hint="fix the function and run the command again",
         ) from error
-    if isinstance(executor, Executor):
-        return executor
-    raise ConfigError(
-        f"--executor {name!r} returned {type(executor).__name__}, not a "
-        "concurrent.futures.Executor",
-        hint="return client.get_executor() instead of the client"
-        if hasattr(executor, "get_executor")
-        else "return an executor, such as ProcessPoolExecutor(8)",
-    )
+    return checked_executor(executor, f"--executor {name!r} returned", "return")

@@ -18,6 +18,7 @@ from autodiff.fleet.target_run import database_of
 from autodiff.fleet.targets import Shard, Target
 from autodiff.utils.connections import parse_url
 from autodiff.utils.quoting import one_line
+from autodiff.utils.values import first_names
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -190,9 +191,9 @@ class RunRecord:
                 return None
             if time.monotonic() >= end:
                 return (
-                    f"no shard finished the canaries {_listed(missing)} in {seconds:g} seconds: "
-                    "start all shards with the same --run and --outcomes, or wait longer with "
-                    "--canary-wait"
+                    f"no shard finished the canaries {first_names(missing)} in {seconds:g} "
+                    "seconds: start all shards with the same --run and --outcomes, or wait longer "
+                    "with --canary-wait"
                 )
             sleep(min(_POLL_SECONDS, max(0.0, end - time.monotonic())))
 
@@ -215,9 +216,3 @@ def _canary_reason(outcome: Outcome) -> str:
         case "stopped":
             return f"the canary {outcome.name}{place} was stopped"
     return f"the canary {outcome.name}{place} was not started"
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    listed = ", ".join(names[:_MAX_NAMES])
-    return f"{listed} and {more} more" if more > 0 else listed

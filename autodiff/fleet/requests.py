@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from autodiff.runner.events import Direction
     from autodiff.workspace import Workspace
 
-__all__ = ["FleetOptions", "FleetRequest", "check_request", "known_targets", "settings_of"]
+__all__ = ["FleetOptions", "FleetRequest", "check_request", "checked_executor", "known_targets"]
+__all__ += ["settings_of"]
 
 
 class FleetOptions(TypedDict, total=False):
@@ -75,7 +76,8 @@ class FleetRequest:
 def check_request(graph: Graph, request: FleetRequest) -> None:
     """Raise ConfigError for an invalid request, before the first target is connected to."""
     _check_target(graph, request)
-    _check_executor(request)
+    if request.executor is not None:
+        checked_executor(request.executor, "executor is", "pass")
 
 
 def _check_target(graph: Graph, request: FleetRequest) -> None:
@@ -95,16 +97,21 @@ def _check_target(graph: Graph, request: FleetRequest) -> None:
         graph.find(request.target)
 
 
-def _check_executor(request: FleetRequest) -> None:
-    """Raise ConfigError for an object that is not an executor, such as a Dask client."""
-    executor: object = request.executor
-    if executor is None or isinstance(executor, Executor):
-        return
+def checked_executor(executor: object, subject: str, verb: str) -> Executor:
+    """Return an executor; raise ConfigError for another object, such as a Dask client.
+
+    Args:
+        executor: The object.
+        subject: The beginning of the message, such as "executor is".
+        verb: What the hint says to do with an executor instead.
+    """
+    if isinstance(executor, Executor):
+        return executor
     raise ConfigError(
-        f"executor is {type(executor).__name__}, not a concurrent.futures.Executor",
-        hint="pass client.get_executor() instead of the client"
+        f"{subject} {type(executor).__name__}, not a concurrent.futures.Executor",
+        hint=f"{verb} client.get_executor() instead of the client"
         if hasattr(executor, "get_executor")
-        else "pass an executor, such as ProcessPoolExecutor(8)",
+        else f"{verb} an executor, such as ProcessPoolExecutor(8)",
     )
 
 

@@ -22,6 +22,7 @@ from autodiff.dialects.scope import FLEET_OUTCOMES_TABLE, FLEET_RUNS_TABLE
 from autodiff.errors import DatabaseError
 from autodiff.fleet.results import Outcome
 from autodiff.utils.connections import database_errors, open_connection
+from autodiff.utils.files import create_ignored_folder
 from autodiff.utils.quoting import one_line
 
 __all__ = ["OutcomeStore", "StoredOutcome", "StoredRun", "default_url", "open_store"]
@@ -110,14 +111,11 @@ def open_store(url: sa.URL, *, create: bool = True) -> Iterator[OutcomeStore]:
 
 
 def _create_folder(file: Path) -> None:
-    """Create the default folder; its own .gitignore keeps the file in it out of commits."""
+    """Create the default folder, but not one of a URL that the user names."""
     if (file.parent.name, file.name) != (_FOLDER, _FILE):
         return
     try:
-        file.parent.mkdir(exist_ok=True)
-        ignored = file.with_name(".gitignore")
-        if not ignored.exists():
-            ignored.write_text("*\n", encoding="utf-8")
+        create_ignored_folder(file.parent)
     except OSError as error:
         raise DatabaseError(
             f"cannot create {file.parent} for the outcomes: {error.strerror}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from autodiff.errors import ConfigError
 from autodiff.fleet.settings import Canary
 from autodiff.utils.connections import mask_passwords
+from autodiff.utils.values import first_names
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -31,7 +32,6 @@ __all__ = [
 Row = Mapping[str, str]
 """The values of a target by column: its name, its URL, and other columns of the query."""
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
-_MAX_NAMES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +103,7 @@ def refuse_duplicates(targets: Iterable[Target]) -> None:
     duplicates = [name for name, times in Counter(t.name for t in targets).items() if times > 1]
     if duplicates:
         raise ConfigError(
-            f"targets: several targets have the same name: {_listed(duplicates)}",
+            f"targets: several targets have the same name: {first_names(duplicates)}",
             hint="give each target its own name, or remove the duplicates",
         )
 
@@ -146,12 +146,5 @@ def _refuse_unknown(targets: Sequence[Target], names: Sequence[str]) -> None:
     if unknown := [name for name in names if name not in known]:
         names = [target.name for target in targets]
         raise ConfigError(
-            f"unknown target {unknown[0]!r}", hint=f"known targets: {_listed(names) or 'none'}"
+            f"unknown target {unknown[0]!r}", hint=f"known targets: {first_names(names) or 'none'}"
         )
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Return the first names and how many more there are: there may be thousands."""
-    more = len(names) - _MAX_NAMES
-    listed = ", ".join(names[:_MAX_NAMES])
-    return f"{listed} and {more} more" if more > 0 else listed

@@ -13,15 +13,13 @@ from autodiff.errors import HistoryError
 from autodiff.migrations.files import Migration
 from autodiff.runner.operation_reader import read_operations
 from autodiff.schema.operations import DropTable, Operation
+from autodiff.utils.values import first_names
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.runner.journal import Entry
 
 __all__ = ["refuse_recorded_baselines"]
-
-_SHOWN = 5
-"""How many tables a message names."""
 
 
 def refuse_recorded_baselines(
@@ -42,11 +40,9 @@ def refuse_recorded_baselines(
             continue
         tables = _dropped_tables(migration, dialect)
         if tables:
-            more = f" and {len(tables) - _SHOWN} more" if len(tables) > _SHOWN else ""
-            shown = f"{', '.join(tables[:_SHOWN])}{more}"
             raise HistoryError(
                 f"{migration.path.name} was recorded as applied without being run, and its "
-                f"downgrade drops tables that it did not create: {shown}",
+                f"downgrade drops tables that it did not create: {first_names(tables)}",
                 hint="to remove the record and keep the tables, run autodiff stamp base; to drop "
                 "the tables with their rows, pass --drop-baseline",
             )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-__all__ = ["restore_on_error", "write_all", "write_text"]
+__all__ = ["create_ignored_folder", "restore_on_error", "write_all", "write_text"]
 
 
 def write_text(path: Path, text: str) -> None:
@@ -31,6 +31,14 @@ def write_all(files: Mapping[Path, str | bytes], *, removed: Iterable[Path] = ()
     finally:
         for temporary, _ in ready:
             temporary.unlink(missing_ok=True)
+
+
+def create_ignored_folder(folder: Path) -> None:
+    """Create a folder whose own .gitignore keeps its files out of commits; parents must exist."""
+    folder.mkdir(exist_ok=True)
+    ignored = folder / ".gitignore"
+    if not ignored.exists():
+        write_text(ignored, "*\n")
 
 
 @contextmanager

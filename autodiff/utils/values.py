@@ -1,10 +1,11 @@
-"""Check values of settings, and describe them in messages without showing secrets."""
+"""Check values of settings, and describe values in messages briefly and without secrets."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["MAX_SECONDS", "limit_of", "value_kind"]
+__all__ = ["MAX_SECONDS", "first_names", "limit_of", "value_kind"]
 
 MAX_SECONDS = 2_147_483
 """The longest time limit: PostgreSQL stores milliseconds as integers of 32 bits. 24 days."""
@@ -18,6 +19,12 @@ def limit_of(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value <= MAX_SECONDS else None
+
+
+def first_names(names: Sequence[str], most: int = 5) -> str:
+    """Return the first names, and how many more there are: there may be thousands."""
+    listed, more = ", ".join(names[:most]), len(names) - most
+    return f"{listed} and {more} more" if more > 0 else listed
 
 
 def value_kind(value: Any) -> str:

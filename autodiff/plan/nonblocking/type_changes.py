@@ -8,7 +8,7 @@ the hidden column, so both of its versions use the same name before and after th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from autodiff.dialects.base import Dialect
@@ -134,13 +134,9 @@ def new_types(operations: Sequence[AlterColumn], table: Table, dialect: Dialect)
     swap = [
         *(plan.swap() for plan in plans),
         *(step for plan in plans for step in plan.end(after, parts)),
-        *_renames(parts),
+        *(part.rename for part in parts),
     ]
     return NewTypes(copy=tuple(copy), swap=tuple(swap))
-
-
-def _renames(parts: Iterable[CopiedPart]) -> Iterator[Operation]:
-    return (part.rename for part in parts)
 
 
 @dataclass(frozen=True, slots=True)
