@@ -126,7 +126,7 @@ def _read_in_parallel(
 
 
 def run_at_once(query: Callable[[], _T], work: Callable[[], _S]) -> tuple[_T, _S]:
-    """Return the results of a function that waits for a server, and of one that works meanwhile.
+    """Run a function that waits for a server while another one works, and return both results.
 
     The second one runs in another thread.
     """

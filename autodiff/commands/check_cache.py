@@ -6,8 +6,8 @@ settings, versions). If all three are the same again, so is the result. The lock
 for them: it is committed and reviewed, and the fingerprint of a database is only true for that
 database.
 
-What cannot be described reliably is never remembered: a project with functions of its own that
-change a comparison, an Alembic history, and databases without a fingerprint.
+What cannot be described reliably is never remembered: a project whose own functions change the
+comparison, an Alembic history, and databases without a fingerprint.
 """
 
 from __future__ import annotations

@@ -162,7 +162,7 @@ class Catalog(ABC):
     def read_fingerprint(
         self, connection: Connection, schemas: Sequence[str], records: Records
     ) -> str | None:
-        """Return a fingerprint, by the server, of all that `reflect` and the runner read; or None.
+        """Let the server compute a fingerprint of all that `reflect` and the runner read; or None.
 
         Unlike that of `fingerprint`, it need not be the same for equal schemas. It covers the
         settings of the session, and the rows of the tables in `records`.

@@ -165,7 +165,7 @@ class RunRecord:
         self._store.put(self.run, replace(outcome, shard=self._shard))
 
     def finish_all(self, outcomes: Sequence[Outcome]) -> None:
-        """Record many outcomes at once."""
+        """Record many outcomes with few statements."""
         self._store.put_all(self.run, [replace(o, shard=self._shard) for o in outcomes])
 
     def failures(self) -> int:

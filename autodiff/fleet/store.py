@@ -195,7 +195,7 @@ class OutcomeStore:
             self._update([row])  # another process has inserted it at this moment
 
     def put_all(self, run: str, outcomes: Sequence[Outcome]) -> None:
-        """Store outcomes at once, in place of earlier ones."""
+        """Store many outcomes with few statements, in place of earlier ones."""
         rows = [_row(run, outcome) for outcome in outcomes]
         query = sa.select(_OUTCOMES.c.target_id).where(_OUTCOMES.c.run_id == _digest(run))
         known = set(self._send(lambda connection: connection.scalars(query).all()))

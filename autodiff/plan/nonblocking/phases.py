@@ -5,7 +5,7 @@
 3. *contract* removes what only the old version used. It is applied after the deploy.
 
 A renamed column is two columns until then: a trigger writes each new value of one to the other.
-A renamed table gets its new name at once, and its old name is a view of it until then.
+A table is renamed in *expand*; until the deploy, a view has its old name.
 A new type that loses values waits for the deploy as well: the old version may write such values.
 
 Invariants:
@@ -228,7 +228,7 @@ class _Splitter:
         ]
 
     def _rename_table(self, operation: RenameTable) -> None:
-        """Rename a table at once, and drop the view with its old name later."""
+        """Rename a table in `expand`, and drop the view with its old name in `contract`."""
         before, after = operation.before, operation.after
         retyped = [
             o.name

@@ -239,7 +239,7 @@ class MySQLColumnDDL(ColumnDDL):
         return [self.alter_table(operation.table, *part) for part in (drops, changes, adds)]
 
     def swap(self, operation: SwapColumns) -> list[str]:
-        """Return one statement: the names are exchanged at once for other sessions."""
+        """Return one statement: other sessions see both names change in one step."""
         one, other = self.quote(operation.one), self.quote(operation.other)
         names = (f"RENAME COLUMN {one} TO {other}", f"RENAME COLUMN {other} TO {one}")
         return [self.alter_table(operation.table, *names)]

@@ -61,7 +61,7 @@ class MySQLTableDDL(TableDDL):
         return f"{text} {partitions}" if partitions else text
 
     def rename(self, operation: RenameTable) -> list[str]:
-        """Return RENAME TABLE; it exchanges names of tables and views at once for other sessions.
+        """Return RENAME TABLE: other sessions see all names of tables and views change in one step.
 
         A view cannot be created for a name that does not exist yet. For `leaves_view`, the new name
         is therefore a view of the table first, and another view of that view gets the old name.
