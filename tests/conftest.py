@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 from contextlib import ExitStack, suppress
+from importlib import import_module
 from itertools import count
+from pkgutil import walk_packages
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
 from sqlalchemy import URL
 
+import autodiff
 from tests.servers import Server, StartError, UnavailableError, clients, mariadb, postgresql
 from tests.servers.pgbouncer import Pooler
 
@@ -195,6 +198,18 @@ def run_script(
             _skip_or_fail(request.node, f"client of {url.get_backend_name()}", f"{error}")
 
     return run
+
+
+@pytest.fixture(scope="session")
+def modules_imported() -> None:
+    """Import all modules of autodiff, for tests that use it in several threads.
+
+    When pytest imports a module for the first time, it parses it, in the thread that imports it.
+    Python 3.11.7 can't do that in two threads at once: see `autodiff.utils.python_source`.
+    """
+    for module in walk_packages(autodiff.__path__, "autodiff."):
+        if not module.name.endswith(".__main__"):
+            import_module(module.name)
 
 
 def _remove(path: Path) -> None:

@@ -22,6 +22,8 @@ from autodiff.errors import ConfigError, DatabaseError, MigrationFailedError
 from autodiff.utils.connections import parse_url
 from tests.support import Folder, opened
 
+pytestmark = pytest.mark.usefixtures("modules_imported")
+
 TABLE = 'op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True))'
 
 

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Iterator
 from itertools import accumulate
 
+from autodiff.utils.python_source import parse_source
+
 __all__ = ["spell_for_alembic"]
 
 _NAMED_FIRST = frozenset(
@@ -37,7 +39,7 @@ def spell_for_alembic(code: str, *, creates_enums: bool) -> str:
     lines = source.splitlines(keepends=True)
     starts = [0, *accumulate(len(line) for line in lines)]
     edits: list[_Edit] = []
-    for node in ast.walk(ast.parse(code)):
+    for node in ast.walk(parse_source(code)):
         if isinstance(node, ast.Call):
             edits += _names(node, starts)
             edits += _enums(node, starts) if creates_enums else ()

@@ -16,6 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from autodiff.errors import ConfigError
+from autodiff.utils.python_source import parse_source
 
 __all__ = ["AlembicFolder", "find_alembic_folder", "is_alembic_folder"]
 
@@ -424,7 +425,7 @@ def _env_settings(
     configuration, are followed. Nothing is executed.
     """
     try:
-        tree = ast.parse(env_py.read_bytes())
+        tree = parse_source(env_py.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return {}
     names = {

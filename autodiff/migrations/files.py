@@ -16,6 +16,7 @@ from autodiff.dialects import NAMES, is_known
 from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
 from autodiff.migrations.header import read_header
+from autodiff.utils.python_source import parse_source
 from autodiff.utils.quoting import one_line, sql_comment
 from autodiff.utils.values import limit_of
 
@@ -273,7 +274,7 @@ def parse_python(path: Path, text: str) -> ast.Module:
     Raises MigrationFileError, with the line, if the text is not valid Python.
     """
     try:
-        return ast.parse(text, filename=str(path))
+        return parse_source(text, filename=str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
         raise MigrationFileError(

@@ -14,6 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from autodiff.errors import AutodiffError, database_words
 from autodiff.migrations import Migration
 from autodiff.schema.objects import Schema
+from autodiff.utils.python_source import parse_source
 
 __all__ = ["deliberate_error", "describe_failure", "has_empty_downgrade", "known_names"]
 
@@ -118,7 +119,7 @@ def has_empty_downgrade(migration: Migration) -> bool:
 
 
 def _tree(migration: Migration) -> ast.Module:
-    return ast.parse(migration.text)
+    return parse_source(migration.text)
 
 
 def known_names(schema: Schema, migration: Migration) -> set[str]:

@@ -17,7 +17,7 @@ from autodiff.errors import AutodiffError, ConfigError
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource, RenderType
 from autodiff.schema.operations import Operation
-from autodiff.utils.python_source import imported_names
+from autodiff.utils.python_source import imported_names, parse_source
 from autodiff.utils.quoting import docstring_line, docstring_text, python_string
 from autodiff.utils.sharing import pause_garbage_collection
 
@@ -208,7 +208,7 @@ def _render(
         )
         text = text.rstrip("\n") + "\n"
         if templates is not None:
-            ast.parse(text)
+            parse_source(text)
     return text
 
 
@@ -289,7 +289,7 @@ def imports_of(body: str, more: Collection[str] = ()) -> tuple[str, ...]:
     """Return the import lines that the code needs and `more`, in ruff's order."""
     roots, libraries = set(), set()
     known = _KNOWN_ROOTS | imported_names(sorted(more))
-    for node in ast.walk(ast.parse("if True:\n" + (body if body.strip() else "    pass"))):
+    for node in ast.walk(parse_source("if True:\n" + (body if body.strip() else "    pass"))):
         if isinstance(node, ast.Name):
             roots.add(node.id)
         elif isinstance(node, ast.Attribute):

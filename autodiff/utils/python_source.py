@@ -1,16 +1,33 @@
-"""Check texts that are to become a part of a Python file."""
+"""Parse Python, and check texts that are to become a part of a Python file."""
 
 from __future__ import annotations
 
 import ast
+from threading import RLock
 
-__all__ = ["imported_names", "is_expression", "is_import"]
+__all__ = ["imported_names", "is_expression", "is_import", "parse_source"]
+
+_parsing = RLock()  # the garbage collector may run a finalizer that parses
+
+
+def parse_source(source: str | bytes, filename: str = "<unknown>") -> ast.Module:
+    """Return the syntax tree of a Python file, as `ast.parse` does, from any thread.
+
+    Python before 3.11.8 and 3.12.2 counts the recursion of all threads that build a tree together,
+    and fails with a SystemError when two of them alternate (python/cpython#106905). So one thread
+    at a time builds a tree.
+
+    Raises SyntaxError, and ValueError for source that contains null bytes.
+    """
+    with _parsing:
+        return ast.parse(source, filename)
 
 
 def is_expression(text: str) -> bool:
     """Return whether a text is one Python expression."""
     try:
-        ast.parse(text, mode="eval")
+        with _parsing:
+            ast.parse(text, mode="eval")
     except (SyntaxError, ValueError):
         return False
     return True
@@ -21,7 +38,7 @@ def is_import(text: object) -> bool:
     if not isinstance(text, str) or "\n" in text:
         return False
     try:
-        found = ast.parse(text).body
+        found = parse_source(text).body
     except (SyntaxError, ValueError):
         return False
     return len(found) == 1 and isinstance(found[0], ast.Import | ast.ImportFrom)
@@ -29,7 +46,7 @@ def is_import(text: object) -> bool:
 
 def imported_names(lines: object) -> frozenset[str]:
     """Return the names that import statements define."""
-    tree = ast.parse("\n".join(lines))  # type: ignore[arg-type]
+    tree = parse_source("\n".join(lines))  # type: ignore[arg-type]
     return frozenset(
         alias.asname or alias.name.partition(".")[0]
         for node in tree.body

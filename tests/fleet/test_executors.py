@@ -36,6 +36,8 @@ from autodiff.runner.hooks import HookedRun, Hooks
 from tests.support import Folder, opened
 
 MakeProject = Callable[..., Project]
+pytestmark = pytest.mark.usefixtures("modules_imported")
+
 ROWS = 'op.execute("INSERT INTO t1 VALUES (1)")'
 
 

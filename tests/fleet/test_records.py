@@ -25,6 +25,8 @@ from tests.support import Folder, opened
 MakeProject = Callable[..., Project]
 ONE, TWO = Shard(number=1, count=2), Shard(number=2, count=2)
 
+pytestmark = pytest.mark.usefixtures("modules_imported")
+
 
 def names_in(project: Project, shard: Shard) -> list[str]:
     names = [target.name for target in project.targets()]

@@ -36,6 +36,8 @@ from tests.support import Folder, opened
 
 MakeProject = Callable[..., Project]
 
+pytestmark = pytest.mark.usefixtures("modules_imported")
+
 
 def execute(path: Path, sql: str) -> None:
     with closing(sqlite3.connect(path)) as connection:

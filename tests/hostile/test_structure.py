@@ -105,6 +105,16 @@ def test_code_is_executed_only_from_files_of_the_project(path: Path) -> None:
     assert not names & {"eval", "exec"} or relative(path) in EXECUTES
 
 
+def test_python_is_parsed_in_one_place() -> None:
+    """Threads that parse at the same time fail in some versions of Python: `parse_source` locks."""
+    parsing = {relative(path) for path in MODULES for node in nodes(path) if _parses(node)}
+    assert parsing == {Path("utils/python_source.py")}
+
+
+def _parses(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and ast.unparse(node.func) == "ast.parse"
+
+
 def test_the_python_of_types_has_one_reader() -> None:
     """A type of the lock file has none: PythonSource.type derives it. One rule looks for a word."""
     readers = {

@@ -19,6 +19,8 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.sinks import LiveSink
 from tests.support import Database, Folder, opened
 
+pytestmark = pytest.mark.usefixtures("modules_imported")
+
 TABLES = (
     "CREATE TABLE a (id INTEGER PRIMARY KEY, x INT, y INT, z INT)",
     "CREATE TABLE b (id INTEGER PRIMARY KEY, x INT)",

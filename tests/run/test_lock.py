@@ -17,6 +17,8 @@ from autodiff.errors import LockedError
 from autodiff.runner.events import StatementRun, WaitingForLock
 from tests.support import Database, Folder, opened
 
+pytestmark = pytest.mark.usefixtures("modules_imported")
+
 TABLE = """
 op.create_table("t{0}", sa.Column("id", sa.Integer(), primary_key=True))
 op.execute("INSERT INTO t{0} (id) VALUES (1)")

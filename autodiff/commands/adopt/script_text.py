@@ -12,6 +12,7 @@ from autodiff.commands.adopt.batch_arguments import batch_problems
 from autodiff.commands.adopt.script_imports import Edits, convert_imports, registered_names
 from autodiff.migrations.files import parse_python
 from autodiff.render.layout import lay_out
+from autodiff.utils.python_source import parse_source
 from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
@@ -186,7 +187,7 @@ def _with_settings(text: str, settings: Mapping[str, Any]) -> str:
     """Insert `alembic_settings = {...}` before the first function or class."""
     first = next(
         node
-        for node in ast.parse(text).body
+        for node in parse_source(text).body
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
     )
     line = min([first.lineno, *(d.lineno for d in first.decorator_list)]) - 1
