@@ -7,6 +7,7 @@ one migration does not notice that, because its scratch gets them too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
@@ -87,7 +88,7 @@ def _extensions(
 def _names_in(sql: str) -> Iterator[str]:
     """Yield each name in a statement, with () if it is a call."""
     found = [(kind, text) for kind, text in tokens(sql) if kind != "space"]
-    for (kind, text), (_, following) in zip(found, [*found[1:], ("", "")], strict=True):
+    for (kind, text), (_, following) in pairwise([*found, ("", "")]):
         if kind in ("word", "quoted"):
             name = unquote_identifier(text)
             yield name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from autodiff.lint.context import Step
 from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
@@ -176,9 +177,7 @@ def _volatile_default(step: Step) -> Iterator[Match]:
     match step.action:
         case AddColumn(table=table, column=column) if step.is_live(table) and column.default:
             words = [token.lower() for kind, token in tokens(column.default) if kind != "space"]
-            calls = (
-                word for word, after in zip(words, [*words[1:], ""], strict=True) if after == "("
-            )
+            calls = (word for word, after in pairwise(words) if after == "(")
             name = next((word for word in calls if word in _VOLATILE), None)
             if name is not None and not column.autoincrement:
                 place = f"{table}.{column.name}"

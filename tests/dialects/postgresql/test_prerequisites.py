@@ -87,3 +87,18 @@ def test_what_was_made_by_hand_is_reported(
     draft = project.draft("second")
     assert draft is not None and draft.plan is not None
     assert "made-by-hand" not in [item.code for item in draft.plan.findings]
+
+
+def test_a_check_of_the_rows_needs_no_extension(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Its statement is a comment, in which no name is looked for."""
+    url = database("postgresql")
+    with opened(url) as db:
+        db.execute(*SETUP, "CREATE TABLE items (name text)")
+    metadata = sa.MetaData()
+    sa.Table("items", metadata, sa.Column("name", sa.Text, nullable=False))
+    draft = Project(url, metadata, tmp_path).draft("first")
+    assert draft is not None and draft.plan is not None
+    assert any(sql.startswith("-- ") for sql in draft.plan.sql())
+    assert "made-by-hand" not in [item.code for item in draft.plan.findings]
