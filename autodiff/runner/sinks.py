@@ -73,6 +73,10 @@ class Sink(ABC):
     def known(self, name: Name) -> Table | None:
         """Return the current table, None if there is none or that is unknown."""
 
+    def is_copied_quickly(self, name: Name) -> bool:
+        """Return whether copying the rows of a table takes less time than an ALTER TABLE."""
+        return False
+
     @abstractmethod
     def connection(self) -> Connection:
         """Return the connection, for hand-written parts."""
@@ -196,6 +200,10 @@ class LiveSink(Sink):
     def known(self, name: Name) -> Table | None:
         """Read the table from the database."""
         return self.find(name)
+
+    def is_copied_quickly(self, name: Name) -> bool:
+        """Ask the database."""
+        return self._dialect.catalog.is_copied_quickly(self._connection, name)
 
     def connection(self) -> Connection:
         """Return the connection."""
