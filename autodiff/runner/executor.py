@@ -214,8 +214,8 @@ class Executor:
         table = None if name is None else self._spelled(self.sink.table(name), operation)
         ddl = self.dialect.ddl
         is_rebuilt = name and table and ddl.needs_rebuild(operation, table)
-        copies_back = bool(name) and (is_rebuilt or ddl.alters_table(operation))
-        copies_back = copies_back and self._copies_back(name)
+        is_altered = is_rebuilt or ddl.alters_table(operation)
+        copies_back = bool(name and is_altered and self._copies_back(name))
         if name and table and (is_rebuilt or copies_back):
             self._rebuilds[name] = _Rebuild(
                 table=table, operations=(operation,), copies_back=copies_back

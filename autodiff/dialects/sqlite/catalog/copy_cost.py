@@ -16,7 +16,7 @@ __all__ = ["is_copied_quickly"]
 _ROWS_PER_TABLE = 100
 """Rows that are copied in the time in which ALTER TABLE parses one table, about 0.1 ms."""
 _PLAIN_NAME = re.compile(r"\w+", re.ASCII)
-"""Names that an SQL text can only contain as they are: no quotes to double, no other letter case."""
+"""Names that an SQL text contains as they are, without quotes to double."""
 _TABLES = """
 SELECT count(*) FROM {schema}.sqlite_master WHERE type = 'table' AND NOT EXISTS (
     SELECT 1 FROM {schema}.sqlite_master

@@ -34,7 +34,7 @@ def table_sizes(connection: Connection, names: Collection[Name]) -> dict[Name, T
     found: dict[Name, TableSize] = {}
     try:
         if len(names) > _ONE_BY_ONE:
-            sizes = {name: size for name, size in connection.execute(_SIZES)}
+            sizes = dict(map(tuple, connection.execute(_SIZES)))
             return {name: TableSize(bytes=sizes.get(name.name.lower())) for name in names}
         for name in names:
             size = connection.execute(_SIZE, {"name": name.name}).scalar()
