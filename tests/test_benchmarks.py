@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 pytest.importorskip("alembic", reason="pip install -e '.[benchmark]'")
 
+from tests.benchmarks.command_growth import command_growth, exponent
 from tests.benchmarks.commands import checked, checked_offline
 from tests.benchmarks.comparing import (
     Size,
@@ -91,6 +92,21 @@ def test_growth_is_measured(database: Callable[[str], sa.URL]) -> None:
     assert growth.tables == TABLES
     assert growth.seconds.median > growth.limit.median > 0
     assert growth.megabytes > 0
+
+
+def test_the_growth_of_commands_is_measured(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Each command has a time for each size; those that run migrations only up to a size."""
+    found = {
+        item.command: item
+        for item in command_growth("sqlite", lambda: database("sqlite"), tmp_path, [3, 4], 3)
+    }
+    assert list(found["generate"].seconds) == [3, 4]
+    assert list(found["upgrade"].seconds) == [3]
+    text = page(Measured(rows=[], commands=list(found.values())))
+    assert "| command | database | 3 | 4 | exponent |" in text
+    assert exponent(1, 100, 10) == 2
 
 
 def test_more_schemas_need_no_more_queries(database: Callable[[str], sa.URL]) -> None:

@@ -15,7 +15,7 @@ from autodiff import Project
 from autodiff.migrations import load_graph
 from tests.benchmarks.timing import Row, Seconds, seconds
 
-__all__ = ["loaded", "upgraded"]
+__all__ = ["loaded", "upgraded", "write_folder"]
 
 _FILE = '''"""add table {number}"""
 
@@ -48,7 +48,8 @@ with context.begin_transaction():
 """
 
 
-def _our_folder(folder: Path, migrations: int) -> Path:
+def write_folder(folder: Path, migrations: int) -> Path:
+    """Write small migrations that create a table each, and return their folder."""
     folder.mkdir(parents=True)
     for number in range(migrations):
         parents = f'parents = ("r{number - 1:05d}",)' if number else "parents = ()"
@@ -71,7 +72,7 @@ def _their_folder(folder: Path, migrations: int) -> Config:
 
 def loaded(folder: Path, migrations: int, rounds: int) -> Row:
     """Measure reading and checking a folder; in the first round, no compiled code exists."""
-    ours = _our_folder(folder / "ours", migrations)
+    ours = write_folder(folder / "ours", migrations)
     config = _their_folder(folder / "theirs", migrations)
 
     def load_theirs() -> None:
@@ -94,7 +95,7 @@ def upgraded(
     kind: str, new: Callable[[], sa.URL], folder: Path, migrations: int, rounds: int
 ) -> Row:
     """Measure applying small migrations to an empty database, one transaction per migration."""
-    ours = _our_folder(folder / "ours", migrations)
+    ours = write_folder(folder / "ours", migrations)
     config = _their_folder(folder / "theirs", migrations)
     times = []
     for _ in range(rounds):

@@ -116,7 +116,7 @@ class SQLiteSession(Session):
             forget_violations(connection)
             raise
         finally:
-            run_pragma(connection, f"busy_timeout = {busy_timeout}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy_timeout}")
             if enforced:
                 _leave_transaction(connection)
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
