@@ -54,6 +54,7 @@ def command_growth(
     other work on the machine affects least.
     """
     clock = time.process_time if kind == "sqlite" else time.perf_counter
+    _times(new(), folder / "warm-up", _START, clock, runs=True)  # imports modules
     by_size = {
         size: _times(new(), folder / f"{size}", size, clock, runs=size <= most_files)
         for size in (_START, *sizes)
