@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 pytest.importorskip("alembic", reason="pip install -e '.[benchmark]'")
 
-from tests.benchmarks.command_growth import command_growth, exponent
+from tests.benchmarks.command_growth import CommandGrowth, command_growth, exponent
 from tests.benchmarks.commands import checked, checked_offline
 from tests.benchmarks.comparing import (
     Size,
@@ -155,7 +155,9 @@ def test_reports() -> None:
         Grown(tables=1000, seconds=theirs, limit=ours, megabytes=9.5),
     ]
     growth = Growth(database="sqlite", sizes=sizes)
-    measured = Measured(rows=[row], growth=[growth], queries={1: 10, 10: 10})
+    commands = [CommandGrowth(command="lint", database="sqlite", seconds={10: 0.1, 100: 1.0})]
+    measured = Measured(rows=[row], growth=[growth], queries={1: 10, 10: 10}, commands=commands)
+    assert "| lint | sqlite | 0.100 s | 1.000 s | 1.00 |" in page(measured)
     assert "| sqlite | 1,000 | 3.000 s | 15.0 times | 0.200 s | 9.5 |" in page(measured)
     assert "10 for 1, 10 for 10" in page(measured)
     assert len(re.findall("<circle ", plot([growth]))) == 2
