@@ -129,6 +129,10 @@ class Catalog(ABC):
         """
         return {}
 
+    def is_copied_quickly(self, connection: Connection, name: Name) -> bool:
+        """Return whether copying the rows of a table takes less time than an ALTER TABLE."""
+        return False
+
     def table_sizes(
         self, connection: Connection, names: Collection[Name]
     ) -> Mapping[Name, TableSize]:

@@ -101,6 +101,9 @@ class Meter(ABC):
     def end(self, sql: str) -> Effects:
         """Return what the statement did; it is called only if the statement succeeded."""
 
+    def skip(self) -> None:  # noqa: B027
+        """Note that the next statement is not measured."""
+
     def reset(self) -> None:  # noqa: B027
         """Forget the last statement: it failed, or others were run that were not measured."""
 

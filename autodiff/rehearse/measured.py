@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +38,10 @@ _CHANGES = re.compile(
 """Statements that can lock or write anything."""
 _SHOWN = 200
 """How many characters of a statement a line shows."""
+_MEASURED = 50
+"""Statements of one kind that are measured. Measuring one takes time for each table and lock, and
+after some the others show nothing new."""
+_KEYWORDS = re.compile(r"\b[A-Z]{2,}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,7 @@ class MeasuredStatement:
     """A statement of an upgrade, and what it did to the scratch database.
 
     line: the line of the migration's file; None if it is unknown.
+    effects: what was measured; empty if many statements of the same kind came before.
     """
 
     sql: str
@@ -77,6 +83,8 @@ class StatementRecorder:
         self._meter = meter
         self._found: list[MeasuredStatement] | None = None
         self._sql: str | None = None
+        self._is_skipped = False
+        self._kinds: Counter[str] = Counter()
         self._path = ""
         self._lines: dict[str, int] = {}
         event.listen(connection, "before_cursor_execute", self._before, retval=True)
@@ -86,6 +94,7 @@ class StatementRecorder:
     def recording(self, migration: Migration | None) -> Iterator[list[MeasuredStatement]]:
         """Yield a list that the statements are added to; `migration` has their lines."""
         self._meter.reset()
+        self._kinds.clear()
         self._path = str(migration.path) if migration is not None else ""
         self._lines = {}
         if migration is not None and migration.is_sql:
@@ -110,17 +119,28 @@ class StatementRecorder:
         if sql is None:
             return statement, parameters
         with suppress(Exception):  # the statement itself shows what is wrong
+            if self._skips(sql):
+                self._meter.skip()
+                self._sql = sql
+                return statement, parameters
             replaced = self._meter.begin(sql)
             self._sql = sql
             return statement if replaced == sql else replaced, parameters
         return statement, parameters
+
+    def _skips(self, statement: str) -> bool:
+        """Return whether enough statements with the same keywords were measured."""
+        kind = " ".join(_KEYWORDS.findall(statement))
+        self._kinds[kind] += 1
+        self._is_skipped = self._kinds[kind] > _MEASURED
+        return self._is_skipped
 
     def _after(self, *_: Any) -> None:
         sql, self._sql = self._sql, None
         if sql is None or self._found is None:
             return
         with suppress(Exception):
-            effects = self._meter.end(sql)
+            effects = Effects() if self._is_skipped else self._meter.end(sql)
             line = self._lines.get(sql) if self._lines else _running_line(self._path)
             self._found.append(MeasuredStatement(sql=sql, line=line, effects=effects))
 

@@ -88,11 +88,16 @@ class PostgreSQLMeter(Meter):
         self._transaction: str | None = None
         self._held: frozenset[_Lock] = frozenset()
         self._watch: _Watch | None = None
+        self._has_skipped = False
 
     def begin(self, sql: str) -> str:
         self._stop_watching()
         if self._files is None:
             self._files = self._existing = self._read_files()
+        elif self._has_skipped:
+            self._files = self._read_files()
+            self._read_locks()
+        self._has_skipped = False
         if _is_autocommit(self._connection):
             self._watch = _Watch(self._observer, self._pid, self._blocked_by(sql))
             self._watch.start()
@@ -113,6 +118,10 @@ class PostgreSQLMeter(Meter):
             rewritten=rewritten,
             built=built,
         )
+
+    def skip(self) -> None:
+        self._stop_watching()
+        self._has_skipped = True
 
     def reset(self) -> None:
         self._stop_watching()

@@ -51,6 +51,11 @@ class SQLiteCatalog(Catalog):
 
         return read_row_counts(connection, self.dialect, most)
 
+    def is_copied_quickly(self, connection: Connection, name: Name) -> bool:
+        from autodiff.dialects.sqlite.catalog.copy_cost import is_copied_quickly
+
+        return is_copied_quickly(connection, self.dialect, name)
+
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects
 
