@@ -129,8 +129,13 @@ class Catalog(ABC):
         """
         return {}
 
-    def is_copied_quickly(self, connection: Connection, name: Name) -> bool:
-        """Return whether copying the rows of a table takes less time than an ALTER TABLE."""
+    def is_copied_in_scratch(
+        self, connection: Connection, name: Name, statements: Sequence[str]
+    ) -> bool:
+        """Return whether a scratch database copies a table, because altering it takes longer.
+
+        statements: alter the table. If there are any, the database must accept them.
+        """
         return False
 
     def table_sizes(

@@ -38,9 +38,6 @@ _CHANGES = re.compile(
 """Statements that can lock or write anything."""
 _SHOWN = 200
 """How many characters of a statement a line shows."""
-_MEASURED = 50
-"""Statements of one kind that are measured. Measuring one takes time for each table and lock, and
-after some the others show nothing new."""
 _KEYWORDS = re.compile(r"\b[A-Z]{2,}\b")
 
 
@@ -49,7 +46,6 @@ class MeasuredStatement:
     """A statement of an upgrade, and what it did to the scratch database.
 
     line: the line of the migration's file; None if it is unknown.
-    effects: what was measured; empty if many statements of the same kind came before.
     """
 
     sql: str
@@ -83,7 +79,6 @@ class StatementRecorder:
         self._meter = meter
         self._found: list[MeasuredStatement] | None = None
         self._sql: str | None = None
-        self._is_skipped = False
         self._kinds: Counter[str] = Counter()
         self._path = ""
         self._lines: dict[str, int] = {}
@@ -119,28 +114,24 @@ class StatementRecorder:
         if sql is None:
             return statement, parameters
         with suppress(Exception):  # the statement itself shows what is wrong
-            if self._skips(sql):
-                self._meter.skip()
-                self._sql = sql
-                return statement, parameters
-            replaced = self._meter.begin(sql)
+            replaced = self._meter.begin(sql, with_locks=self._needs_locks(sql))
             self._sql = sql
             return statement if replaced == sql else replaced, parameters
         return statement, parameters
 
-    def _skips(self, statement: str) -> bool:
-        """Return whether enough statements with the same keywords were measured."""
-        kind = " ".join(_KEYWORDS.findall(statement))
-        self._kinds[kind] += 1
-        self._is_skipped = self._kinds[kind] > _MEASURED
-        return self._is_skipped
+    def _needs_locks(self, sql: str) -> bool:
+        """Return whether few statements with the same keywords have come before."""
+        keywords = " ".join(_KEYWORDS.findall(sql))
+        self._kinds[keywords] += 1
+        most = self._meter.most_locks
+        return most is None or self._kinds[keywords] <= most
 
     def _after(self, *_: Any) -> None:
         sql, self._sql = self._sql, None
         if sql is None or self._found is None:
             return
         with suppress(Exception):
-            effects = Effects() if self._is_skipped else self._meter.end(sql)
+            effects = self._meter.end(sql)
             line = self._lines.get(sql) if self._lines else _running_line(self._path)
             self._found.append(MeasuredStatement(sql=sql, line=line, effects=effects))
 

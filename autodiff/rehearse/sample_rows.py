@@ -57,7 +57,11 @@ def insert_samples(
     for table in order:
         wanted = goal.tables.get(names.table_after(table.name), table)
         sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices, names)
-        own_queries = queries_by_word.get(table.name.name.lower(), ())
+        own_queries = [
+            query
+            for name in _with_ancestors(schema, table)
+            for query in queries_by_word.get(name.name.lower(), ())
+        ]
         problem = _fill_table(connection, dialect, sampler, own_queries)
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
@@ -67,7 +71,8 @@ def insert_samples(
 def _by_word(queries: Sequence[str], dialect: Dialect) -> dict[str, list[str]]:
     """Return the queries by each text that can be the name of a table in them.
 
-    A row can only change what a query finds if the query names its table.
+    A row can only change what a query finds if the query names its table, or a table that this one
+    inherits from.
     """
     found: dict[str, list[str]] = {}
     for query in queries:
@@ -75,6 +80,15 @@ def _by_word(queries: Sequence[str], dialect: Dialect) -> dict[str, list[str]]:
         names = (unquote_identifier(token).lower() for kind, token in words if kind != "space")
         for name in dict.fromkeys(names):
             found.setdefault(name, []).append(query)
+    return found
+
+
+def _with_ancestors(schema: Schema, table: Table) -> list[Name]:
+    """Return the table and all tables that it inherits from."""
+    found = [table.name]
+    for name in found:
+        parents = schema.tables[name].inherits if name in schema.tables else ()
+        found += [parent for parent in parents if parent not in found]
     return found
 
 

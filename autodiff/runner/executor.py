@@ -31,7 +31,7 @@ __all__ = ["Executor", "run_operations"]
 
 
 _ALTERED_TABLES = 8
-"""Tables that are altered by ALTER TABLE before others are copied: few take little time."""
+"""Tables that a scratch database alters before it copies others: few take little time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,27 +212,27 @@ class Executor:
         """Send the statements of an operation, or begin a rebuild that others can join."""
         name = self.dialect.ddl.required_table(operation)
         table = None if name is None else self._spelled(self.sink.table(name), operation)
-        ddl = self.dialect.ddl
-        is_rebuilt = name and table and ddl.needs_rebuild(operation, table)
-        is_altered = is_rebuilt or ddl.alters_table(operation)
-        copies_back = bool(name and is_altered and self._copies_back(name))
+        is_rebuilt = name and table and self.dialect.ddl.needs_rebuild(operation, table)
+        statements = () if is_rebuilt else self.dialect.ddl.statements(operation, table)
+        copies_back = bool(name and table and self._copies_back(operation, name, statements))
         if name and table and (is_rebuilt or copies_back):
             self._rebuilds[self._folded(name)] = _Rebuild(
                 table=table, operations=(operation,), copies_back=copies_back
             )
         else:
-            self._send(self.dialect.ddl.statements(operation, table), [operation])
+            self._send(statements, [operation])
 
-    def _copies_back(self, name: Name) -> bool:
+    def _copies_back(self, operation: Operation, name: Name, statements: Sequence[str]) -> bool:
         """Return whether to rebuild a table without ALTER TABLE.
 
-        The first tables are always altered, so that few migrations depend on the number of rows.
+        statements: alter the table; empty if only a rebuild can do the operation.
         """
-        if not self.dialect.features.rebuilds_tables:
+        if statements and not self.dialect.ddl.alters_table(operation):
             return False
+        folded = self._folded(name)
         if len(self._altered_tables) < _ALTERED_TABLES:
-            self._altered_tables.add(name)
-        return name not in self._altered_tables and self.sink.is_copied_quickly(name)
+            self._altered_tables.add(folded)
+        return folded not in self._altered_tables and self.sink.copies_table(name, statements)
 
     def _statements_of_resumed(self, operation: Operation) -> Sequence[str]:
         """Return the statements of an operation that is partly done; none if it can't be told.

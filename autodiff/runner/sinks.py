@@ -74,8 +74,8 @@ class Sink(ABC):
     def known(self, name: Name) -> Table | None:
         """Return the current table, None if there is none or that is unknown."""
 
-    def is_copied_quickly(self, name: Name) -> bool:
-        """Return whether copying the rows of a table takes less time than an ALTER TABLE."""
+    def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
+        """Return whether to copy a table instead of altering it by statements, in a scratch."""
         return False
 
     @abstractmethod
@@ -206,10 +206,6 @@ class LiveSink(Sink):
     def known(self, name: Name) -> Table | None:
         """Read the table from the database."""
         return self.find(name)
-
-    def is_copied_quickly(self, name: Name) -> bool:
-        """Ask the database."""
-        return self._dialect.catalog.is_copied_quickly(self._connection, name)
 
     def connection(self) -> Connection:
         """Return the connection, with which the migration can change any table."""

@@ -56,7 +56,8 @@ class TableCache:
     def __init__(self, dialect: Dialect, read: Callable[[Scope], Schema]) -> None:
         self._dialect = dialect
         self._read = read
-        self._tables: dict[str, Table] = {}
+        self._tables: dict[str, dict[Name, Table]] = {}
+        """By the name without schema: a migration can name the default schema or leave it out."""
         self._count = 0
         self._misses = 0
         self._is_disabled = False
@@ -106,7 +107,7 @@ class TableCache:
 
     def _forget_affected(self, operations: Sequence[Operation]) -> None:
         for name in {name for operation in operations for name in tables_of(operation)}:
-            self._tables.pop(_key(name), None)
+            self._tables.pop(name.name.lower(), None)
 
     def _read_all(self, name: Name) -> None:
         namespaces = (name.schema,) if name.schema else ()
@@ -116,21 +117,22 @@ class TableCache:
         self._misses = 0
 
     def _known(self, name: Name) -> Table | None:
-        found = self._tables.get(_key(name))
-        is_same = self._dialect.features.case_insensitive_tables or (found and found.name == name)
-        return found if is_same else None
+        return self._pick(self._tables.get(name.name.lower(), {}), name)
 
     def _remember(self, tables: Iterable[Table]) -> None:
         """Remember the tables, except those that change together with others."""
         if not self._is_disabled:
-            self._tables.update((_key(table.name), table) for table in tables if not table.inherits)
+            for table in tables:
+                if not table.inherits:
+                    same_name = self._tables.setdefault(table.name.name.lower(), {})
+                    same_name[table.name] = table
 
     def _pick(self, tables: Mapping[Name, Table], name: Name) -> Table | None:
-        if self._dialect.features.case_insensitive_tables:
-            return next(iter(tables.values()), None)
-        return tables.get(name)
+        if not self._dialect.features.case_insensitive_tables:
+            return tables.get(name)
+        found = (table for table in tables.values() if _is_same_schema(table.name, name))
+        return next(found, None)
 
 
-def _key(name: Name) -> str:
-    """Return a key that two spellings of one table share."""
-    return str(name).lower()
+def _is_same_schema(one: Name, other: Name) -> bool:
+    return (one.schema or "").lower() == (other.schema or "").lower()

@@ -5,7 +5,8 @@ manual warns of the other order: renaming the old table first changes the refere
 https://www.sqlite.org/lang_altertable.html#making_other_kinds_of_table_schema_changes
 
 Each ALTER TABLE parses the definitions of all tables again, several times: 60 ms for 400 tables. A
-small table is therefore copied back into a new table of its own name, if many tables are altered.
+scratch database therefore copies the rows back into a new table of the old name, if many tables are
+altered.
 """
 
 from __future__ import annotations
