@@ -11,7 +11,9 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
+from autodiff.dialects import dialect_of
 from autodiff.migrations import LockFile, write_lock
+from autodiff.schema.objects import Name
 from tests.benchmarks.shop import models
 
 TABLES = 20
@@ -58,6 +60,40 @@ def test_sqlite_alters_few_of_many_tables(
     )
     altered = 8
     assert found["ALTER TABLE"] == 2 * altered + 2 * altered  # rebuilt twice; a column each way
+
+
+def test_an_upgrade_alters_all_tables(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """Only the rehearsal copies tables: an upgrade changes no more of a database than it must."""
+    url = database("sqlite")
+    rehearsed(url, tmp_path / "m", models(TABLES), models(TABLES, changed=TABLES))
+    project = Project(url=url, metadata=models(TABLES, changed=TABLES), directory=tmp_path / "m")
+    project.generate("change", assume="drop-and-add")
+    with statements() as found:
+        project.upgrade()
+    own_tables = 2
+    assert found["ALTER TABLE"] == TABLES
+    assert found["CREATE TABLE"] == TABLES + own_tables  # a copy back creates each table twice
+
+
+def test_a_copy_shows_what_sqlite_refuses_to_alter() -> None:
+    """A table is altered if SQLite refuses the statement, or another object depends on it."""
+    with sa.create_engine("sqlite://").connect() as connection:
+        for sql in (
+            "CREATE TABLE free (id INTEGER PRIMARY KEY, plain TEXT, indexed TEXT)",
+            "CREATE INDEX ix ON free (indexed)",
+            "CREATE TABLE seen (id INTEGER PRIMARY KEY, plain TEXT)",
+            "CREATE VIEW v AS SELECT id FROM seen",
+        ):
+            connection.exec_driver_sql(sql)
+        catalog = dialect_of(connection).catalog
+
+        def is_copied(table: str, column: str) -> bool:
+            sql = f"ALTER TABLE {table} DROP COLUMN {column}"
+            return catalog.is_copied_in_scratch(connection, Name(table), [sql])
+
+        assert is_copied("free", "plain")
+        assert not is_copied("free", "indexed")
+        assert not is_copied("seen", "plain")
 
 
 def test_a_table_is_read_from_the_catalog_once(
