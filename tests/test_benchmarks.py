@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 pytest.importorskip("alembic", reason="pip install -e '.[benchmark]'")
 
+from tests.benchmarks.command_growth import CommandGrowth, command_growth, exponent
 from tests.benchmarks.commands import checked, checked_offline
 from tests.benchmarks.comparing import (
     Size,
@@ -106,6 +107,21 @@ def test_growth_is_measured(database: Callable[[str], sa.URL]) -> None:
     assert growth.megabytes > 0
 
 
+def test_the_growth_of_commands_is_measured(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Each command has a time for each size; those that run migrations only up to a size."""
+    found = {
+        item.command: item
+        for item in command_growth("sqlite", lambda: database("sqlite"), tmp_path, [3, 4], 3)
+    }
+    assert list(found["generate"].seconds) == [3, 4]
+    assert list(found["upgrade"].seconds) == [3]
+    text = page(Measured(rows=[], commands=list(found.values())))
+    assert "| command | database | 3 | 4 | exponent |" in text
+    assert exponent(1, 100, 10) == 2
+
+
 def test_more_schemas_need_no_more_queries(database: Callable[[str], sa.URL]) -> None:
     """PostgreSQL receives as many queries for five schemas as for one."""
     one_schema = queries(database("postgresql"), 4, ["a"])
@@ -154,7 +170,9 @@ def test_reports() -> None:
         Grown(tables=1000, seconds=theirs, limit=ours, megabytes=9.5),
     ]
     growth = Growth(database="sqlite", sizes=sizes)
-    measured = Measured(rows=[row], growth=[growth], queries={1: 10, 10: 10})
+    commands = [CommandGrowth(command="lint", database="sqlite", seconds={10: 0.1, 100: 1.0})]
+    measured = Measured(rows=[row], growth=[growth], queries={1: 10, 10: 10}, commands=commands)
+    assert "| lint | sqlite | 0.100 s | 1.000 s | 1.00 |" in page(measured)
     assert "| sqlite | 1,000 | 3.000 s | 15.0 times | 0.200 s | 9.5 |" in page(measured)
     assert "10 for 1, 10 for 10" in page(measured)
     assert len(re.findall("<circle ", plot([growth]))) == 2

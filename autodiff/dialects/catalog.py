@@ -129,6 +129,15 @@ class Catalog(ABC):
         """
         return {}
 
+    def is_copied_in_scratch(
+        self, connection: Connection, name: Name, statements: Sequence[str]
+    ) -> bool:
+        """Return whether a scratch database copies a table, because altering it takes longer.
+
+        statements: alter the table. If there are any, the database must accept them.
+        """
+        return False
+
     def table_sizes(
         self, connection: Connection, names: Collection[Name]
     ) -> Mapping[Name, TableSize]:

@@ -33,6 +33,7 @@ class Effects:
     held: the locks that earlier statements of the same transaction took and that are still held.
     rewritten: the tables and indexes that were written anew.
     built: the new indexes on tables that existed before.
+    has_locks: whether the locks were measured; files and algorithms always are.
     algorithm: how MySQL or MariaDB changed the table: INSTANT, NOCOPY, INPLACE or COPY.
     lock: NONE if other sessions can read and write during the change, SHARED if they can only read.
     """
@@ -41,18 +42,22 @@ class Effects:
     held: tuple[TableLock, ...] = ()
     rewritten: tuple[str, ...] = ()
     built: tuple[str, ...] = ()
+    has_locks: bool = True
     algorithm: str | None = None
     lock: str | None = None
 
     def __bool__(self) -> bool:
-        return any((self.locks, self.held, self.rewritten, self.built, self.algorithm))
+        found = (self.locks, self.held, self.rewritten, self.built, self.algorithm)
+        return any(found) or not self.has_locks
 
-    def facts(self) -> Iterator[tuple[str, str, str]]:
+    def facts(self) -> Iterator[tuple[str, str | bool, str]]:
         """Yield the key, the value and the sentence of each fact."""
         for mode, lock in _by_mode(self.locks):
             yield "lock", mode, f"takes {lock}"
         for mode, lock in _by_mode(self.held):
             yield "held_lock", mode, f"runs while an earlier statement holds {lock}"
+        if not self.has_locks:
+            yield "locks_not_measured", True, _NOT_MEASURED
         if self.rewritten:
             yield (
                 "rewritten",
@@ -69,6 +74,9 @@ class Effects:
             )
 
 
+_NOT_MEASURED = (
+    "has locks that were not measured: see those of the first statements with the same keywords"
+)
 _SHOWN = 8
 """How many names a line lists: a table can have many partitions."""
 _WORDS = {
@@ -91,10 +99,15 @@ def _article(mode: str) -> str:
 
 
 class Meter(ABC):
-    """Measures statements on the connection to a scratch database, one after the other."""
+    """Measures statements on the connection to a scratch database, one after the other.
+
+    most_locks: the statements with the same keywords whose locks are measured; None for all.
+    """
+
+    most_locks: int | None = None
 
     @abstractmethod
-    def begin(self, sql: str) -> str:
+    def begin(self, sql: str, *, with_locks: bool = True) -> str:
         """Prepare for a statement, and return the SQL to send, which has the same effect."""
 
     @abstractmethod

@@ -30,12 +30,12 @@ from autodiff.rehearse.proof import (
 )
 from autodiff.rehearse.rates import Rates, large_tables, measure_rates
 from autodiff.rehearse.sample_values import choose_sample_values
+from autodiff.rehearse.scratch_sink import ScratchSink
 from autodiff.rehearse.writer import WriteWaits, write_beside
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
 from autodiff.runner.loader import load_step
-from autodiff.runner.sinks import LiveSink
 from autodiff.runner.transactions import TransactionSegments
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema, View
@@ -281,7 +281,7 @@ def _run(connection: Connection, dialect: Dialect, run: Callable[[Executor], Non
     """Run operations in one transaction, unless they leave it."""
     connection.rollback()
     segments = TransactionSegments(connection, dialect, NO_LIMITS)
-    executor = Executor(dialect, LiveSink(connection, dialect, outside=segments.outside))
+    executor = Executor(dialect, ScratchSink(connection, dialect, outside=segments.outside))
     with segments.around(), executing(executor):
         run(executor)
         executor.flush()

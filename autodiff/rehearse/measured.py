@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
@@ -37,6 +38,7 @@ _CHANGES = re.compile(
 """Statements that can lock or write anything."""
 _SHOWN = 200
 """How many characters of a statement a line shows."""
+_KEYWORDS = re.compile(r"\b[A-Z]{2,}\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,7 @@ class StatementRecorder:
         self._meter = meter
         self._found: list[MeasuredStatement] | None = None
         self._sql: str | None = None
+        self._kinds: Counter[str] = Counter()
         self._path = ""
         self._lines: dict[str, int] = {}
         event.listen(connection, "before_cursor_execute", self._before, retval=True)
@@ -86,6 +89,7 @@ class StatementRecorder:
     def recording(self, migration: Migration | None) -> Iterator[list[MeasuredStatement]]:
         """Yield a list that the statements are added to; `migration` has their lines."""
         self._meter.reset()
+        self._kinds.clear()
         self._path = str(migration.path) if migration is not None else ""
         self._lines = {}
         if migration is not None and migration.is_sql:
@@ -110,10 +114,17 @@ class StatementRecorder:
         if sql is None:
             return statement, parameters
         with suppress(Exception):  # the statement itself shows what is wrong
-            replaced = self._meter.begin(sql)
+            replaced = self._meter.begin(sql, with_locks=self._needs_locks(sql))
             self._sql = sql
             return statement if replaced == sql else replaced, parameters
         return statement, parameters
+
+    def _needs_locks(self, sql: str) -> bool:
+        """Return whether few statements with the same keywords have come before."""
+        keywords = " ".join(_KEYWORDS.findall(sql))
+        self._kinds[keywords] += 1
+        most = self._meter.most_locks
+        return most is None or self._kinds[keywords] <= most
 
     def _after(self, *_: Any) -> None:
         sql, self._sql = self._sql, None

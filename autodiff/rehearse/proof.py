@@ -119,13 +119,13 @@ class ProofRun:
             self.upgrade(connection)
             described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
-            lost += self._lost(connection, rows, "upgrade")
+            lost += self._lost(connection, described, rows, "upgrade")
             if (limit := self._limit_of_downgrade(connection)) is not None:
                 notes.append(f"it cannot be reverted: {limit}")
             else:
                 found = self.differs(connection, before)
                 problems += [f"downgrade leaves: {line}" for line in found]
-                lost += self._lost(connection, rows, "downgrade")
+                lost += self._lost(connection, self._read(connection), rows, "downgrade")
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
@@ -149,7 +149,9 @@ class ProofRun:
         connection.rollback()
         return found
 
-    def _lost(self, connection: Connection, before: Rows, direction: Direction) -> list[str]:
+    def _lost(
+        self, connection: Connection, now: Schema, before: Rows, direction: Direction
+    ) -> list[str]:
         """Return a line for each table that lost rows, and each column that lost values.
 
         After a downgrade, tables, columns and values have the names of `before` again.
@@ -157,7 +159,6 @@ class ProofRun:
         upgraded = direction == "upgrade"
         names = NameMap.of_operations(self.operations) if upgraded else NameMap()
         values = self.values.renamed if upgraded else {}
-        now = self._read(connection)
         tables = [name for name in map(names.table_after, before) if name in now.tables]
         after = read_rows(connection, self.dialect, tables)
         connection.rollback()

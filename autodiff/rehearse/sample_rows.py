@@ -15,7 +15,7 @@ from autodiff.plan.order import order_tables
 from autodiff.rehearse.edge_values import edge_literal, is_text_type, type_length
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
-from autodiff.schema.sqltext import quote_literal
+from autodiff.schema.sqltext import quote_literal, tokens, unquote_identifier
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult
@@ -52,14 +52,44 @@ def insert_samples(
     goal.
     """
     order, _ = order_tables(schema.tables)
+    queries_by_word = _by_word(queries, dialect)
     notes = []
     for table in order:
         wanted = goal.tables.get(names.table_after(table.name), table)
         sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices, names)
-        problem = _fill_table(connection, dialect, sampler, queries)
+        own_queries = [
+            query
+            for name in _with_ancestors(schema, table)
+            for query in queries_by_word.get(name.name.lower(), ())
+        ]
+        problem = _fill_table(connection, dialect, sampler, own_queries)
         if problem is not None:
             notes.append(f"no sample rows in {table.name}: {problem}")
     return notes
+
+
+def _by_word(queries: Sequence[str], dialect: Dialect) -> dict[str, list[str]]:
+    """Return the queries by each text that can be the name of a table in them.
+
+    A row can only change what a query finds if the query names its table, or a table that this one
+    inherits from.
+    """
+    found: dict[str, list[str]] = {}
+    for query in queries:
+        words = tokens(query, backslashes=dialect.features.backslash_escapes)
+        names = (unquote_identifier(token).lower() for kind, token in words if kind != "space")
+        for name in dict.fromkeys(names):
+            found.setdefault(name, []).append(query)
+    return found
+
+
+def _with_ancestors(schema: Schema, table: Table) -> list[Name]:
+    """Return the table and all tables that it inherits from."""
+    found = [table.name]
+    for name in found:
+        parents = schema.tables[name].inherits if name in schema.tables else ()
+        found += [parent for parent in parents if parent not in found]
+    return found
 
 
 def update_samples(
@@ -82,7 +112,7 @@ def update_samples(
         for column in _empty_columns(connection, dialect, table, columns):
             value = sampler.value(column, 0, {})
             sql = f"UPDATE {dialect.quote_name(table.name)} SET {dialect.quote(column.name)} = "
-            _attempt(connection, sql + value)
+            _attempt(connection, [sql + value])
 
 
 def _empty_columns(
@@ -132,11 +162,16 @@ def _fill_table(
 ) -> str | None:
     """Insert rows; return why, if no row could be inserted."""
     parents = _parent_values(connection, dialect, sampler.table)
+    table = sampler.table.name
+    rows = [sampler.attempts(number, parents)[0] for number in range(_ROWS)]
+    inserts = [_insert(dialect, table, values) for values in rows]
+    if _attempt(connection, inserts, queries) is None:
+        return None
     problem: str | None = None
     inserted = 0
     for number in range(_ATTEMPTS):
         for values in sampler.attempts(number, parents) if inserted < _ROWS else ():
-            problem = _insert(connection, dialect, sampler.table.name, values, queries)
+            problem = _attempt(connection, [_insert(dialect, table, values)], queries)
             if problem is None:
                 inserted += 1
                 break
@@ -314,25 +349,22 @@ def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> di
     return found
 
 
-def _insert(
-    connection: Connection,
-    dialect: Dialect,
-    table: Name,
-    values: Mapping[str, str],
-    queries: Sequence[str],
-) -> str | None:
-    """Insert one row; return why, if that failed."""
+def _insert(dialect: Dialect, table: Name, values: Mapping[str, str]) -> str:
+    """Return the INSERT of one row."""
     columns = ", ".join(dialect.quote(name) for name in values)
     body = f"({columns}) VALUES ({', '.join(values.values())})"
     body = body if values else dialect.features.insert_defaults
-    return _attempt(connection, f"INSERT INTO {dialect.quote_name(table)} {body}", queries)
+    return f"INSERT INTO {dialect.quote_name(table)} {body}"
 
 
-def _attempt(connection: Connection, sql: str, queries: Sequence[str] = ()) -> str | None:
-    """Run a statement; return why, if it failed, or a query finds rows afterwards."""
+def _attempt(
+    connection: Connection, statements: Sequence[str], queries: Sequence[str] = ()
+) -> str | None:
+    """Run all statements or none; return why, if one failed, or a query finds rows afterwards."""
     try:
         with connection.begin_nested() as savepoint:
-            _run(connection, sql)
+            for sql in statements:
+                _run(connection, sql)
             if any(_run(connection, query).first() is not None for query in queries):
                 savepoint.rollback()
                 return "the sample rows would prevent the migration"

@@ -265,7 +265,7 @@ def _attempt(
 
 def _is_recorded(session: Session, entry: Entry) -> bool:
     """Return whether the history has it as done, by this run or by another one."""
-    applied = entry.revision in session.history.read(session.connection)
+    applied = session.history.has(session.connection, entry.revision)
     return applied == (entry.kind == "upgrade")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
@@ -30,12 +30,20 @@ if TYPE_CHECKING:
 __all__ = ["Executor", "run_operations"]
 
 
+_ALTERED_TABLES = 8
+"""Tables that a scratch database alters before it copies others: few take little time."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rebuild:
-    """A table that will be rebuilt, and the operations that the rebuild carries out."""
+    """A table that will be rebuilt, and the operations that the rebuild carries out.
+
+    copies_back: it needs no ALTER TABLE.
+    """
 
     table: Table
     operations: tuple[Operation, ...]
+    copies_back: bool
 
 
 class Executor:
@@ -49,6 +57,7 @@ class Executor:
         self.dialect = dialect
         self.sink = sink
         self._rebuilds: dict[Name, _Rebuild] = {}
+        self._altered_tables: set[Name] = set()
         self._created_enums: set[Name] = set()
         self._added_constraints: set[tuple[Name, str]] = set()
         self._in_autocommit = False
@@ -77,7 +86,11 @@ class Executor:
         """Run the rebuilds that wait, table after table."""
         rebuilds, self._rebuilds = self._rebuilds, {}
         for rebuild in rebuilds.values():
-            statements = self.dialect.ddl.rebuild(rebuild.operations, rebuild.table)
+            statements = self.dialect.ddl.rebuild(
+                rebuild.operations,
+                rebuild.table,
+                copies_back=rebuild.copies_back,
+            )
             self._send(statements, rebuild.operations)
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
@@ -188,7 +201,8 @@ class Executor:
         rebuild = self._rebuilds.get(self._folded(name))
         if rebuild is None:
             return False
-        self._rebuilds[self._folded(name)] = _Rebuild(
+        self._rebuilds[self._folded(name)] = replace(
+            rebuild,
             table=self._spelled(rebuild.table, operation),
             operations=(*rebuild.operations, operation),
         )
@@ -198,10 +212,27 @@ class Executor:
         """Send the statements of an operation, or begin a rebuild that others can join."""
         name = self.dialect.ddl.required_table(operation)
         table = None if name is None else self._spelled(self.sink.table(name), operation)
-        if name and table and self.dialect.ddl.needs_rebuild(operation, table):
-            self._rebuilds[self._folded(name)] = _Rebuild(table=table, operations=(operation,))
+        is_rebuilt = name and table and self.dialect.ddl.needs_rebuild(operation, table)
+        statements = () if is_rebuilt else self.dialect.ddl.statements(operation, table)
+        copies_back = bool(name and table and self._copies_back(operation, name, statements))
+        if name and table and (is_rebuilt or copies_back):
+            self._rebuilds[self._folded(name)] = _Rebuild(
+                table=table, operations=(operation,), copies_back=copies_back
+            )
         else:
-            self._send(self.dialect.ddl.statements(operation, table), [operation])
+            self._send(statements, [operation])
+
+    def _copies_back(self, operation: Operation, name: Name, statements: Sequence[str]) -> bool:
+        """Return whether to rebuild a table without ALTER TABLE.
+
+        statements: alter the table; empty if only a rebuild can do the operation.
+        """
+        if statements and not self.dialect.ddl.alters_table(operation):
+            return False
+        folded = self._folded(name)
+        if len(self._altered_tables) < _ALTERED_TABLES:
+            self._altered_tables.add(folded)
+        return folded not in self._altered_tables and self.sink.copies_table(name, statements)
 
     def _statements_of_resumed(self, operation: Operation) -> Sequence[str]:
         """Return the statements of an operation that is partly done; none if it can't be told.

@@ -81,6 +81,13 @@ class HistoryTable:
                 hint="another program or another version of autodiff may have written it",
             ) from error
 
+    def has(self, connection: Connection, revision: str) -> bool:
+        """Return whether a migration is recorded; False if the table does not exist."""
+        if not self.exists(connection):
+            return False
+        query = sa.select(self.table.c.revision).where(self.table.c.revision == revision)
+        return connection.execute(query).first() is not None
+
     def add(self, connection: Connection, applied: Applied) -> None:
         """Record a migration as applied."""
         connection.execute(self._insert, applied_row(applied))

@@ -111,7 +111,8 @@ class JournaledSink(Sink):
         self.tables: tuple[Name, ...] = ()
         self._live = live
         self._dialect = dialect
-        self._writer = JournalWriter(live.connection(), journal, entry, undoing=undoing)
+        self._connection = live.own_connection
+        self._writer = JournalWriter(self._connection, journal, entry, undoing=undoing)
         self._counter = StepCounter(self._writer.earlier, entry.progress.start)
         self._pooled = pooled
         self._is_permanent = not dialect.features.transactional_ddl
@@ -372,10 +373,6 @@ class JournaledSink(Sink):
                 self._is_permanent = False
 
     # Steps
-
-    @property
-    def _connection(self) -> Connection:
-        return self._live.connection()
 
     @property
     def _backslashes(self) -> bool:

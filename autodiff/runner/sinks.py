@@ -9,12 +9,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError, MigrationFailedError, database_words
 from autodiff.runner.batched_backfill import BatchRecorder, fill_in_batches
 from autodiff.runner.calls import call_completely
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
+from autodiff.runner.table_cache import TableCache
 from autodiff.schema.apply import evolve_tables, spelled_as
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
@@ -74,6 +74,10 @@ class Sink(ABC):
     def known(self, name: Name) -> Table | None:
         """Return the current table, None if there is none or that is unknown."""
 
+    def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
+        """Return whether to copy a table instead of altering it by statements, in a scratch."""
+        return False
+
     @abstractmethod
     def connection(self) -> Connection:
         """Return the connection, for hand-written parts."""
@@ -132,11 +136,20 @@ class LiveSink(Sink):
         self._on_statement = on_statement
         self._on_batch = on_batch
         self._outside = outside
+        self.own_connection = connection
+        """The connection for the runner, which does not give it to the migration."""
+        self._tables = TableCache(dialect, lambda scope: dialect.catalog.reflect(connection, scope))
+
+    def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Run operations with the statements given, and remember the tables of others."""
+        with self._tables.around(operations):
+            super().perform(operations, statements)
 
     def execute(self, sql: str) -> int:
         """Run one statement verbatim: the driver looks for no parameters in it."""
         from sqlalchemy.exc import DBAPIError
 
+        self._tables.forget()
         self._on_statement(sql)
         try:
             result = self._connection.exec_driver_sql(
@@ -167,6 +180,7 @@ class LiveSink(Sink):
         from sqlalchemy.exc import DBAPIError
 
         self._on_statement(str(clause))
+        self._tables.forget()
         try:
             if rows:
                 self._connection.execute(clause, [dict(row) for row in rows])  # type: ignore[call-overload]
@@ -187,23 +201,20 @@ class LiveSink(Sink):
 
     def find(self, name: Name) -> Table | None:
         """Read the table from the database."""
-        namespaces = (name.schema,) if name.schema else ()
-        scope = Scope(namespaces=namespaces, only=(name,))
-        tables = self._dialect.catalog.reflect(self._connection, scope).tables
-        if self._dialect.features.case_insensitive_tables:
-            return next(iter(tables.values()), None)
-        return tables.get(name)
+        return self._tables.find(name)
 
     def known(self, name: Name) -> Table | None:
         """Read the table from the database."""
         return self.find(name)
 
     def connection(self) -> Connection:
-        """Return the connection."""
+        """Return the connection, with which the migration can change any table."""
+        self._tables.disable()
         return self._connection
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function of the migration with the connection."""
+        self._tables.disable()
         self._on_statement(sql_comment(name))
         call_completely(function, f"op.run({name}): the function", self._connection)
 
@@ -212,6 +223,7 @@ class LiveSink(Sink):
 
         Raises MigrationFailedError if the statements run in a single transaction.
         """
+        self._tables.forget()
         if self._outside is not None:
             return self._outside()
         raise MigrationFailedError(

@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 import sqlalchemy as sa
 
 from tests.benchmarks import counts, revisions
+from tests.benchmarks.command_growth import CommandGrowth, command_growth
 from tests.benchmarks.commands import checked, checked_offline, helped
 from tests.benchmarks.comparing import Size, compared, create, grown, queries
 from tests.benchmarks.drafted import generated
@@ -80,6 +81,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--files", type=int, default=5000, help="number of files to load")
     sizes = [100, 1000, 10000]  # SQLite needs minutes to create 10,000 tables
     parser.add_argument("--sizes", type=int, nargs="+", default=sizes)
+    parser.add_argument(
+        "--most-files", type=int, default=1000, help="largest history that the growth runs"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="three times as many for --compare")
     parser.add_argument("--json", type=Path, default=Path("benchmarks.json"))
     parser.add_argument(
@@ -135,8 +139,9 @@ BENCHMARKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] |
     "load": _load,
     "generate": _generate,
     "growth": None,
+    "command-growth": None,
 }
-PER_DATABASE = ("compare", "upgrade", "generate", "growth")
+PER_DATABASE = ("compare", "upgrade", "generate", "growth", "command-growth")
 
 
 def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
@@ -149,6 +154,17 @@ def _growth(options: argparse.Namespace, databases: Databases) -> list[Growth]:
             for name, setting in SETTINGS.get(kind, {kind: ""}).items():
                 sizes_by_name.setdefault(name, []).append(grown(kind, url, size, rounds, setting))
     return [Growth(database=name, sizes=sizes) for name, sizes in sizes_by_name.items()]
+
+
+def _command_growth(options: argparse.Namespace, databases: Databases) -> Iterator[CommandGrowth]:
+    for kind in options.databases:
+        yield from command_growth(
+            kind,
+            lambda kind=kind: databases.new(kind),
+            databases.folder(),
+            options.sizes,
+            options.most_files,
+        )
 
 
 def _queries(options: argparse.Namespace, databases: Databases) -> dict[int, int]:
@@ -169,10 +185,14 @@ def measure(options: argparse.Namespace, databases: Databases) -> Measured:
         for row in benchmark(options, databases) if benchmark is not None else ():
             print(table([row]).splitlines()[-1], flush=True)
             rows.append(row)
+    commands = list(_command_growth(options, databases)) if "command-growth" in options.only else []
     if "growth" not in options.only:
-        return Measured(rows=rows)
+        return Measured(rows=rows, commands=commands)
     return Measured(
-        rows=rows, growth=_growth(options, databases), queries=_queries(options, databases)
+        rows=rows,
+        growth=_growth(options, databases),
+        queries=_queries(options, databases),
+        commands=commands,
     )
 
 

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.dialects import Scope, dialect_of
+from autodiff.dialects.postgresql.meter import PostgreSQLMeter
 from autodiff.evidence import rehearsed
 from autodiff.rehearse import rates
 from autodiff.rehearse.measured import MeasuredStatement, open_recorder
@@ -50,6 +51,30 @@ def measured(url: sa.URL, path: Path, *bodies: str, sql: str = "") -> list[Measu
     steps = Project(url, models(), folder.path).rehearse().steps
     assert [step.problems for step in steps] == [()] * len(steps)
     return [statement for step in steps[1:] for statement in step.statements]
+
+
+def test_postgresql_measures_files_of_all_statements(
+    database: Callable[[str], sa.URL], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Locks are measured for the first statements with the same keywords, and the others say so."""
+    monkeypatch.setattr(PostgreSQLMeter, "most_locks", 1)
+    to_text = 'op.alter_column("users", "email", type_=sa.Text(), existing_type=sa.String(50))\n'
+    to_bigint = 'op.alter_column("users", "age", type_=sa.BigInteger())\n'
+    back = 'op.alter_column("users", "age", type_=sa.Integer())\n'
+    first, second, third, index = measured(
+        database("postgresql"),
+        tmp_path,
+        f'{to_text}{to_bigint}{back}op.create_index("ix", "users", ["age"])',
+    )
+    assert "takes an ACCESS EXCLUSIVE lock on users" in facts(first)
+    assert not first.effects.rewritten
+    assert "rewrites users, users_pkey" in facts(second)
+    not_measured, rewritten = facts(third)
+    assert "not measured" in not_measured
+    assert rewritten == "rewrites users, users_pkey"
+    assert third.to_data()["has_locks"] is False
+    assert "builds ix" in facts(index)
+    assert index.effects.held
 
 
 def facts(statement: MeasuredStatement) -> list[str]:

@@ -105,7 +105,13 @@ class DDL:
         """Return whether only a rebuild of the table can do the operation."""
         return False
 
-    def rebuild(self, operations: Collection[Operation], current: Table) -> list[str]:
+    def alters_table(self, operation: Operation) -> bool:
+        """Return whether ALTER TABLE does the operation, and a rebuild can do it as well."""
+        return False
+
+    def rebuild(
+        self, operations: Collection[Operation], current: Table, *, copies_back: bool = False
+    ) -> list[str]:
         """Return the statements of one rebuild of a table for several operations."""
         raise NotImplementedError
 

@@ -49,7 +49,7 @@ class MySQLMeter(Meter):
         self._is_mariadb = is_mariadb
         self._found = Effects()
 
-    def begin(self, sql: str) -> str:
+    def begin(self, sql: str, *, with_locks: bool = True) -> str:
         self._found = Effects()
         match = _DDL.match(sql)
         if match is None:

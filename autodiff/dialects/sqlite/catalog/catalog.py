@@ -51,6 +51,13 @@ class SQLiteCatalog(Catalog):
 
         return read_row_counts(connection, self.dialect, most)
 
+    def is_copied_in_scratch(
+        self, connection: Connection, name: Name, statements: Sequence[str]
+    ) -> bool:
+        from autodiff.dialects.sqlite.catalog.scratch_copies import is_copied_in_scratch
+
+        return is_copied_in_scratch(connection, self.dialect, name, statements)
+
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects
 

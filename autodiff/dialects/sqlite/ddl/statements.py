@@ -83,6 +83,9 @@ class SQLiteDDL(DDL):
         """
         return isinstance(operation, _SHARE_REBUILD)
 
+    def alters_table(self, operation: Operation) -> bool:
+        return isinstance(operation, AddColumn | DropColumn)
+
     def needs_rebuild(self, operation: Operation, current: Table) -> bool:
         """Return whether ALTER TABLE does not support the operation on this table."""
         match operation:
@@ -104,8 +107,10 @@ class SQLiteDDL(DDL):
             return self.rebuild([operation], current)
         return super().statements(operation, current)
 
-    def rebuild(self, operations: Collection[Operation], current: Table) -> list[str]:
-        return self.rebuilds.rebuild(operations, current)
+    def rebuild(
+        self, operations: Collection[Operation], current: Table, *, copies_back: bool = False
+    ) -> list[str]:
+        return self.rebuilds.rebuild(operations, current, copies_back=copies_back)
 
     def unknown_table_error(self, table: Name) -> PlanError:
         """Return the error for an operation whose rebuild needs the table."""

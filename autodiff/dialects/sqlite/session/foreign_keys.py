@@ -10,12 +10,22 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from autodiff.dialects.sqlite.session.settings import run_pragma
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["Violations", "find_violations", "refuse_new_violations"]
+__all__ = [
+    "Violations",
+    "find_violations",
+    "forget_violations",
+    "known_violations",
+    "refuse_new_violations",
+]
+
+_KNOWN = "autodiff_violations"
+"""The key of the last result in the information that SQLAlchemy keeps with a connection."""
 
 _MISMATCH = "foreign key mismatch"
 """The start of the error for a key whose parent columns are missing or not unique."""
@@ -32,6 +42,37 @@ class Violations:
 
     rows: Counter[tuple[str, str]] = field(default_factory=Counter)
     mismatches: frozenset[str] = frozenset()
+
+
+def known_violations(connection: Connection) -> Violations:
+    """Return what `find_violations` does, from the last check if nothing has changed since then.
+
+    A check reads the rows of all tables with foreign keys, and an upgrade can have many migrations.
+    """
+    state, known = connection.info.get(_KNOWN, (None, None))
+    if isinstance(known, Violations) and state is not None and state == _state(connection):
+        return known
+    return find_violations(connection)
+
+
+def _state(connection: Connection) -> tuple[int, ...] | None:
+    """Return numbers that any change of the databases changes; None if they are unknown.
+
+    Other connections change the data version, and this one the schema version or its number of
+    changed rows. https://www.sqlite.org/pragma.html#pragma_data_version
+    """
+    changes = getattr(connection.connection.driver_connection, "total_changes", None)
+    if changes is None:
+        return None
+    schemas = [_quoted(database[1]) for database in run_pragma(connection, "database_list")]
+    versions = [f"{each}.{name}" for each in schemas for name in ("data_version", "schema_version")]
+    return (int(changes), *(int(run_pragma(connection, name)[0][0]) for name in versions))
+
+
+def forget_violations(connection: Connection) -> None:
+    """Check again next time: a transaction was rolled back, which no number shows."""
+    if not (connection.closed or connection.invalidated):
+        connection.info.pop(_KNOWN, None)
 
 
 def find_violations(connection: Connection) -> Violations:
@@ -67,6 +108,7 @@ def refuse_new_violations(connection: Connection, before: Violations, *, enforce
     which enforces keys, could not write to its tables.
     """
     found = find_violations(connection)
+    connection.info[_KNOWN] = (_state(connection), found)
     added = sorted(found.rows - before.rows)
     if added:
         pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)

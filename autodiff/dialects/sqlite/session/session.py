@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import Session
-from autodiff.dialects.sqlite.session.foreign_keys import find_violations, refuse_new_violations
+from autodiff.dialects.sqlite.session.foreign_keys import (
+    forget_violations,
+    known_violations,
+    refuse_new_violations,
+)
+from autodiff.dialects.sqlite.session.settings import run_pragma
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
 from autodiff.errors import DatabaseError
 
@@ -91,11 +96,12 @@ class SQLiteSession(Session):
         foreign keys are on, dropping a table deletes the rows that refer to it.
         https://www.sqlite.org/foreignkeys.html#fk_schemacommands
         """
-        enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
+        enforced = bool(run_pragma(connection, "foreign_keys")[0][0])
         _leave_transaction(connection)
-        before = find_violations(connection)
-        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
-        busy_timeout = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+        before = known_violations(connection)
+        if enforced:
+            run_pragma(connection, "foreign_keys = OFF")
+        busy_timeout = run_pragma(connection, "busy_timeout")[0][0]
         try:
             _set_busy_timeout(connection, limits)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -109,6 +115,7 @@ class SQLiteSession(Session):
             connection.commit()
         except BaseException:
             connection.rollback()
+            forget_violations(connection)
             raise
         finally:
             connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy_timeout}")
@@ -224,4 +231,4 @@ def _set_busy_timeout(connection: Connection, limits: Limits) -> None:
     https://www.sqlite.org/pragma.html#pragma_busy_timeout
     """
     if limits.lock:
-        connection.exec_driver_sql(f"PRAGMA busy_timeout = {round(limits.lock * 1000)}")
+        run_pragma(connection, f"busy_timeout = {round(limits.lock * 1000)}")

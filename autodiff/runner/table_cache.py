@@ -1,0 +1,138 @@
+"""Remember the tables that were read from the catalog while a migration runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from autodiff.dialects.scope import Scope
+from autodiff.schema.operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Operation,
+    Require,
+    tables_of,
+)
+
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+    from autodiff.schema.objects import Name, Schema, Table
+
+__all__ = ["TableCache"]
+
+_AFFECT_ONE_TABLE = (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Require,
+)
+"""Operations after which every other table is as it was."""
+_ALONE = 8
+"""Tables that are read one by one before all are read at once."""
+_SHARE = 25
+"""Later, this part of all tables is read one by one, so that few are read many times."""
+
+
+class TableCache:
+    """Reads tables from the catalog: one by one, or all at once if a migration needs many.
+
+    Some databases need several queries for a table, or read all tables for each one.
+    """
+
+    def __init__(self, dialect: Dialect, read: Callable[[Scope], Schema]) -> None:
+        self._dialect = dialect
+        self._read = read
+        self._tables: dict[str, dict[Name, Table]] = {}
+        """By the name without schema: a migration can name the default schema or leave it out."""
+        self._count = 0
+        self._misses = 0
+        self._is_disabled = False
+        self._keeps = False
+
+    def find(self, name: Name) -> Table | None:
+        """Return the current table, None if there is none."""
+        found = self._known(name)
+        if found is not None:
+            return found
+        self._misses += 1
+        if not self._is_disabled and self._misses > max(_ALONE, self._count // _SHARE):
+            self._read_all(name)
+            found = self._known(name)
+            if found is not None:
+                return found
+        namespaces = (name.schema,) if name.schema else ()
+        tables = self._read(Scope(namespaces=namespaces, only=(name,))).tables
+        found = self._pick(tables, name)
+        if found is not None:
+            self._remember([found])
+        return found
+
+    def forget(self) -> None:
+        """Note that a statement can have changed any table."""
+        if not self._keeps:
+            self._tables.clear()
+            self._misses = 0
+
+    def disable(self) -> None:
+        """Note that from now on the migration can change tables at any time."""
+        self._tables.clear()
+        self._is_disabled = True
+
+    @contextmanager
+    def around(self, operations: Sequence[Operation]) -> Iterator[None]:
+        """Remember, after operations that are run inside, the tables that they do not affect."""
+        if not all(isinstance(item, _AFFECT_ONE_TABLE) for item in operations):
+            yield
+            return
+        self._keeps = True
+        try:
+            yield
+        finally:
+            self._keeps = False
+            self._forget_affected(operations)
+
+    def _forget_affected(self, operations: Sequence[Operation]) -> None:
+        for name in {name for operation in operations for name in tables_of(operation)}:
+            self._tables.pop(name.name.lower(), None)
+
+    def _read_all(self, name: Name) -> None:
+        namespaces = (name.schema,) if name.schema else ()
+        tables = self._read(Scope(namespaces=namespaces)).tables
+        self._remember(tables.values())
+        self._count = len(tables)
+        self._misses = 0
+
+    def _known(self, name: Name) -> Table | None:
+        return self._pick(self._tables.get(name.name.lower(), {}), name)
+
+    def _remember(self, tables: Iterable[Table]) -> None:
+        """Remember the tables, except those that change together with others."""
+        if not self._is_disabled:
+            for table in tables:
+                if not table.inherits:
+                    same_name = self._tables.setdefault(table.name.name.lower(), {})
+                    same_name[table.name] = table
+
+    def _pick(self, tables: Mapping[Name, Table], name: Name) -> Table | None:
+        if not self._dialect.features.case_insensitive_tables:
+            return tables.get(name)
+        found = (table for table in tables.values() if _is_same_schema(table.name, name))
+        return next(found, None)
+
+
+def _is_same_schema(one: Name, other: Name) -> bool:
+    return (one.schema or "").lower() == (other.schema or "").lower()
