@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -64,6 +65,8 @@ UNCOVERED_CHANGES = (
 def short_path(path: Path) -> str:
     """Return a path relative to the current folder if it is in it, otherwise unchanged."""
     here = Path.cwd()
+    if str(path).startswith(start := f"{here}{os.sep}"):  # ten times faster than pathlib
+        return str(path)[len(start) :]
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
