@@ -10,8 +10,8 @@ scenario.toml          databases and options: renames, fills, maps, assume, lost
                        values.upgrade and values.downgrade: replacements of values by column
 
 With AUTODIFF_TEST_MYSQL_URL, a scenario for MariaDB runs on MySQL too, unless it has
-`mysql = false` because MySQL cannot create the tables or has nothing to change. MySQL spells expressions in
-another way, so that the text of the migration is compared only if there is an expected.mysql.py.
+`mysql = false` because MySQL cannot create its tables. MySQL spells expressions in another way, so
+that the text of the migration is compared only if there is an expected.mysql.py.
 """
 
 from __future__ import annotations
