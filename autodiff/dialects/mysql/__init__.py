@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.mysql import conversions, expressions, types
+from autodiff.dialects.mysql.declared_options import register_options
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
 from autodiff.schema.objects import ColumnType, EnumType
 
@@ -55,6 +56,7 @@ class MySQL(Dialect):
             default_schema=default_schema,
             scratch_url=scratch_url,
         )
+        register_options()
         self.is_mariadb = bool(getattr(sqlalchemy_dialect, "is_mariadb", False))
         if self.is_mariadb:
             self.features = MARIADB_FEATURES
