@@ -360,3 +360,12 @@ def test_a_generated_column_is_dropped_and_added_together(
     with opened(project.url) as db:
         assert db.rows("SELECT total FROM sizes") == [(15,)]
     project.project.downgrade("1")
+
+
+def test_a_rename_below_a_view_that_stays_is_refused(database: Database, tmp_path: Path) -> None:
+    """PostgreSQL does not drop the old column while the view reads it."""
+    view = "CREATE VIEW nicks AS SELECT nick FROM users"
+    project = OnlineProject(database("postgresql"), tmp_path, users("nick"), view)
+    project.models(users("name"))
+    with pytest.raises(PlanError, match="online: the view nicks reads it"):
+        project.generate("names", renames=RENAME)

@@ -276,6 +276,9 @@ class _Splitter:
 
     def _rename(self, operation: RenameColumn) -> None:
         schema = reduce(evolve_schema, self.renamed, self.plan.current)
+        views = {name: view for name, view in schema.views.items() if view.reads}
+        views |= {o.view.name: o.view for o in self.plan.operations if isinstance(o, CreateView)}
+        schema = replace(schema, views=views)
         copy = CopiedColumn(schema, operation, self.dialect).copy()
         self.copies.append(copy)
         self.expand += copy.expand
