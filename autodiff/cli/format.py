@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -51,6 +52,7 @@ __all__ = [
     "repair_data",
     "repair_lines",
     "short_path",
+    "sql_lines",
     "sql_script",
     "status_data",
     "status_lines",
@@ -64,6 +66,8 @@ UNCOVERED_CHANGES = (
 def short_path(path: Path) -> str:
     """Return a path relative to the current folder if it is in it, otherwise unchanged."""
     here = Path.cwd()
+    if str(path).startswith(start := f"{here}{os.sep}"):  # ten times faster than pathlib
+        return str(path)[len(start) :]
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
 
@@ -199,7 +203,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _shortened(sql: str) -> str:
-    text = one_line(sql)
+    text = one_line(" ".join(sql.split()))
     return text if len(text) <= _SHOWN_SQL else f"{text[:_SHOWN_SQL]}..."
 
 
@@ -470,6 +474,13 @@ def rebase_data(rebase: Rebase, *, written: bool) -> dict[str, Any]:
         "notes": list(rebase.notes),
         "applied": [migration.revision for migration in rebase.had],
     }
+
+
+def sql_lines(statements: Iterable[str]) -> list[str]:
+    """Return the lines of statements, each statement with a semicolon at its end."""
+    from autodiff.schema.sqltext import terminate_statement
+
+    return [line for sql in statements for line in terminate_statement(sql).split("\n")]
 
 
 def sql_script(statements: Mapping[str, Sequence[str]]) -> str:

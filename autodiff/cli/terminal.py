@@ -102,10 +102,10 @@ def _colored_by_sign(line: str) -> str:
 def print_lines(lines: Sequence[str], stream: TextIO, *, end: str = "\n") -> None:
     """Print lines, on a terminal in the colors of their signs; a text in a line never ends it."""
     _make_room()
-    for line in lines:
-        text = _encodable(one_line(line), stream)
-        text = _colored_by_sign(text) if has_colors(stream) else text
-        typer.echo(f"{text}{end}", file=stream, nl=False)
+    colored = has_colors(stream)
+    shown = (_encodable(one_line(line), stream) for line in lines)
+    text = "".join(f"{_colored_by_sign(line) if colored else line}{end}" for line in shown)
+    typer.echo(text, file=stream, nl=False)  # once: it flushes the stream
 
 
 def print_labelled(label: str, color: str, text: str, stream: TextIO) -> None:

@@ -23,6 +23,7 @@ from autodiff.schema.changes import (
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table, in_order
 from autodiff.schema.operations import RenameColumn, RenameTable
+from autodiff.utils.object_names import name_between
 
 __all__ = ["AnyRename", "Candidate", "Rename", "name_map_of", "order_renames", "rename_candidates"]
 __all__ += [
@@ -36,7 +37,6 @@ __all__ += [
 __all__ += ["without_temporary_names"]
 
 T = TypeVar("T")
-_MAX_NAME_LENGTH = 63
 """The longest name that every database accepts: PostgreSQL has 63 bytes, MySQL 64 characters."""
 _MIN_TABLE_SCORE = 0.6
 """How many columns two tables must share to be offered as a rename.
@@ -292,7 +292,7 @@ def temporary_table_name(name: Name) -> Name:
 
 def temporary_column_name(name: str) -> str:
     """Return the name of a column between two renames."""
-    return f"_autodiff_{name}"[:_MAX_NAME_LENGTH]
+    return name_between(name)
 
 
 def _refuse_taken(taken: bool, before: str, after: str) -> None:

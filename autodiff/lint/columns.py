@@ -8,7 +8,11 @@ from autodiff.lint.context import Step
 from autodiff.schema.objects import Column, ColumnType, Name
 from autodiff.schema.operations import AddColumn, AlterColumn, CreateTable
 
-__all__ = ["new_columns", "new_types"]
+__all__ = ["NEW_COLUMN_STEPS", "NEW_TYPE_STEPS", "new_columns", "new_types"]
+
+NEW_COLUMN_STEPS = (CreateTable, AddColumn)
+NEW_TYPE_STEPS = (*NEW_COLUMN_STEPS, AlterColumn)
+"""The operations for which `new_columns` and `new_types` yield anything."""
 
 
 def new_columns(step: Step) -> Iterator[tuple[Name, Column]]:

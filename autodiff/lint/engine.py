@@ -104,25 +104,17 @@ def run_rules(request: LintRequest) -> Linted:
     if request.history is not None:
         for rule in active:
             if rule.scope == "history":
-                collector.add(rule, None, _matches(rule, [(request.history, None)], None))
+                collector.add(rule, None, _matches(rule, request.history, None, None))
     loader = Loader()
     seen: set[Rule] = set()
     for dialect in request.dialects:
         own = [rule for rule in active if any(map(dialect.matches, rule.databases))]
         seen.update(rule for rule in own if rule.scope != "history" or request.history is not None)
-        by_scope = {scope: [r for r in own if r.scope == scope] for scope in ("script", "step")}
+        rules = _RulesByScope(own)
         for script in _scripts(request, dialect, loader, problems):
-            subjects: dict[str, Sequence[tuple[object, int | None]]] = {
-                "script": [(script, None)],
-                "step": [(s, s.line) for s in script.steps],
-            }
-            is_contract = script.migration.phase == "contract"
-            for scope, rules in by_scope.items():
-                for rule in rules:
-                    if is_contract and rule.is_about_deploys:
-                        continue  # the old version is not running any more
-                    if places := _matches(rule, subjects[scope], script.migration):
-                        collector.add(rule, script, places)
+            for rule, subject, line in rules.checks(script):
+                if places := _matches(rule, subject, line, script.migration):
+                    collector.add(rule, script, places)
     unused = request.rules.get(UNUSED_SUPPRESSION)
     if unused is not None and unused in active:
         collector.add_unused(unused, {rule.code for rule in seen})
@@ -132,6 +124,37 @@ def run_rules(request: LintRequest) -> Linted:
         problems=tuple(problems.values()),
         unknown_codes=tuple(_unknown_codes(request, suppressions)),
     )
+
+
+class _RulesByScope:
+    """The rules for one kind of database; finds those that look at a step by its class."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._script_rules = [rule for rule in rules if rule.scope == "script"]
+        self._step_rules = [rule for rule in rules if rule.scope == "step"]
+        self._by_class: dict[type, list[Rule]] = {}
+
+    def checks(self, script: Script) -> Iterator[tuple[Rule, Script | Step, int | None]]:
+        """Yield each rule with what it is called for, and the line."""
+        is_contract = script.migration.phase == "contract"
+        for rule in self._script_rules:
+            if not (is_contract and rule.is_about_deploys):
+                yield rule, script, None
+        for step in script.steps:
+            for rule in self._for_class(type(step.action)):
+                # in the phase contract, the old version is not running any more
+                if not (is_contract and rule.is_about_deploys):
+                    yield rule, step, step.line
+
+    def _for_class(self, action: type) -> list[Rule]:
+        found = self._by_class.get(action)
+        if found is None:
+            found = self._by_class[action] = [
+                rule
+                for rule in self._step_rules
+                if not rule.actions or issubclass(action, rule.actions)
+            ]
+        return found
 
 
 def _unknown_codes(
@@ -217,17 +240,12 @@ def _version(dialect: Dialect) -> tuple[int, ...] | None:
 
 
 def _matches(
-    rule: Rule, subjects: Iterable[tuple[object, int | None]], migration: Migration | None
+    rule: Rule, subject: object, line: int | None, migration: Migration | None
 ) -> list[_Place]:
-    """Return what a rule finds; almost always nothing, so that nothing is built for that."""
-    found: list[_Place] = []
-    check = rule.check
+    """Return what a rule finds in a step, a script or the history."""
     try:
-        for subject, line in subjects:
-            for match in check(subject):
-                step = subject if isinstance(subject, Step) else None
-                found.append(_Place(match, line, step))
-        return found
+        step = subject if isinstance(subject, Step) else None
+        return [_Place(match, line, step) for match in rule.check(subject)]
     except Exception as error:  # a rule can be other people's code
         place = "the history" if migration is None else migration.name
         raise ConfigError(

@@ -65,6 +65,8 @@ class Rule:
     harmless_if: which tables the step cannot harm, if the number of their rows is known: `small`
         for a lock that is held as long as the table is read, `empty` for lost or refused rows.
     check: yields a `Match` for each place.
+    actions: with the scope `step`, the classes of operations and statements that `check` looks at;
+        it is not called for other steps. Empty for all steps.
     bad: the body of an upgrade() in which the rule finds exactly one place, or a whole file.
     good: the same in a safe way.
     expected_in_contract: whether the phase `contract` is the place for such a step, so that the
@@ -83,6 +85,7 @@ class Rule:
     check: Callable[[Any], Iterable[Match]]
     databases: tuple[str, ...] = ALL
     scope: Scope = "step"
+    actions: tuple[type, ...] = ()
     harmless_if: Harmless = "never"
     expected_in_contract: bool = False
     bad: str = ""

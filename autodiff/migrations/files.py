@@ -127,7 +127,7 @@ class Migration:
     @property
     def is_sql(self) -> bool:
         """Whether it is a pair of SQL files."""
-        return self.path.suffix == ".sql"
+        return self.path.name.endswith(".sql")
 
     @property
     def down_path(self) -> Path:

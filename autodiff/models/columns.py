@@ -271,5 +271,8 @@ def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:
     return {
         key: value
         for key, value in sorted(column.dialect_kwargs.items())
-        if key.startswith(prefix) and value is not None and "on_conflict_not_null" in key
+        if key.startswith(prefix) and value is not None and key.endswith(_COLUMN_OPTIONS)
     }
+
+
+_COLUMN_OPTIONS = ("on_conflict_not_null", "_invisible")

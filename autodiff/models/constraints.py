@@ -109,6 +109,8 @@ def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
         options["postgresql_not_valid"] = True
     if conflict := found.get("on_conflict"):
         options["sqlite_on_conflict"] = str(conflict).upper()
+    if found.get("not_enforced"):
+        options[f"{dialect.sqlalchemy.name}_not_enforced"] = True
     return options
 
 
@@ -242,4 +244,6 @@ def _storage(options: dict[str, Any]) -> dict[str, Option]:
         storage["postgresql_tablespace"] = str(tablespace)
     if parser := options.get("with_parser"):
         storage["mysql_with_parser"] = str(parser)
+    if options.get("invisible"):
+        storage["mysql_invisible"] = True
     return storage

@@ -260,6 +260,7 @@ class UniqueConstraintOptions(_ConstraintOptions, total=False):
 class CheckConstraintOptions(_ConstraintOptions, total=False):
     """The keywords of sa.CheckConstraint."""
 
+    mysql_not_enforced: bool | None
     postgresql_not_valid: bool
 
 
@@ -289,6 +290,7 @@ class IndexOptions(TypedDict, total=False):
     """The keywords of sa.Index except `unique`."""
 
     info: dict[Any, Any] | None
+    mariadb_invisible: bool | None
     mariadb_length: int | Mapping[str, int] | None
     mariadb_prefix: str | None
     mariadb_using: str | None
@@ -297,6 +299,7 @@ class IndexOptions(TypedDict, total=False):
     mssql_columnstore: bool | None
     mssql_include: Sequence[str] | None
     mssql_where: SQLExpression | None
+    mysql_invisible: bool | None
     mysql_length: int | Mapping[str, int] | None
     mysql_prefix: str | None
     mysql_using: str | None

@@ -14,6 +14,7 @@ from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.schema.objects import Column, Name, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
+from autodiff.schema.sqltext import rename_in_default
 
 __all__ = ["add_column", "alter_column", "drop_column"]
 
@@ -97,7 +98,19 @@ def drop_column(
     if only:  # before the tables that inherit the column, which may drop it then
         operations.by_phase.setdefault(phase, []).insert(0, drop)
     else:
-        operations.add(phase, drop)
+        planned = operations.by_phase.setdefault(phase, [])
+        planned.insert(_place_of_drop(drop, planned), drop)
+
+
+def _place_of_drop(drop: DropColumn, planned: Sequence[Operation]) -> int:
+    """Return the place of a drop: before that of a column that its default reads (MySQL)."""
+    default = drop.column.default if drop.column is not None else None
+    for place, other in enumerate(planned if default is not None else ()):
+        match other:
+            case DropColumn(table=table, name=name) if table == drop.table:
+                if rename_in_default(default or "", name, "") != default:
+                    return place
+    return len(planned)
 
 
 def _counts(table: Name, changes: Sequence[Change]) -> bool:

@@ -12,6 +12,7 @@ from autodiff.plan.data_loss import DataLoss
 from autodiff.rehearse.report import RehearsedHistory
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Table
+from autodiff.schema.sqltext import terminate_statement
 
 __all__ = [
     "MigrationSql",
@@ -60,6 +61,11 @@ class MigrationSql:
     database: str
     statements: tuple[str, ...] = ()
     problem: str | None = None
+
+    @property
+    def script(self) -> str:
+        """The statements as a script: each ends with a semicolon, and a comment does not."""
+        return "\n".join(map(terminate_statement, self.statements))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ import hashlib
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -130,12 +131,17 @@ def _module(migration: Migration) -> ModuleType:
     return module
 
 
+@lru_cache
+def _package_name(folder: Path) -> str:
+    return f"{_PREFIX}folder_{_digest(folder)}"
+
+
 def _package(folder: Path) -> str:
     """Return the name of the package that the files of a folder belong to.
 
     A migration can import a helper module of its folder with it: `from ._helpers import name`.
     """
-    name = f"{_PREFIX}folder_{_digest(folder)}"
+    name = _package_name(folder)
     if name not in sys.modules:
         package = ModuleType(name)
         package.__path__ = [str(folder)]

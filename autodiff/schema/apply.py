@@ -37,7 +37,7 @@ from autodiff.schema.operations import (
     SetTableOptions,
     SwapColumns,
 )
-from autodiff.schema.sqltext import mentions, rename_identifier
+from autodiff.schema.sqltext import mentions, rename_identifier, rename_in_default
 
 __all__ = [
     "columns_of",
@@ -253,6 +253,9 @@ def _swap_columns(table: Table, one: str, other: str) -> Table:
 
 
 def _column_after_rename(column: Column, before: str, after: str) -> Column:
+    if column.default is not None:
+        default = rename_in_default(column.default, before, after)
+        return column if default == column.default else replace(column, default=default)
     if column.computed is None:
         return column
     sql = rename_identifier(column.computed.sql, before, after)

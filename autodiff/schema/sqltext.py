@@ -21,6 +21,7 @@ __all__ = [
     "quote_literal",
     "rename_identifier",
     "rename_identifiers",
+    "rename_in_default",
     "split_top_level",
     "strip_parentheses",
     "terminate_statement",
@@ -177,6 +178,20 @@ def rename_identifier(text: str, before: str, after: str) -> str:
     """
     return "".join(
         _spelled_like(kind, token, after) if names and _is_name(kind, token, before) else token
+        for kind, token, names in _naming(text)
+    )
+
+
+def rename_in_default(text: str, before: str, after: str) -> str:
+    """Return a default with a column's name replaced.
+
+    Only MySQL and MariaDB allow columns in defaults, and report them in backticks. Words are kept:
+    on other databases they are functions and types, such as USER and `time zone`.
+    """
+    return "".join(
+        _spelled_like(kind, token, after)
+        if token.startswith("`") and names and _is_name(kind, token, before)
+        else token
         for kind, token, names in _naming(text)
     )
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from html import unescape
+
 import pytest
 
-from tests.cli.project import COMMENTS, CONFIG, Folder
+from tests.cli.project import COMMENTS, CONFIG, POSTS, Folder
 
 
 def test_rehearse(blog_3: Folder) -> None:
@@ -88,6 +90,24 @@ def test_diff(blog_3: Folder) -> None:
         assert blog_3.run("diff", "-1", "head", "--changes").out == "+ column comments.timestamp\n"
         url = f"sqlite:///{blog_3.path / 'blog.db'}"
         assert blog_3.run("diff", "2", url, "--changes").out == "+ column comments.timestamp\n"
+
+
+def test_sql_of_several_lines(blog: Folder) -> None:
+    """diff, push and the reports print each line of the SQL; a comment has no semicolon."""
+    blog.write(models=POSTS.replace("    title: Mapped[str]", "    title: Mapped[str | None]"))
+    blog.ok("push", "--yes")
+    blog.write(models=POSTS)
+    script = blog.run("diff", "--sql").out
+    comment, query, *statements = script.splitlines()
+    assert comment == "-- this query must return no rows: posts.title is NULL in some rows"
+    assert query == "-- SELECT id FROM posts WHERE title IS NULL"
+    assert statements[0].startswith("CREATE TABLE")
+    assert statements[1].startswith("    id ")
+    assert blog.run("diff").out.endswith(f"\n\n{script}")
+    assert blog.ok("push", "--dry-run").out.endswith(f"\n\n{script}")
+    assert script in blog.run("report", "--drift", "--format", "markdown").out
+    page = unescape(blog.run("report", "--drift", "--format", "html").out)
+    assert script.strip() in page
 
 
 def test_verbose(blog_3: Folder) -> None:

@@ -335,3 +335,37 @@ def test_a_rename_that_cannot_be_online_is_refused(database: Database, tmp_path:
     with pytest.raises(PlanError, match=r"users.id .* in the primary key") as caught:
         project.generate(renames=["users.id:number"])
     assert caught.value.hint is not None and caught.value.hint.endswith("pass --no-online")
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_generated_column_is_dropped_and_added_together(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Its drop does not wait for the deploy: the column that it reads gets another type."""
+
+    def sizes(type_: type[sa.Integer], factor: int) -> sa.MetaData:
+        metadata = sa.MetaData()
+        double = sa.Computed(f"size * {factor}", persisted=True)
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        total = sa.Column("total", sa.BigInteger, double, index=True)
+        sa.Table("sizes", metadata, key, sa.Column("size", type_), total)
+        return metadata
+
+    rows = "INSERT INTO sizes (id, size) VALUES (1, 5)"
+    project = OnlineProject(database(kind), tmp_path, sizes(sa.Integer, 2), rows)
+    project.models(sizes(sa.BigInteger, 3))
+    assert names(project.generate("retype")) == ["0002_retype.py"]
+    project.project.upgrade()
+    assert project.clean() == ()
+    with opened(project.url) as db:
+        assert db.rows("SELECT total FROM sizes") == [(15,)]
+    project.project.downgrade("1")
+
+
+def test_a_rename_below_a_view_that_stays_is_refused(database: Database, tmp_path: Path) -> None:
+    """PostgreSQL does not drop the old column while the view reads it."""
+    view = "CREATE VIEW nicks AS SELECT nick FROM users"
+    project = OnlineProject(database("postgresql"), tmp_path, users("nick"), view)
+    project.models(users("name"))
+    with pytest.raises(PlanError, match="online: the view nicks reads it"):
+        project.generate("names", renames=RENAME)

@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 
 from autodiff import Project, diff
+from autodiff.dialects.mysql import MySQL
 from autodiff.errors import RehearsalFailedError
 
 TARGETS = {
@@ -66,3 +68,19 @@ def test_an_index_is_enough_on_mariadb(database: Callable[[str], sa.URL], tmp_pa
     metadata = models(sa.String(9), {}, (sa.Index("ix_code", "code"),))
     draft = Project(database("mariadb"), metadata, tmp_path / "m").draft("shops")
     assert draft is not None and draft.plan is not None and draft.plan.findings == ()
+
+
+def test_an_index_is_not_enough_on_mysql(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """Since MySQL 8.4 a foreign key must refer to a unique key."""
+    metadata = models(sa.String(9), {}, (sa.Index("ix_code", "code"),))
+    with pytest.raises(RehearsalFailedError) as caught:
+        Project(database("mysql"), metadata, tmp_path / "m").draft("shops")
+    assert caught.value.problems[0].endswith("references places.code, which is not unique")
+
+
+@pytest.mark.parametrize(
+    ("version", "is_enough"), [("8.0", True), ("8.4", False), ("9.7", False), (None, False)]
+)
+def test_an_index_is_enough_on_old_versions_of_mysql(version: str | None, is_enough: bool) -> None:
+    dialect = MySQL(mysql.dialect(), version=version)  # type: ignore[no-untyped-call]
+    assert dialect.features.keys_reference_indexes is is_enough

@@ -156,7 +156,7 @@ def test_printed_sql_has_the_query_as_a_comment(kind: str, folder: Folder) -> No
     """A statement cannot refuse to run, so the comment shows what to check."""
     dialect = dialect_for(kind)
     check = Require(query="SELECT 1\nFROM a", message="a has rows")
-    expected = ["-- no row may come of this: a has rows\n-- SELECT 1\n-- FROM a"]
+    expected = ["-- this query must return no rows: a has rows\n-- SELECT 1\n-- FROM a"]
     assert preview_statements(dialect, [check], {}) == expected
     folder.write("aaaa", 'op.require("SELECT 1\\nFROM a", "a has rows")')
     graph = load_graph(folder.path)

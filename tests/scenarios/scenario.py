@@ -8,12 +8,17 @@ models.py              the models to migrate to: `metadata`, and a docstring of 
 expected.py            the file that must be written; expected.<database>.py for one alone
 scenario.toml          databases and options: renames, fills, maps, assume, lost, exclude;
                        values.upgrade and values.downgrade: replacements of values by column
+
+With AUTODIFF_TEST_MYSQL_URL, a scenario for MariaDB runs on MySQL too, unless it has
+`mysql = false` because MySQL cannot create its tables. MySQL spells expressions in another way, so
+that the text of the migration is compared only if there is an expected.mysql.py.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib.util
+import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -29,7 +34,7 @@ __all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios", "metadata_of", "p
 FOLDER = Path(__file__).resolve().parents[2] / "fixtures" / "scenarios"
 DATABASES = ("sqlite", "postgresql", "mariadb")
 _LISTS = ("renames", "fills", "maps", "exclude", "lost")
-_SETTINGS = {*_LISTS, "databases", "assume", "sqlalchemy", "values"}
+_SETTINGS = {*_LISTS, "databases", "mysql", "assume", "sqlalchemy", "values"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +62,8 @@ class Scenario:
 
     def file(self, stem: str, ending: str) -> Path | None:
         """Return the file for this database, else the file for all databases, else None."""
-        for name in (f"{stem}.{self.database}.{ending}", f"{stem}.{ending}"):
+        own = ("mysql", "mariadb") if self.database == "mysql" else (self.database,)
+        for name in (*(f"{stem}.{database}.{ending}" for database in own), f"{stem}.{ending}"):
             if (self.folder / name).is_file():
                 return self.folder / name
         return None
@@ -84,8 +90,11 @@ class Scenario:
         return purpose_of(self.folder)
 
     @property
-    def expected(self) -> Path:
-        """The expected migration file, or the path for a new one."""
+    def expected(self) -> Path | None:
+        """The expected migration file, or the path for a new one; None if any is right."""
+        if self.database == "mysql":
+            own = self.folder / "expected.mysql.py"
+            return own if own.is_file() else None
         return self.file("expected", "py") or self.folder / f"expected.{self.database}.py"
 
 
@@ -115,9 +124,17 @@ def all_scenarios() -> list[Scenario]:
             continue
         options: dict[str, Any] = {key: tuple(settings.get(key, ())) for key in _LISTS}
         options |= {key: settings[key] for key in ("assume", "values") if key in settings}
-        for database in settings.get("databases", DATABASES):
+        for database in _with_mysql(settings):
             scenarios.append(Scenario(folder=folder, database=database, **options))
     return scenarios
+
+
+def _with_mysql(settings: Mapping[str, Any]) -> list[str]:
+    """Return the databases of a scenario; MySQL too, if there is one and it can do the same."""
+    databases = settings.get("databases", DATABASES)
+    is_wanted = "mariadb" in databases and settings.get("mysql", True)
+    has_mysql = bool(os.environ.get("AUTODIFF_TEST_MYSQL_URL"))
+    return [*databases, "mysql"] if is_wanted and has_mysql else list(databases)
 
 
 def _too_old(required: str | None) -> bool:

@@ -47,7 +47,8 @@ def test_scenario(scenario: Scenario, database: Callable[[str], sa.URL], tmp_pat
         scenario.prepare(connection)
         start_schema, rows = schema_of(connection, scenario), rows_of(connection)
         migration_source = _source(connection, scenario)
-        _assert_expected_source(migration_source, scenario.expected)
+        if scenario.expected is not None:
+            _assert_expected_source(migration_source, scenario.expected)
         folder = tmp_path / "migrations"
         folder.mkdir()
         (folder / "0001_scenario.py").write_text(migration_source)
@@ -184,7 +185,7 @@ def test_expected_files_are_formatted() -> None:
 
 def test_each_expected_file_belongs_to_a_scenario() -> None:
     """Remove expected files of databases that a scenario no longer uses."""
-    used = {scenario.expected for scenario in SCENARIOS}
+    used = {scenario.expected or scenario.folder / "expected.mysql.py" for scenario in SCENARIOS}
     folders = {scenario.folder for scenario in SCENARIOS}
     unused = {path for path in FOLDER.glob("*/expected*.py") if path.parent in folders} - used
     assert unused == set()

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import data_loss_data, data_loss_lines, finding_lines
+from autodiff.cli.format import data_loss_data, data_loss_lines, finding_lines, sql_lines
 from autodiff.cli.options import Verbose, flag, side
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
-from autodiff.schema.sqltext import terminate_statement
 from autodiff.utils.connections import describe_url, parse_url
 
 if TYPE_CHECKING:
@@ -82,11 +81,9 @@ def run_diff(
         url = None if "database" in databases else databases[0]
         data |= shell.note_unmanaged(project, url)
     if sql:
-        shell.answer_code(
-            "".join(f"{terminate_statement(sql)}\n" for sql in data["sql"]), "sql", data
-        )
+        shell.answer_code("".join(f"{line}\n" for line in sql_lines(data["sql"])), "sql", data)
     elif plan.changes and not changes and not shell.json and shell.out.isatty():
-        shell.answer_changes(_changes(plan), ["", *map(terminate_statement, data["sql"])])
+        shell.answer_changes(_changes(plan), ["", *sql_lines(data["sql"])])
     else:
         shell.answer(_lines(data, changes=changes), data)
     return int(bool(plan.changes))
@@ -116,5 +113,4 @@ def _data(plan: Plan) -> dict[str, Any]:
 def _lines(data: dict[str, Any], *, changes: bool) -> list[str]:
     if not data["different"]:
         return ["no difference"]
-    script = list(map(terminate_statement, data["sql"]))
-    return data["changes"] if changes else [*data["changes"], "", *script]
+    return data["changes"] if changes else [*data["changes"], "", *sql_lines(data["sql"])]

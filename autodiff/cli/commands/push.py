@@ -6,7 +6,13 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from autodiff.cli.format import data_loss_data, data_loss_lines, finding_lines, rehearsal_lines
+from autodiff.cli.format import (
+    data_loss_data,
+    data_loss_lines,
+    finding_lines,
+    rehearsal_lines,
+    sql_lines,
+)
 from autodiff.cli.options import Yes, flag
 from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Shell
@@ -87,7 +93,7 @@ def run_push(
         shell.note(line)
     lines = plan.summary()
     if dry_run:
-        shell.answer([*lines, "", *plan.sql()], {**data, "pushed": False})
+        shell.answer([*lines, "", *sql_lines(plan.sql())], {**data, "pushed": False})
         return
     if not yes:
         for line in lines:

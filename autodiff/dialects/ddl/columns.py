@@ -11,7 +11,7 @@ from autodiff.schema.operations import (
     RenameColumn,
     SwapColumns,
 )
-from autodiff.utils.object_names import temporary_name
+from autodiff.utils.object_names import name_between
 
 __all__ = ["ColumnDDL"]
 
@@ -62,8 +62,7 @@ class ColumnDDL(Part):
 
     def swap(self, operation: SwapColumns) -> list[str]:
         """Return the statements that exchange the names of two columns."""
-        limit = self.features.max_name_length
-        between = temporary_name(operation.one, operation.other, "swap", limit=limit)
+        between = name_between(operation.one)
         names = ((operation.one, between), (operation.other, operation.one))
         return [
             statement

@@ -29,5 +29,8 @@ class RowDDL(Part):
 
     def require(self, operation: Require) -> list[str]:
         """Return a comment for people who run the SQL manually: no statement checks the rows."""
-        lines = [f"no row may come of this: {operation.message}", *operation.query.splitlines()]
+        lines = [
+            f"this query must return no rows: {operation.message}",
+            *operation.query.splitlines(),
+        ]
         return ["\n".join(map(sql_comment, lines))]

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.mysql import conversions, expressions, types
-from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES
+from autodiff.dialects.mysql.declared_options import register_options
+from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES, OLD_FEATURES
 from autodiff.schema.objects import ColumnType, EnumType
 
 if TYPE_CHECKING:
@@ -33,6 +34,14 @@ __all__ = ["MySQL"]
 
 _ENUM = re.compile(r"enum\(('(?:[^']|'')*')")
 """An ENUM type, up to its first value."""
+
+
+_STRICT_KEYS = (8, 4)
+"""The first version in which a foreign key must refer to a unique key by default."""
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 class MySQL(Dialect):
@@ -55,9 +64,12 @@ class MySQL(Dialect):
             default_schema=default_schema,
             scratch_url=scratch_url,
         )
+        register_options()
         self.is_mariadb = bool(getattr(sqlalchemy_dialect, "is_mariadb", False))
         if self.is_mariadb:
             self.features = MARIADB_FEATURES
+        elif version is not None and _parts(version) < _STRICT_KEYS:
+            self.features = OLD_FEATURES
 
     @classmethod
     def prepare_engine(cls, engine: Engine, tables: Sequence[str], schema: str | None) -> None:

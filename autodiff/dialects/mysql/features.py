@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from autodiff.dialects.features import Features
 
-__all__ = ["FEATURES", "MARIADB_FEATURES"]
+__all__ = ["FEATURES", "MARIADB_FEATURES", "OLD_FEATURES"]
 
 FEATURES = Features(
     transactional_ddl=False,
@@ -30,7 +30,6 @@ FEATURES = Features(
     named_primary_keys=False,
     index_names_per_table=True,
     keys_block_columns=True,
-    keys_reference_indexes=True,
     backslash_escapes=True,
     comments=True,
     writable_views=True,
@@ -42,4 +41,11 @@ FEATURES = Features(
     max_name_length=64,
 )
 
-MARIADB_FEATURES = replace(FEATURES, sequences=True, algorithms=("INSTANT", "NOCOPY", "INPLACE"))
+OLD_FEATURES = replace(FEATURES, keys_reference_indexes=True)
+"""Features before MySQL 8.4, which requires that a foreign key refers to a unique key.
+
+https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html
+"""
+MARIADB_FEATURES = replace(
+    OLD_FEATURES, sequences=True, algorithms=("INSTANT", "NOCOPY", "INPLACE")
+)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from autodiff.dialects.type_names import split_type
-from autodiff.lint.columns import new_columns, new_types
+from autodiff.lint.columns import NEW_COLUMN_STEPS, NEW_TYPE_STEPS, new_columns, new_types
 from autodiff.lint.context import Step
 from autodiff.lint.rule import ALL, POSTGRESQL, SERVERS, Match, Rule
 from autodiff.schema.objects import ColumnType, PrimaryKey
@@ -102,6 +102,7 @@ RULES = (
         "rewrites the table and all tables that refer to it.",
         safe_way="Use sa.BigInteger().",
         check=_small_key,
+        actions=(CreateTable, AddConstraint),
         databases=SERVERS,
         bad='op.create_table("logs", sa.Column("id", sa.Integer(), sa.Identity(), '
         "primary_key=True))",
@@ -117,6 +118,7 @@ RULES = (
         "tables share one sequence.",
         safe_way="Use sa.Identity(), which is standard SQL.",
         check=_serial,
+        actions=NEW_COLUMN_STEPS,
         databases=POSTGRESQL,
         bad='op.create_table("logs", sa.Column("id", sa.BigInteger(), primary_key=True, '
         "autoincrement=True))",
@@ -132,6 +134,7 @@ RULES = (
         safe_way="Use sa.Text(), with a check of the length if there is a limit: the check can be "
         "replaced without a long lock.",
         check=_types(_is_limited),
+        actions=NEW_TYPE_STEPS,
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("city", sa.String(50)))',
         good='op.add_column("users", sa.Column("city", sa.Text()))',
@@ -145,6 +148,7 @@ RULES = (
         "in others.",
         safe_way="Use sa.Text(), with a check of the length if it is fixed.",
         check=_types(_is_padded),
+        actions=NEW_TYPE_STEPS,
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("country", sa.CHAR(2)))',
         good='op.add_column("users", sa.Column("country", sa.Text()))',
@@ -158,6 +162,7 @@ RULES = (
         "moments.",
         safe_way="Use sa.DateTime(timezone=True), which stores UTC in the same eight bytes.",
         check=_types(_is_without_zone),
+        actions=NEW_TYPE_STEPS,
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("seen_at", sa.DateTime()))',
         good='op.add_column("users", sa.Column("seen_at", sa.DateTime(timezone=True)))',
@@ -171,6 +176,7 @@ RULES = (
         "SELECT DISTINCT and GROUP BY fail, and it cannot be indexed.",
         safe_way="Use postgresql.JSONB(), unless the order of keys and the spacing must be kept.",
         check=_types(_is_json),
+        actions=NEW_TYPE_STEPS,
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("settings", sa.JSON()))',
         good='op.add_column("users", sa.Column("settings", op.sql_type("jsonb")))',
@@ -185,6 +191,7 @@ RULES = (
         "The type money of PostgreSQL depends on a setting of the server.",
         safe_way="Use sa.Numeric(12, 2), or an integer number of cents.",
         check=_float_money,
+        actions=NEW_TYPE_STEPS,
         databases=ALL,
         bad='op.add_column("users", sa.Column("balance", sa.Float()))',
         good='op.add_column("users", sa.Column("balance", sa.Numeric(12, 2)))',

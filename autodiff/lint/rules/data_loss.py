@@ -175,6 +175,7 @@ RULES = (
         "drop it in a later migration. Keep a copy if the rows can be needed again.",
         expected_in_contract=True,
         check=_dropped_table,
+        actions=(DropTable,),
         harmless_if="empty",
         bad='op.drop_table("teams")',
         good='op.create_table("import_1", sa.Column("id", sa.BigInteger(), sa.Identity(), '
@@ -192,6 +193,7 @@ RULES = (
         "column in a later migration.",
         expected_in_contract=True,
         check=_dropped_column,
+        actions=(DropColumn,),
         harmless_if="empty",
         bad='op.drop_column("users", "age")',
         good='op.add_column("users", sa.Column("draft", sa.Text()))\n'
@@ -206,6 +208,7 @@ RULES = (
         safe_way="Drop its tables one by one, each after a check that it is not used, and then "
         "drop the empty schema without CASCADE.",
         check=_dropped_schema,
+        actions=(DropSchemaWithContents,),
         databases=("postgresql", "mysql", "mariadb"),
         bad='op.execute("DROP SCHEMA reports CASCADE")',
         good='op.execute("DROP SCHEMA reports")',
@@ -220,6 +223,7 @@ RULES = (
         safe_way="Check that no column and no code takes numbers from the sequence, and note its "
         "current value before you drop it.",
         check=_dropped_sequence,
+        actions=(DropSequence,),
         databases=("postgresql", "mariadb"),
         bad='op.drop_sequence("invoice_numbers")',
         good='op.create_sequence("order_numbers")',
@@ -234,6 +238,7 @@ RULES = (
         safe_way="Look for values that do not fit, for example with max(length(column)), and "
         "correct them first; or add a column of the new type and copy the values that fit.",
         check=_narrowed_type,
+        actions=(AlterColumn, SwapColumns),
         harmless_if="empty",
         tried_on="sqlite",
         bad='op.alter_column("users", "email", type_=sa.Integer())',
@@ -251,6 +256,7 @@ RULES = (
         safe_way="Only append values. Stop writing a value that is no longer wanted, and leave it "
         "in the type; or remove it after all rows have been changed.",
         check=_removed_value,
+        actions=(AlterEnum, AlterColumn),
         harmless_if="empty",
         databases=SERVERS,
         bad='op.alter_enum("mood", ["ok", "sad"], ["ok"])',
@@ -265,6 +271,7 @@ RULES = (
         safe_way="Delete the rows that are not needed with a condition, in batches, and name each "
         "table instead of using CASCADE.",
         check=_truncated_table,
+        actions=(Truncate,),
         harmless_if="empty",
         databases=("postgresql", "mysql", "mariadb"),
         bad='op.execute("TRUNCATE teams CASCADE")',
@@ -278,6 +285,7 @@ RULES = (
         reason="All rows are lost, and a downgrade cannot restore them.",
         safe_way="Add a condition that selects the rows to delete.",
         check=_deleted_rows,
+        actions=(ChangeRows,),
         harmless_if="empty",
         bad='op.execute("DELETE FROM teams")',
         good="op.execute(\"DELETE FROM teams WHERE name = 'test'\")",

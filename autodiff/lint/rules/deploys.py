@@ -168,6 +168,7 @@ RULES = (
             "new name, and drop the view"
         ),
         check=_renamed_table,
+        actions=(RenameTable,),
         databases=ALL,
         bad='op.rename_table("users", "people")',
         good='op.rename_table("users", "people")\nop.create_view("users", "SELECT * FROM people")',
@@ -183,6 +184,7 @@ RULES = (
             "add the new column and write to both, copy the values, and drop the old column"
         ),
         check=_renamed_column,
+        actions=(RenameColumn,),
         databases=ALL,
         bad='op.rename_column("users", "nickname", "display_name")',
         good='op.add_column("users", sa.Column("display_name", sa.Text()))',
@@ -198,6 +200,7 @@ RULES = (
             "add the new value and accept both, change the rows, and stop using the old value"
         ),
         check=_renamed_value,
+        actions=(RenameEnumValue,),
         databases=POSTGRESQL,
         bad='op.rename_enum_value("mood", "sad", "unhappy")',
         good='op.alter_enum("mood", ["ok", "sad"], ["ok", "sad", "unhappy"])',
@@ -212,6 +215,7 @@ RULES = (
         safe_way="Keep the name of the type, and give the model the old name: "
         'sa.Enum(..., name="mood").',
         check=_renamed_type,
+        actions=(RenameEnum,),
         databases=POSTGRESQL,
         bad='op.rename_enum("mood", "feeling")',
         good='op.create_enum("feeling", "ok", "sad")',
@@ -226,6 +230,7 @@ RULES = (
         safe_way="Give the column a server_default; or set it NOT NULL in a later migration, when "
         "all running code writes it.",
         check=_unknown_to_old_code,
+        actions=(AlterColumn,),
         databases=ALL,
         tried_on="sqlite",
         bad='op.add_column("users", sa.Column("country", sa.Text()))\n'
@@ -246,6 +251,7 @@ RULES = (
             "name, and move the tables"
         ),
         check=_renamed_schema,
+        actions=(RenameNamespace,),
         databases=POSTGRESQL,
         bad='op.execute("ALTER SCHEMA reports RENAME TO statistics")',
         good='op.execute("CREATE SCHEMA statistics")',
@@ -259,6 +265,7 @@ RULES = (
         "reads the column.",
         safe_way="Deploy code that reads NULL first, and write NULL only after this migration.",
         check=_dropped_not_null,
+        actions=(AlterColumn,),
         databases=ALL,
         tried_on="sqlite",
         bad='op.alter_column("teams", "id", nullable=True, existing_type=sa.BigInteger())',
@@ -272,6 +279,7 @@ RULES = (
         reason="Application code that is still running and reads the view fails.",
         safe_way="Remove the view from the code, deploy, and drop it in a later migration.",
         check=_dropped_view,
+        actions=(DropView,),
         databases=ALL,
         bad='op.execute("DROP VIEW totals")',
         good='op.execute("DROP VIEW totals")\nop.create_view("totals", "SELECT 1 AS total")',
@@ -286,6 +294,7 @@ RULES = (
         "before these are corrected.",
         safe_way="Make sure that the application checks the rule itself, or keep the constraint.",
         check=_dropped_constraint,
+        actions=(DropConstraint,),
         databases=ALL,
         tried_on="sqlite",
         bad='op.drop_constraint("ck_users_age", "users", type_="check")',

@@ -198,6 +198,7 @@ RULES = (
         safe_way="Add the column as nullable or with a server_default, fill it, and set it NOT "
         "NULL in a later migration.",
         check=_required_column,
+        actions=(AddColumn,),
         harmless_if="empty",
         bad='op.add_column("users", sa.Column("country", sa.Text(), nullable=False))',
         good='op.add_column("users", sa.Column("country", sa.Text(), nullable=False, '
@@ -213,6 +214,7 @@ RULES = (
         safe_way="Fill the column with op.backfill() first, or stop with op.require() if it has "
         "NULLs.",
         check=_not_null,
+        actions=(AlterColumn,),
         harmless_if="empty",
         tried_on="sqlite",
         bad='op.alter_column("users", "email", nullable=False, existing_type=sa.Text())',
@@ -229,6 +231,7 @@ RULES = (
         "roll back the steps before it.",
         safe_way="Look for duplicates with op.require() before the first change, or remove them.",
         check=_unique,
+        actions=(AddConstraint, CreateIndex),
         harmless_if="empty",
         bad="with op.autocommit():\n"
         '    op.create_index("ix_users_email", "users", ["email"], unique=True, '
@@ -248,6 +251,7 @@ RULES = (
         "transaction. Nobody can read or write the table while the rows are changed.",
         safe_way="Alter the table in one migration, and change its rows in the next one.",
         check=_backfill_beside_ddl,
+        actions=(Backfill, ChangeRows),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("country", sa.Text()))\n'
@@ -263,6 +267,7 @@ RULES = (
         "On PostgreSQL the table also doubles its size.",
         safe_way="Use op.backfill(), which changes the rows in batches, in a separate migration.",
         check=_unbatched,
+        actions=(ChangeRows,),
         harmless_if="small",
         databases=SERVERS,
         bad='op.execute("UPDATE users SET email = lower(email)")',
@@ -280,6 +285,7 @@ RULES = (
         safe_way="Add the column without a default, set the default with alter_column, and fill "
         "the existing rows in batches in a later migration.",
         check=_volatile_default,
+        actions=(AddColumn,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("token", sa.Uuid(), '

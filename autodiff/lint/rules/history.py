@@ -205,6 +205,7 @@ RULES = (
         safe_way="Remove the statement; for statements outside of the transaction use "
         "`with op.autocommit():`.",
         check=_transaction,
+        actions=(TransactionControl,),
         bad='op.execute("COMMIT")',
         good='with op.autocommit():\n    op.execute("ANALYZE users")',
     ),

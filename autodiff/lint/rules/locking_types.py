@@ -57,6 +57,7 @@ RULES = (
         safe_way="Add a column of the new type, write to both, copy the values in batches, and "
         "drop the old column.",
         check=_rewritten,
+        actions=(AlterColumn,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.alter_column("users", "age", type_=sa.BigInteger(), existing_type=sa.Integer())',
@@ -73,6 +74,7 @@ RULES = (
         safe_way="Add an ordinary nullable column, fill it in batches, and keep it up to date in "
         "the application or by a trigger.",
         check=_generated,
+        actions=(AddColumn,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("double_age", sa.Integer(), '

@@ -299,6 +299,7 @@ RULES = (
         "takes minutes on a large table.",
         safe_way="Build it concurrently, outside of the transaction, in a separate migration.",
         check=_index,
+        actions=(CreateIndex,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_index("ix_users_email", "users", ["email"])',
@@ -314,6 +315,7 @@ RULES = (
         "query on it, and all later queries wait behind it.",
         safe_way="Drop it concurrently, outside of the transaction.",
         check=_dropped_index,
+        actions=(DropIndex,),
         databases=POSTGRESQL,
         bad='op.drop_index("ix_users_age", "users")',
         good="with op.autocommit():\n"
@@ -328,6 +330,7 @@ RULES = (
         "is done.",
         safe_way="Use REINDEX ... CONCURRENTLY inside `with op.autocommit():`.",
         check=_maintenance("reindex", "blocks writes until it is done"),  # type: ignore[arg-type]
+        actions=(MaintainTable,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.execute("REINDEX TABLE users")',
@@ -341,6 +344,7 @@ RULES = (
         reason="PostgreSQL refuses it, so the migration fails.",
         safe_way="Put it into a block `with op.autocommit():`.",
         check=_concurrently_inside,
+        actions=(MaintainTable, CreateIndex, DropIndex),
         databases=POSTGRESQL,
         bad='op.create_index("ix_users_email", "users", ["email"], postgresql_concurrently=True)',
         good="with op.autocommit():\n"
@@ -356,6 +360,7 @@ RULES = (
         safe_way="Add it with postgresql_not_valid=True, and validate it in a later migration with "
         "ALTER TABLE ... VALIDATE CONSTRAINT, which blocks no writes.",
         check=_foreign_key,
+        actions=(AddConstraint,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_foreign_key("fk_users_team", "users", "teams", ["team_id"], ["id"])',
@@ -373,6 +378,7 @@ RULES = (
         safe_way="Add it with postgresql_not_valid=True, and validate it in a later migration with "
         "ALTER TABLE ... VALIDATE CONSTRAINT, which blocks no reads and writes.",
         check=_check,
+        actions=(AddConstraint,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_check_constraint("ck_users_age", "users", "age >= 0")',
@@ -388,6 +394,7 @@ RULES = (
         "blocks as long as it would without NOT VALID.",
         safe_way="Validate it in the next migration.",
         check=_validated_at_once,
+        actions=(ValidateConstraint,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_check_constraint("ck_users_age", "users", "age >= 0", '
@@ -407,6 +414,7 @@ RULES = (
         safe_way="Add a check `column IS NOT NULL` with postgresql_not_valid=True, validate it in "
         "the next migration, then set the column NOT NULL and drop the check.",
         check=_not_null_scan,
+        actions=(AlterColumn,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.backfill("users", {"email": ""}, where="email IS NULL")\n'
@@ -426,6 +434,7 @@ RULES = (
         safe_way="Build a unique index concurrently, and turn it into the constraint with "
         "ALTER TABLE ... ADD CONSTRAINT ... UNIQUE USING INDEX.",
         check=_unique_in_place,
+        actions=(AddConstraint,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.require("SELECT email FROM users GROUP BY email HAVING count(*) > 1", '
@@ -448,6 +457,7 @@ RULES = (
         "until the index is built. PostgreSQL can build it neither concurrently nor as NOT VALID.",
         safe_way="Add it when the table is small, or run the migration in quiet hours.",
         check=_exclusion,
+        actions=(AddConstraint,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.create_exclude_constraint("ex_users", "users", ("age", "="), using="gist")',
@@ -468,6 +478,7 @@ RULES = (
         safe_way="Keep lock_timeout low so that the migration is tried again, and create the "
         "trigger in a separate migration.",
         check=_trigger,
+        actions=(CreateTrigger,),
         databases=POSTGRESQL,
         bad='op.execute("CREATE TRIGGER audit AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION '
         'audit()")',
@@ -483,6 +494,7 @@ RULES = (
         "end of the transaction. Transactions that use the tables in another order can deadlock.",
         safe_way="Add each foreign key in a separate migration.",
         check=_several_keys,
+        actions=(AddConstraint,),
         databases=POSTGRESQL,
         bad='op.create_foreign_key("fk_users_team", "users", "teams", ["team_id"], ["id"], '
         "postgresql_not_valid=True)\n"
@@ -501,6 +513,7 @@ RULES = (
         "that table while the other work is done.",
         safe_way="Put the long work into a migration of its own, or before the lock.",
         check=_work_after_lock,
+        actions=(CreateIndex, ValidateConstraint, Backfill, ChangeRows),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("country", sa.Text()))\n'
@@ -534,6 +547,7 @@ RULES = (
         "until it is filled.",
         safe_way="Use REFRESH MATERIALIZED VIEW CONCURRENTLY, which needs a unique index.",
         check=_maintenance("refresh", "blocks readers until it is done"),  # type: ignore[arg-type]
+        actions=(MaintainTable,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.execute("REFRESH MATERIALIZED VIEW totals")',
@@ -548,6 +562,7 @@ RULES = (
         "copied.",
         safe_way="Use the extension pg_repack, or VACUUM without FULL, outside of migrations.",
         check=_maintenance("rewrite", "blocks the table until it is copied"),  # type: ignore[arg-type]
+        actions=(MaintainTable,),
         harmless_if="small",
         databases=POSTGRESQL,
         bad='op.execute("CLUSTER users USING ix_users_age")',
@@ -563,6 +578,7 @@ RULES = (
         safe_way="Use DETACH PARTITION ... CONCURRENTLY inside `with op.autocommit():` (PostgreSQL "
         "14 and later).",
         check=_maintenance("detach", "blocks the whole table"),  # type: ignore[arg-type]
+        actions=(MaintainTable,),
         databases=POSTGRESQL,
         bad='op.execute("ALTER TABLE users DETACH PARTITION users_2020")',
         good="with op.autocommit():\n"
@@ -577,6 +593,7 @@ RULES = (
         "makes others wait longer.",
         safe_way="Leave it out: each statement takes the lock that it needs.",
         check=_maintenance("lock", "is held until the end of the migration"),  # type: ignore[arg-type]
+        actions=(MaintainTable,),
         databases=POSTGRESQL,
         bad='op.execute("LOCK TABLE users IN ACCESS EXCLUSIVE MODE")',
         good='op.add_column("users", sa.Column("country", sa.Text()))',
@@ -608,6 +625,7 @@ RULES = (
         safe_way="Add it with NOT VALID, and validate it in a later migration with ALTER DOMAIN "
         "... VALIDATE CONSTRAINT; or use checks of the tables instead.",
         check=_maintenance("domain", "reads all rows of its tables"),  # type: ignore[arg-type]
+        actions=(MaintainTable,),
         databases=POSTGRESQL,
         bad="op.execute(\"ALTER DOMAIN email ADD CONSTRAINT email_at CHECK (VALUE LIKE '%@%')\")",
         good="op.execute(\"ALTER DOMAIN email ADD CONSTRAINT email_at CHECK (VALUE LIKE '%@%') \"\n"

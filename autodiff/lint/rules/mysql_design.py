@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from autodiff.lint.columns import new_columns, new_types
+from autodiff.lint.columns import NEW_TYPE_STEPS, new_columns, new_types
 from autodiff.lint.context import Step
 from autodiff.lint.rule import MYSQL, Match, Rule
 from autodiff.lint.statements import ChangeTable
@@ -33,6 +33,9 @@ def charset_of(text: str) -> str | None:
     """Return the character set of a type, or of a collation after COLLATE; None if it has none."""
     match = _CHARSET.search(text)
     return match[1].lower().partition("_")[0] if match else None
+
+
+_OPTION_STEPS = (CreateTable, SetTableOptions, ChangeTable)
 
 
 def _new_options(step: Step) -> Iterator[tuple[Name, str, str]]:
@@ -102,6 +105,7 @@ RULES = (
         "it. Python drivers read it as NULL or fail.",
         safe_way="Make the column nullable, without a default.",
         check=_zero_date,
+        actions=NEW_TYPE_STEPS,
         databases=MYSQL,
         bad='op.add_column("users", sa.Column("born", sa.Date(), server_default="0000-00-00"))',
         good='op.add_column("users", sa.Column("born", sa.Date()))',
@@ -115,6 +119,7 @@ RULES = (
         "later warn about it and forget it.",
         safe_way="Leave it out, except for tinyint(1), which means a boolean.",
         check=_display_width,
+        actions=NEW_TYPE_STEPS,
         databases=MYSQL,
         bad='op.execute("ALTER TABLE users ADD COLUMN points int(11)")',
         good='op.execute("ALTER TABLE users ADD COLUMN points int")',
@@ -128,6 +133,7 @@ RULES = (
         "whole table for each write, and can lose rows when the server stops.",
         safe_way="Leave out the engine, or use InnoDB.",
         check=_engine,
+        actions=_OPTION_STEPS,
         databases=MYSQL,
         bad='op.create_table("logs", sa.Column("id", sa.BigInteger(), primary_key=True), '
         'mysql_engine="MyISAM")',
@@ -144,6 +150,7 @@ RULES = (
         "two character sets cannot use an index.",
         safe_way="Use utf8mb4.",
         check=_charset,
+        actions=(*_OPTION_STEPS, *NEW_TYPE_STEPS),
         databases=MYSQL,
         bad='op.create_table("logs", sa.Column("id", sa.BigInteger(), primary_key=True), '
         'mysql_charset="utf8")',
@@ -160,6 +167,7 @@ RULES = (
         "changes that are instant otherwise, and MariaDB wants to remove it.",
         safe_way="Leave out the row format: DYNAMIC is the default.",
         check=_row_format,
+        actions=_OPTION_STEPS,
         databases=MYSQL,
         bad='op.create_table("logs", sa.Column("id", sa.BigInteger(), primary_key=True), '
         'mysql_row_format="COMPRESSED")',

@@ -23,6 +23,11 @@ from autodiff.schema.operations import (
 
 __all__ = ["RULES"]
 
+_NAMING_STEPS = (
+    *(CreateTable, AddColumn, RenameColumn, AddConstraint, RenameConstraint, CreateIndex),
+    *(RenameIndex, RenameTable, CreateView, CreateEnum, RenameEnum, CreateSequence),
+)
+
 
 def _new_names(step: Step) -> Iterator[tuple[str, str, str]]:
     """Yield each name that a step gives: the kind of the object, the name, and the place."""
@@ -105,6 +110,7 @@ RULES = (
         "SQLite accepts most of such names.",
         safe_way="Choose another name, such as the plural.",
         check=_reserved,
+        actions=_NAMING_STEPS,
         databases=SERVERS,
         bad='op.add_column("users", sa.Column("order", sa.BigInteger()))',
         good='op.add_column("users", sa.Column("position", sa.BigInteger()))',
@@ -119,6 +125,7 @@ RULES = (
         "refuse names of more than 64 characters.",
         safe_way="Choose a shorter name.",
         check=_long,
+        actions=_NAMING_STEPS,
         databases=SERVERS,
         bad="with op.autocommit():\n"
         f'    op.execute("CREATE INDEX CONCURRENTLY {_LONG} ON users (nickname)")',
@@ -134,6 +141,7 @@ RULES = (
         "written by hand must quote the name.",
         safe_way="Use lower case with underscores.",
         check=_mixed_case,
+        actions=_NAMING_STEPS,
         databases=POSTGRESQL,
         bad='op.add_column("users", sa.Column("firstName", sa.Text()))',
         good='op.add_column("users", sa.Column("first_name", sa.Text()))',

@@ -19,6 +19,7 @@ from autodiff.schema.operations import (
     RenameColumn,
     SyncColumns,
 )
+from autodiff.schema.sqltext import mentions
 
 __all__ = ["CopiedColumn", "Copy"]
 
@@ -135,5 +136,9 @@ class CopiedColumn:
         for column in computed:
             if column != evolve(table, self._rename).column(column.name):
                 raise self._refusal(f"the generated column {column.name} reads it")
+        if self._dialect.features.dependents_block_columns:
+            for view in self._schema.views.values():
+                if table.name in view.reads and mentions(view.sql, old):
+                    raise self._refusal(f"the view {view.name} reads it")
         if any(isinstance(c, Exclusion) and names_column(c, old) for c in table.constraints):
             raise self._refusal("an exclusion constraint names it")

@@ -39,6 +39,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Column, ColumnType, Constraint, Index, Name, Schema, View
 from autodiff.schema.operations import (
+    AddColumn,
     AddConstraint,
     AlterColumn,
     Backfill,
@@ -116,13 +117,15 @@ class _Splitter:
     late_columns: set[tuple[Name, str]] = field(default_factory=set)
     late_types: set[tuple[Name, str]] = field(default_factory=set)
     requires: list[Require] = field(default_factory=list)
+    recreated: set[tuple[Name, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self.recreated = _recreated_columns(self.plan.operations)
         for operation in self.plan.operations:
             match operation:
                 case DropTable(name=name):
                     self.late_tables.add(name)
-                case DropColumn(table=table, name=column):
+                case DropColumn(table=table, name=column) if (table, column) not in self.recreated:
                     self.late_columns.add((table, column))
                 case RenameColumn(table=table, before=old, after=new):
                     self.late_columns |= {(table, old), (table, new)}
@@ -156,6 +159,10 @@ class _Splitter:
                 self._rename_table(operation)
             case RenameColumn():
                 self._rename(operation)
+            case DropColumn(table=table, name=column) if (table, column) in self.recreated:
+                self.expand.append(operation)
+            case DropIndex() | DropConstraint() if self._mentions(operation, self.recreated):
+                self.expand.append(operation)
             case DropColumn():
                 self._drop(operation)
             case AlterColumn(table=table, after=patch) if (
@@ -269,6 +276,9 @@ class _Splitter:
 
     def _rename(self, operation: RenameColumn) -> None:
         schema = reduce(evolve_schema, self.renamed, self.plan.current)
+        views = {name: view for name, view in schema.views.items() if view.reads}
+        views |= {o.view.name: o.view for o in self.plan.operations if isinstance(o, CreateView)}
+        schema = replace(schema, views=views)
         copy = CopiedColumn(schema, operation, self.dialect).copy()
         self.copies.append(copy)
         self.expand += copy.expand
@@ -458,3 +468,16 @@ def _has_value(column: Column) -> bool:
     """Return whether a row can be inserted without the column."""
     filled = column.default is not None or column.computed is not None
     return column.nullable or filled or column.identity is not None or column.autoincrement
+
+
+def _recreated_columns(operations: Sequence[Operation]) -> set[tuple[Name, str]]:
+    """Return the generated columns that are dropped and added again, which must stay together."""
+    added = {(o.table, o.column.name) for o in operations if isinstance(o, AddColumn)}
+    return {
+        (o.table, o.name)
+        for o in operations
+        if isinstance(o, DropColumn)
+        and (o.table, o.name) in added
+        and o.column is not None
+        and o.column.computed is not None
+    }

@@ -28,6 +28,7 @@ from autodiff.schema.operations import (
     RenameIndex,
     RenameTable,
 )
+from autodiff.utils.object_names import name_between
 
 if TYPE_CHECKING:
     from sqlalchemy.schema import ExecutableDDLElement
@@ -72,7 +73,7 @@ class GenericDDL(DDL):
         """Return the renames that lead to a name: two if the database sees the same name in it."""
         if before.lower() != after.lower() or not self.dialect.features.case_insensitive_names:
             return [(before, after)]
-        between = f"_autodiff_{after}"
+        between = name_between(after)
         return [(before, between), (between, after)]
 
     def impossible(self, what: str, hint: str | None = None) -> PlanError:

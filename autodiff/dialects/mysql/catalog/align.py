@@ -162,7 +162,9 @@ def _index(index: Index, declared: Index | None, desired: Table) -> Index:
     if declared is None:
         same_elements = (other for other in desired.indexes if other.elements == index.elements)
         declared = next(same_elements, None)
-    declared_options = declared.options if declared else {}
+    if declared is None:  # a downgrade restores its options
+        return index
+    declared_options = declared.options
     options = _only_declared(index.options, declared_options)
     if _PARSER in declared_options:
         options = {**options, _PARSER: declared_options[_PARSER]}
@@ -201,8 +203,8 @@ def _column(column: Column, desired: Column | None, json_is_text: bool) -> Colum
     MariaDB does not accept NOT NULL on generated columns, so it is not compared if the current
     column is nullable. https://mariadb.com/kb/en/generated-columns/
     """
-    if desired is None:
-        return replace(column, options={}) if column.options else column
+    if desired is None:  # it is dropped, or renamed; a downgrade restores its options
+        return column
     if json_is_text and column.type.sql == "json" and desired.type.sql in _JSON_TEXTS:
         column = replace(column, type=desired.type)
     generated = column.computed is not None and desired.computed is not None

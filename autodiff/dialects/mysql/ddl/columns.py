@@ -45,7 +45,7 @@ from autodiff.schema.operations import (
     RenameColumn,
     SwapColumns,
 )
-from autodiff.schema.sqltext import strip_parentheses
+from autodiff.schema.sqltext import rename_in_default, strip_parentheses
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -221,9 +221,9 @@ class MySQLColumnDDL(ColumnDDL):
     def rename(self, operation: RenameColumn, current: Table | None = None) -> list[str]:
         """Return RENAME COLUMN, and RENAME INDEX for an index that is named after the column.
 
-        MariaDB also renames the column in checks and generated columns. MySQL refuses to rename a
-        column that they use, so they are dropped and added with the new name. This happens in the
-        same statement, unless a foreign key could use the column (see `_may_be_key`).
+        MariaDB also renames the column in checks, generated columns and defaults. MySQL refuses to
+        rename a column that they use, so they are dropped and added with the new name. This happens
+        in the same statement, unless a foreign key could use the column (see `_may_be_key`).
         """
         old, new = operation.before, operation.after
         changes = [f"RENAME COLUMN {self.quote(old)} TO {self.quote(new)}"]
@@ -255,6 +255,10 @@ class MySQLColumnDDL(ColumnDDL):
             if column.computed is not None and mentions(column.computed.sql, old):
                 computed = replace(column.computed, sql=rename_in(column.computed.sql, old, new))
                 yield f"MODIFY COLUMN {self.definition(replace(column, computed=computed))}"
+            elif column.default is not None and column.name != old:
+                default = rename_in_default(column.default, old, new)
+                if default != column.default:
+                    yield f"MODIFY COLUMN {self.definition(replace(column, default=default))}"
 
 
 def differs_by_row(column: Column) -> bool:

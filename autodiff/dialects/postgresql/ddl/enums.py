@@ -20,6 +20,7 @@ from autodiff.schema.operations import (
     RenameEnumValue,
 )
 from autodiff.schema.sqltext import quote_literal
+from autodiff.utils.object_names import name_between
 
 __all__ = ["PostgreSQLEnumDDL"]
 
@@ -89,7 +90,7 @@ class PostgreSQLEnumDDL(EnumDDL):
 
     def _replace(self, operation: AlterEnum) -> list[str]:
         after = operation.after
-        old = Name(f"_autodiff_{after.name.name}", after.name.schema)
+        old = Name(name_between(after.name.name), after.name.schema)
         name = self.quote_name(after.name)
         statements = [
             f"ALTER TYPE {name} RENAME TO {self.quote(old.name)}",

@@ -21,6 +21,7 @@ from autodiff.schema.apply import evolve
 from autodiff.schema.naming import name_constraints, unnamed
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import CreateIndex, DropColumn, Operation, RenameColumn
+from autodiff.utils.object_names import name_between
 
 if TYPE_CHECKING:
     from autodiff.dialects.sqlite.ddl.statements import SQLiteDDL
@@ -48,7 +49,7 @@ class RebuildDDL(Part):
         for operation in operations:
             desired = evolved(desired, operation)
             sources = _follow(sources, operation)
-        spare = replace(desired.name, name=f"_autodiff_{desired.name.name}")
+        spare = replace(desired.name, name=name_between(desired.name.name))
         copied = [
             column.name
             for column in desired.columns

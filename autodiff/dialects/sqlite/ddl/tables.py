@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.ddl.tables import TableDDL
 from autodiff.schema.objects import Constraint, PrimaryKey, Table
 from autodiff.schema.operations import RenameTable, SetTableOptions
+from autodiff.utils.object_names import name_between
 
 if TYPE_CHECKING:
     from autodiff.dialects.sqlite.ddl.statements import SQLiteDDL
@@ -42,7 +43,7 @@ class SQLiteTableDDL(TableDDL):
         before, after = operation.before, operation.after
         if before.name.lower() != after.name.lower():
             return super().rename(operation)
-        spare = replace(after, name=f"_autodiff_{after.name}")
+        spare = replace(after, name=name_between(after.name))
         steps = (RenameTable(before=before, after=spare), RenameTable(before=spare, after=after))
         return [sql for step in steps for sql in super(SQLiteTableDDL, self).rename(step)]
 
