@@ -13,7 +13,7 @@ from autodiff.runner.concurrent_indexes import outside_only
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import Sink
 from autodiff.runner.transaction_control import refuse_transaction_control
-from autodiff.schema.apply import spelled_as
+from autodiff.schema.apply import spelled_like
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     AddConstraint,
@@ -189,7 +189,7 @@ class Executor:
         if rebuild is None:
             return False
         self._rebuilds[self._folded(name)] = _Rebuild(
-            table=self._spelled(rebuild.table, operation),
+            table=rebuild.table,
             operations=(*rebuild.operations, operation),
         )
         return True
@@ -197,11 +197,12 @@ class Executor:
     def _run(self, operation: Operation) -> None:
         """Send the statements of an operation, or begin a rebuild that others can join."""
         name = self.dialect.ddl.required_table(operation)
-        table = None if name is None else self._spelled(self.sink.table(name), operation)
-        if name and table and self.dialect.ddl.needs_rebuild(operation, table):
+        table = None if name is None else self.sink.table(name)
+        spelled = self._spelled(operation, table)
+        if name and table and self.dialect.ddl.needs_rebuild(spelled, table):
             self._rebuilds[self._folded(name)] = _Rebuild(table=table, operations=(operation,))
         else:
-            self._send(self.dialect.ddl.statements(operation, table), [operation])
+            self._send(self.dialect.ddl.statements(spelled, table), [operation])
 
     def _statements_of_resumed(self, operation: Operation) -> Sequence[str]:
         """Return the statements of an operation that is partly done; none if it can't be told.
@@ -210,8 +211,8 @@ class Executor:
         """
         try:
             name = self.dialect.ddl.required_table(operation)
-            table = None if name is None else self._spelled(self.sink.table(name), operation)
-            return self.dialect.ddl.statements(operation, table)
+            table = None if name is None else self.sink.table(name)
+            return self.dialect.ddl.statements(self._spelled(operation, table), table)
         except AutodiffError:
             return ()
 
@@ -221,10 +222,10 @@ class Executor:
             return name
         return Name(name.name.lower(), None if name.schema is None else name.schema.lower())
 
-    def _spelled(self, table: Table, operation: Operation) -> Table:
-        return (
-            spelled_as(table, operation) if self.dialect.features.case_insensitive_names else table
-        )
+    def _spelled(self, operation: Operation, table: Table | None) -> Operation:
+        if table is None or not self.dialect.features.case_insensitive_names:
+            return operation
+        return spelled_like(operation, table)
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         if self._algorithm is not None:
