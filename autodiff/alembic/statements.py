@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
 from autodiff.runner.sinks import LiveSink, RecordingSink, Sink
 from autodiff.runner.transactions import TransactionSegments
-from autodiff.schema.objects import Name
-from autodiff.schema.operations import Backfill, Operation
+from autodiff.schema.objects import Name, Table
+from autodiff.schema.operations import Backfill, DropIndex, Operation, tables_of
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -51,9 +52,11 @@ def predict_statements(plan: MigrationPlan) -> Performed:
     sink = _PredictingSink(plan.dialect, plan.current.tables)
     executor = Executor(plan.dialect, sink)
     sink.performed = []
+    start = _altered_tables(plan, sink)
     run_operations(executor, plan.operations)
     upgrade, sink.performed = sink.performed, []
     run_operations(executor, plan.reverse())
+    run_operations(executor, _drops_of_replacements(start, executor))
     return Performed(upgrade=tuple(upgrade), downgrade=tuple(sink.performed))
 
 
@@ -63,14 +66,22 @@ def record_statements(connection: Connection, plan: Plan) -> Performed | None:
     They depend on the contents of the catalog, such as indexes that MySQL creates and drops itself.
     """
     recorded: dict[Direction, tuple[PerformedStep, ...]] = {}
+    start: dict[Name, Table] = {}
+
+    def upgrade(scratch: Connection, dialect: Dialect) -> None:
+        with _recording(scratch, dialect) as (executor, sink):
+            start.update(_altered_tables(plan, sink))
+            _submit(executor, plan.operations)
+        recorded["upgrade"] = tuple(sink.performed)
+
+    def downgrade(scratch: Connection, dialect: Dialect) -> None:
+        with _recording(scratch, dialect) as (executor, sink):
+            _submit(executor, plan.reverse())
+            _submit(executor, _drops_of_replacements(start, executor))
+        recorded["downgrade"] = tuple(sink.performed)
 
     def load(direction: Direction) -> Step:
-        operations = plan.operations if direction == "upgrade" else plan.reverse()
-
-        def run(scratch: Connection, dialect: Dialect) -> None:
-            recorded[direction] = _run(scratch, dialect, operations)
-
-        return run
+        return upgrade if direction == "upgrade" else downgrade
 
     proof = prove_steps(connection, plan, load)
     if proof.skipped is not None or len(recorded) < 2:
@@ -78,9 +89,9 @@ def record_statements(connection: Connection, plan: Plan) -> Performed | None:
     return Performed(upgrade=recorded["upgrade"], downgrade=recorded["downgrade"])
 
 
-def _run(
-    scratch: Connection, dialect: Dialect, operations: Sequence[Operation]
-) -> tuple[PerformedStep, ...]:
+@contextmanager
+def _recording(scratch: Connection, dialect: Dialect) -> Iterator[tuple[Executor, _LiveSink]]:
+    """Yield an executor in a transaction, and its sink, which records the statements."""
     scratch.rollback()
     segments = TransactionSegments(scratch, dialect, NO_LIMITS)
     sink = _LiveSink(scratch, dialect, outside=segments.outside)
@@ -88,14 +99,45 @@ def _run(
     executor = Executor(dialect, sink)
     # A transaction must allow what an autocommit block of the revision will do.
     with segments.around(), executing(executor):
-        for operation in operations:
-            if dialect.features.concurrent_indexes and getattr(operation, "concurrently", False):
-                with executor.autocommit():
-                    executor.submit(operation)
-            else:
+        yield executor, sink
+
+
+def _submit(executor: Executor, operations: Sequence[Operation]) -> None:
+    for operation in operations:
+        if executor.dialect.features.concurrent_indexes and getattr(
+            operation, "concurrently", False
+        ):
+            with executor.autocommit():
                 executor.submit(operation)
-        executor.flush()
-    return tuple(sink.performed)
+        else:
+            executor.submit(operation)
+    executor.flush()
+
+
+def _altered_tables(plan: MigrationPlan, sink: Sink) -> dict[Name, Table]:
+    """Return the tables that the plan alters, as they are before it.
+
+    Only a database on which a foreign key needs an index is asked.
+    """
+    if not plan.dialect.features.keys_reference_indexes:
+        return {}
+    names = {name for operation in plan.operations for name in tables_of(operation)}
+    found = (sink.known(name) for name in sorted(names & plan.current.tables.keys()))
+    return {table.name: table for table in found if table is not None}
+
+
+def _drops_of_replacements(start: Mapping[Name, Table], executor: Executor) -> list[Operation]:
+    """Return the drops of indexes that the upgrade created for foreign keys.
+
+    They replaced indexes that the downgrade has created again. The statements of a revision do not
+    depend on the catalog, so the next upgrade would create them a second time.
+    """
+    drops: list[Operation] = []
+    for name, before in start.items():
+        after = executor.known(name)
+        names = () if after is None else executor.dialect.ddl.spare_indexes(before, after)
+        drops += [DropIndex(table=name, name=index) for index in names]
+    return drops
 
 
 class _Recorder(Sink):

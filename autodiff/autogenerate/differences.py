@@ -23,6 +23,7 @@ from autodiff.compare import (
     without_inherited_columns,
     without_merged_uniques,
     without_partitions,
+    without_repeated_constraints,
     without_tables,
     without_unreflected_constraints,
 )
@@ -85,6 +86,7 @@ def find_difference(
     equal = equal_tables(current, desired, dialect)
     other_desired = without_tables(desired, equal)
     other_current = adopt_case(without_tables(current, equal), other_desired, dialect)
+    other_desired = without_repeated_constraints(other_current, other_desired, dialect)
     other_desired = adopt_unspecified(other_current, other_desired, dialect)
     named, described = adopt_current_names(other_current, other_desired, dialect)
     possible = find_possible_differences(other_current, named, dialect)

@@ -13,7 +13,7 @@ from autodiff.lint.statements import UseIndex, ValidateConstraint
 from autodiff.migrations import Graph, LockFile, Migration
 from autodiff.runner.operation_reader import read_operations
 from autodiff.runner.statement_effect import changes_only_rows
-from autodiff.schema.apply import evolve_tables, spelled_as, with_table_of_index
+from autodiff.schema.apply import evolve_tables, spelled_like, with_table_of_index
 from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.changes import EnumRenamed, EnumValueRenamed
 from autodiff.schema.objects import Name, Schema, Table
@@ -157,7 +157,7 @@ class PaperReplay:
             return isinstance(step, CreateIndex) and step.if_not_exists
         for name in tables_of(step) if self.dialect.features.case_insensitive_names else ():
             if name in tables:
-                tables[name] = spelled_as(tables[name], step)
+                step = spelled_like(step, tables[name])
         evolve_tables(tables, step)
         self.schema = replace(self.schema, tables=tables)
         return True

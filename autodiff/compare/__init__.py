@@ -28,6 +28,7 @@ from autodiff.compare.renames import (
     temporary_renames,
     without_temporary_names,
 )
+from autodiff.compare.repeated_constraints import without_repeated_constraints
 from autodiff.compare.schemas import (
     DescribedObjects,
     PossibleDifferences,
@@ -75,6 +76,7 @@ __all__ = [
     "without_inherited_columns",
     "without_merged_uniques",
     "without_partitions",
+    "without_repeated_constraints",
     "without_repeated_parts",
     "without_tables",
     "without_temporary_names",

@@ -210,16 +210,17 @@ def with_enum_changes(schema: Schema, changes: Iterable[Change], dialect: Dialec
 
 
 def _with_type_renamed(schema: Schema, before: Name, after: Name, dialect: Dialect) -> Schema:
-    spelled = dialect.quote_name(after)
+    spelled, enum = dialect.quote_name(after), replace(schema.enums[before], name=after)
 
     def column(item: Column) -> Column:
         if item.type.enum != before:
             return item
         sql = item.type.sql.replace(dialect.quote_name(before), spelled, 1)
-        return replace(item, type=replace(item.type, sql=sql, enum=after))
+        python = dialect.enum_python(sql, enum)
+        return replace(item, type=replace(item.type, sql=sql, python=python, enum=after))
 
-    enums = {name: enum for name, enum in schema.enums.items() if name != before}
-    enums[after] = replace(schema.enums[before], name=after)
+    enums = {name: item for name, item in schema.enums.items() if name != before}
+    enums[after] = enum
     schema = replace(schema, enums={name: enums[name] for name in sorted(enums)})
     return _respelled(schema, column, lambda text: dialect.rename_enum_casts(text, before, after))
 

@@ -123,7 +123,7 @@ _CROSSINGS: dict[tuple[str, str], str | None] = {
 @lru_cache(4096)
 def _family(sql: str) -> _Family:
     text = sql.lower()
-    if text.endswith("[]"):
+    if text.partition(" collate ")[0].endswith("[]"):
         return "array"
     if text == "tinyint(1)":  # MySQL's spelling of a boolean
         return "boolean"

@@ -39,6 +39,7 @@ _WORDS: dict[str, _Kind] = {
     "enum": "enum",
     **dict.fromkeys(_BITS, "integer"),
 }
+_ARRAY = re.compile(r"\](\s+COLLATE\s.*)?\Z", re.IGNORECASE | re.DOTALL)
 _TYPE = re.compile(
     r"(?P<word>[a-z]+(?: varying| precision)?)\s*(?:\((?P<inside>.*?)\))?(?P<rest>[ a-z]*)"
 )
@@ -82,7 +83,8 @@ def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
         values = [unquote_literal(part) for part in split_top_level(listed["inside"])]
         return Shape(kind="enum", values=tuple(value or "" for value in values))
     match = _TYPE.match(sql.lower())
-    kind = _WORDS.get(match["word"], "other") if match and not sql.endswith("]") else "other"
+    is_array = _ARRAY.search(sql) is not None
+    kind = _WORDS.get(match["word"], "other") if match and not is_array else "other"
     if match is None or kind == "other":
         return Shape(kind="other")
     numbers = [int(part) for part in re.findall(r"\d+", match["inside"] or "")]

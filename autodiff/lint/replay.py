@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from autodiff.lint.context import Action
 from autodiff.lint.statements import UseIndex, ValidateConstraint
-from autodiff.schema.apply import evolve_tables, spelled_as, with_table_of_index
+from autodiff.schema.apply import evolve_tables, spelled_like, with_table_of_index
 from autodiff.schema.objects import Check, ForeignKey, Name, PrimaryKey, Table, Unique
 from autodiff.schema.operations import Operation, tables_of
 
@@ -50,7 +50,7 @@ def _evolved(tables: Tables, operation: Operation, any_case: bool) -> Tables:
     changed = dict(tables)
     for name in tables_of(operation) if any_case else ():
         if name in changed:
-            changed[name] = spelled_as(changed[name], operation)
+            operation = spelled_like(operation, changed[name])
     evolve_tables(changed, operation)
     return changed
 

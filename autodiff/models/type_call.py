@@ -11,10 +11,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.types import TypeEngine
 
+from autodiff.schema.sqltype import SQLType
 from autodiff.utils.quoting import python_string
 
-__all__ = ["DIALECT_MODULES", "TypeCall"]
+__all__ = ["DIALECT_MODULES", "SQL_TYPE", "TypeCall"]
 
+SQL_TYPE = "op.sql_type"
+"""The function of a migration for a type that has no public class."""
 DIALECT_MODULES = ("postgresql", "mysql", "sqlite", "mssql", "oracle")
 
 
@@ -47,7 +50,8 @@ class TypeCall:
         module, _, name = self.path.rpartition(".")
         arguments = [_value(value) for value in self.arguments]
         keywords = {key: _value(value) for key, value in self.keywords}
-        type_ = getattr(_module(module), name)(*arguments, **keywords)
+        cls: Any = SQLType if self.path == SQL_TYPE else getattr(_module(module), name)
+        type_ = cls(*arguments, **keywords)
         return reduce(lambda t, v: t.with_variant(v[1].create(), v[0]), self.variants, type_)
 
     def without_schema(self, schema: str) -> TypeCall:

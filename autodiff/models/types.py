@@ -6,14 +6,18 @@ import inspect
 import sys
 import sysconfig
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from autodiff.models.type_call import DIALECT_MODULES, TypeCall
+from autodiff.dialects import Dialect, dialect_for
+from autodiff.errors import DatabaseError
+from autodiff.models.type_call import DIALECT_MODULES, SQL_TYPE, TypeCall
 from autodiff.schema.sqltype import SQLType
 
 __all__ = ["SQL_TYPE", "is_plain_class", "spell_type", "stored_type", "type_key"]
@@ -25,8 +29,6 @@ _NOT_STORED = frozenset(
     "sort_key_function enums retrieve_as_bitwise quote name _create_events _adapted_from "
     "_enums second_precision day_precision epoch comparator pickler impl".split()
 )
-SQL_TYPE = "op.sql_type"
-"""The function of a migration for a type that has no public class."""
 _Arguments: TypeAlias = tuple[object, ...]
 _Keywords: TypeAlias = tuple[tuple[str, object], ...]
 
@@ -83,10 +85,35 @@ def spell_type(type_: TypeEngine[Any], dialect: Any, sql: str) -> TypeCall:
     if stored is not type_ or not variants:
         return call
     spelled = (
-        (name, _spell(stored_type(variants[name], dialect), dialect, sql))
-        for name in sorted(variants)
+        (name, _spell_variant(variants[name], name, dialect, sql)) for name in sorted(variants)
     )
-    return replace(call, variants=tuple(spelled))
+    return replace(call, variants=tuple((name, found) for name, found in spelled if found))
+
+
+def _spell_variant(type_: TypeEngine[Any], name: str, dialect: Any, sql: str) -> TypeCall | None:
+    """Return the call of a type for one dialect, None if that dialect is unknown or refuses it.
+
+    A type can store something else on each dialect, so the dialect of the variant writes its SQL.
+    """
+    if name == dialect.name:
+        return _spell(stored_type(type_, dialect), dialect, sql)
+    try:
+        other = _dialect(name)
+        stored = stored_type(type_, other.sqlalchemy)
+        wanted = other.canonical_type(type_.compile(dialect=other.sqlalchemy))
+        call = _spell(stored, other.sqlalchemy, wanted)
+        with suppress(AttributeError, KeyError, TypeError, ValueError, SQLAlchemyError):
+            created = call.create().compile(dialect=other.sqlalchemy)
+            if other.canonical_type(created) == wanted:
+                return call
+        return TypeCall(SQL_TYPE, (wanted,))
+    except (DatabaseError, SQLAlchemyError, ImportError, AttributeError, TypeError, ValueError):
+        return None
+
+
+@cache
+def _dialect(name: str) -> Dialect:
+    return dialect_for(name)
 
 
 def _spell(type_: TypeEngine[Any], dialect: Any, sql: str) -> TypeCall:

@@ -13,7 +13,7 @@ from autodiff.runner.concurrent_indexes import outside_only
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import Sink
 from autodiff.runner.transaction_control import refuse_transaction_control
-from autodiff.schema.apply import spelled_as
+from autodiff.schema.apply import spelled_like
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     AddConstraint,
@@ -203,7 +203,6 @@ class Executor:
             return False
         self._rebuilds[self._folded(name)] = replace(
             rebuild,
-            table=self._spelled(rebuild.table, operation),
             operations=(*rebuild.operations, operation),
         )
         return True
@@ -211,9 +210,10 @@ class Executor:
     def _run(self, operation: Operation) -> None:
         """Send the statements of an operation, or begin a rebuild that others can join."""
         name = self.dialect.ddl.required_table(operation)
-        table = None if name is None else self._spelled(self.sink.table(name), operation)
-        is_rebuilt = name and table and self.dialect.ddl.needs_rebuild(operation, table)
-        statements = () if is_rebuilt else self.dialect.ddl.statements(operation, table)
+        table = None if name is None else self.sink.table(name)
+        spelled = self._spelled(operation, table)
+        is_rebuilt = name and table and self.dialect.ddl.needs_rebuild(spelled, table)
+        statements = () if is_rebuilt else self.dialect.ddl.statements(spelled, table)
         copies_back = bool(name and table and self._copies_back(operation, name, statements))
         if name and table and (is_rebuilt or copies_back):
             self._rebuilds[self._folded(name)] = _Rebuild(
@@ -241,8 +241,8 @@ class Executor:
         """
         try:
             name = self.dialect.ddl.required_table(operation)
-            table = None if name is None else self._spelled(self.sink.table(name), operation)
-            return self.dialect.ddl.statements(operation, table)
+            table = None if name is None else self.sink.table(name)
+            return self.dialect.ddl.statements(self._spelled(operation, table), table)
         except AutodiffError:
             return ()
 
@@ -252,10 +252,10 @@ class Executor:
             return name
         return Name(name.name.lower(), None if name.schema is None else name.schema.lower())
 
-    def _spelled(self, table: Table, operation: Operation) -> Table:
-        return (
-            spelled_as(table, operation) if self.dialect.features.case_insensitive_names else table
-        )
+    def _spelled(self, operation: Operation, table: Table | None) -> Operation:
+        if table is None or not self.dialect.features.case_insensitive_names:
+            return operation
+        return spelled_like(operation, table)
 
     def _send(self, statements: Sequence[str], operations: Sequence[Operation]) -> None:
         if self._algorithm is not None:

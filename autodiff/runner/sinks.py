@@ -15,7 +15,7 @@ from autodiff.runner.calls import call_completely
 from autodiff.runner.events import BackfillProgress
 from autodiff.runner.row_checks import refuse_rows
 from autodiff.runner.table_cache import TableCache
-from autodiff.schema.apply import evolve_tables, spelled_as
+from autodiff.schema.apply import evolve_tables, spelled_like
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     Backfill,
@@ -332,7 +332,7 @@ class RecordingSink(Sink):
         altered = getattr(operation, "table", None)
         before = self._tables.get(altered) if isinstance(altered, Name) else None
         if before is not None and self._dialect.features.case_insensitive_names:
-            self._tables[before.name] = spelled_as(before, operation)
+            operation = spelled_like(operation, before)
         evolve_tables(self._tables, operation)
         after = self._tables.get(altered) if isinstance(altered, Name) else None
         if before is not None and after is not None:

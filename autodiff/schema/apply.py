@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Mapping, MutableMapping, Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from autodiff.schema.naming import name_constraints, unnamed
 from autodiff.schema.objects import (
@@ -46,9 +47,11 @@ __all__ = [
     "names_column",
     "rename_references",
     "rename_referred_column",
-    "spelled_as",
+    "spelled_like",
     "with_table_of_index",
 ]
+
+_T = TypeVar("_T")
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
@@ -157,27 +160,58 @@ def _evolve_one(tables: MutableMapping[Name, Table], name: Name, operation: Oper
         tables[name] = evolve(tables[name], operation)
 
 
-def spelled_as(table: Table, operation: Operation) -> Table:
-    """Return the table with what an operation names in its spelling, if only the case differs."""
+def spelled_like(operation: Operation, table: Table) -> Operation:
+    """Return the operation with the names that the table has, if only their case differs."""
+    columns = [column.name for column in table.columns]
     match operation:
-        case AlterColumn(name=name) | DropColumn(name=name) | RenameColumn(before=name):
-            found = next((c.name for c in table.columns if c.name.lower() == name.lower()), name)
-            known = table.column(name) is not None or found == name
-            return table if known else _rename_column(table, found, name)
+        case AlterColumn(name=name) | DropColumn(name=name):
+            return _with(operation, "name", _spelled(name, columns))
+        case RenameColumn(before=before):
+            return _with(operation, "before", _spelled(before, columns))
         case DropConstraint(name=str(name)) | DropIndex(name=name):
-            return replace(
-                table,
-                indexes=tuple(replace(i, name=_spelled(i.name, name)) for i in table.indexes),
-                constraints=tuple(
-                    replace(c, name=_spelled(c.name, name)) for c in table.constraints
-                ),
+            return _with(operation, "name", _spelled(name, _part_names(table)))
+        case RenameConstraint(before=before) | RenameIndex(before=before):
+            return _with(operation, "before", _spelled(before, _part_names(table)))
+        case AddConstraint(constraint=constraint):
+            return _with(operation, "constraint", _with_columns(constraint, table.name, columns))
+        case CreateIndex(index=index):
+            elements = tuple(
+                e if e.is_expression else _with(e, "text", _spelled(e.text, columns))
+                for e in index.elements
             )
+            return _with(operation, "index", _with(index, "elements", elements))
         case _:
-            return table
+            return operation
 
 
-def _spelled(old: str | None, name: str) -> str | None:
-    return name if old is not None and old.lower() == name.lower() else old
+def _with_columns(constraint: Constraint, table: Name, columns: Sequence[str]) -> Constraint:
+    """Return a constraint of a table with the spelling of its columns."""
+    match constraint:
+        case Check() | Exclusion():
+            return constraint
+        case ForeignKey(referred=referred) if referred == table:
+            found = tuple(_spelled(name, columns) for name in constraint.referred_columns)
+            constraint = _with(constraint, "referred_columns", found)
+    own = tuple(_spelled(name, columns) for name in constraint.columns)
+    return _with(constraint, "columns", own)
+
+
+def _part_names(table: Table) -> list[str]:
+    return [part.name for part in (*table.constraints, *table.indexes) if part.name]
+
+
+def _spelled(name: str, known: Sequence[str]) -> str:
+    """Return the known name that differs from a name at most in case, otherwise the name."""
+    if name in known:
+        return name
+    return next((other for other in known if other.lower() == name.lower()), name)
+
+
+def _with(item: _T, attribute: str, value: object) -> _T:
+    """Return the item with another value of an attribute; the item itself if it has that one."""
+    if getattr(item, attribute) == value:
+        return item
+    return replace(item, **{attribute: value})  # type: ignore[type-var]
 
 
 def rename_references(table: Table, before: Name, after: Name) -> Table:

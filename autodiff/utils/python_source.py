@@ -20,7 +20,7 @@ def parse_source(source: str | bytes, filename: str = "<unknown>") -> ast.Module
     Raises SyntaxError, and ValueError for source that contains null bytes.
     """
     with _parsing:
-        return ast.parse(source, filename)
+        return ast.parse(source, filename=filename)
 
 
 def is_expression(text: str) -> bool:

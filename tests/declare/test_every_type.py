@@ -85,6 +85,10 @@ def compiled(type_: Any) -> TypeEngine[Any] | None:
     return type_  # type: ignore[no-any-return]
 
 
+def with_variant(type_: TypeEngine[Any] | None, *names: str) -> TypeEngine[Any] | None:
+    return None if type_ is None else type_.with_variant(described(sa.Text()), *names)
+
+
 ROUTES: dict[str, Callable[[Any], TypeEngine[Any] | None]] = {
     "plain": lambda type_: type_,
     "impl": decorator,
@@ -98,7 +102,9 @@ ROUTES: dict[str, Callable[[Any], TypeEngine[Any] | None]] = {
     "variant-of-decorator": lambda type_: described(sa.Integer()).with_variant(
         loaded(type_), *DIALECTS
     ),
+    "variant-elsewhere": lambda type_: decorator(type_).with_variant(decorator(sa.Text()), "mssql"),
     "subclass": subclass,
+    "subclass-with-variant": lambda type_: with_variant(subclass(type_), "mssql"),
     "array": sa.ARRAY,
     "array-of-decorator": lambda type_: described(postgresql.ARRAY(decorator(type_), dimensions=2)),
     "array-of-variant": lambda type_: sa.ARRAY(variant(type_)),
@@ -137,10 +143,10 @@ def test_code_of_a_type_has_the_same_ddl(name: str, route: str) -> None:
     assert tried > 150
 
 
-def _column(route: Callable[[Any], Any], original: Any) -> sa.Column[Any] | None:
+def _column(route: Callable[..., Any], *arguments: Any) -> sa.Column[Any] | None:
     """Return a column of a table; None if SQLAlchemy does not allow the type in this place."""
     try:
-        type_ = route(original)
+        type_ = route(*arguments)
         return None if type_ is None else sa.Table("t", sa.MetaData(), sa.Column("c", type_)).c.c
     except (TypeError, ValueError, AttributeError, NotImplementedError, sa.exc.SQLAlchemyError):
         return None
@@ -157,8 +163,57 @@ def _ddl(column: sa.Column[Any], dialect: Dialect) -> str | None:
 def _again(column: sa.Column[Any], dialect: Dialect) -> tuple[str, str, str]:
     """Return the code of a column's type, its SQL, and the SQL that the code creates."""
     declared = declare(column.table.metadata, dialect).tables[Name("t")].columns[0].type
-    names: dict[str, Any] = {}
-    exec("\n".join(imports_of(f"    {declared.python}")), names)
-    created: TypeEngine[Any] = eval(declared.python, names)
-    again = created.compile(dialect=dialect.sqlalchemy)
+    again = _created(declared.python).compile(dialect=dialect.sqlalchemy)
     return declared.python, declared.sql, dialect.canonical_type(again)
+
+
+def _created(code: str) -> TypeEngine[Any]:
+    """Return the type that code creates in a migration."""
+    names: dict[str, Any] = {}
+    exec("\n".join(imports_of(f"    {code}")), names)
+    created: TypeEngine[Any] = eval(code, names)
+    return created
+
+
+@pytest.mark.parametrize("name", DIALECTS)
+@pytest.mark.parametrize("route", ["plain", "impl", "load_dialect_impl", "subclass"])
+def test_a_variant_is_the_same_type_on_its_own_database(name: str, route: str) -> None:
+    """A type of the application can store something else on the database of the variant."""
+    here = dialect_for(name)
+    messages = []
+    for there in map(dialect_for, sorted({*DIALECTS} - {name})):
+        for original in [*FEW, PerDatabase()]:
+            found = ROUTES[route](original)
+            column = _column(sa.String(300).with_variant, found, there.sqlalchemy.name)
+            wanted = None if column is None else _ddl(column, there)
+            code = "" if column is None or wanted is None else _again(column, here)[0]
+            if wanted is not None and "with_variant" in code:
+                created = _created(code).compile(dialect=there.sqlalchemy)
+                if there.canonical_type(created) != there.canonical_type(wanted):
+                    messages.append(f"{original!r}: {wanted} became {created} by {code}")
+    assert not messages, "\n".join(messages)
+
+
+class PerDatabase(TypeDecorator[Any]):
+    """Stores a string that is as long as the name of the database."""
+
+    impl = sa.String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        return dialect.type_descriptor(sa.String(len(dialect.name)))
+
+
+def test_a_variant_of_the_application_has_the_sql_of_its_own_database() -> None:
+    """A type without a public class is written as SQL, and an unknown database is left out."""
+
+    class Point(sa.types.UserDefinedType[Any]):
+        cache_ok = True
+
+        def get_col_spec(self, **kw: Any) -> str:
+            return "GEOMETRY(POINT)"
+
+    type_ = sa.String(9).with_variant(Point(), "postgresql").with_variant(Point(), "nowhere")
+    column = sa.Table("t", sa.MetaData(), sa.Column("c", type_)).c.c
+    code, _, _ = _again(column, dialect_for("sqlite"))
+    assert code == ('sa.String(9).with_variant(op.sql_type("GEOMETRY(POINT)"), "postgresql")')

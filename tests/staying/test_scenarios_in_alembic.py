@@ -36,7 +36,9 @@ CHOSEN = {
     *("sqlite_case_of_columns-sqlite", "check_with_percent_and_colon-mariadb"),
     *("inheritance_added-postgresql", "mysql_two_foreign_keys_of_a_column-mariadb"),
 }
-SCENARIOS = [scenario for scenario in all_scenarios() if ALL or scenario.name in CHOSEN]
+TWICE = {"mysql_indexes_of_foreign_keys-mariadb"}
+"""The scenarios whose downgrade once left something that the next upgrade created again."""
+SCENARIOS = [scenario for scenario in all_scenarios() if ALL or scenario.name in CHOSEN | TWICE]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
@@ -68,7 +70,7 @@ def test_scenario_in_alembic(
         path = folder.revision()
         print(path.read_text())  # pytest shows the output of a test that fails
         assert "autodiff" not in imported_modules(path)
-        for _ in range(2 if ALL else 1):
+        for _ in range(2 if ALL or scenario.name in TWICE else 1):
             folder.upgrade()
             assert plan_of(connection, scenario, with_options=False).summary() == []
             assert_values_kept(

@@ -134,6 +134,10 @@ class DDL:
         """
         return after
 
+    def spare_indexes(self, before: Table, after: Table) -> list[str]:
+        """Return the indexes of foreign keys that a table had not before and does not need."""
+        return []
+
     def columns_changed_by_options(
         self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
     ) -> tuple[str, ...]:

@@ -11,7 +11,13 @@ from functools import lru_cache
 
 from autodiff.dialects.type_names import python_type, split_type
 from autodiff.schema.objects import Name
-from autodiff.schema.sqltext import normal_number, normalize, tokens
+from autodiff.schema.sqltext import (
+    normal_number,
+    normalize,
+    quote_identifier,
+    tokens,
+    unquote_identifier,
+)
 from autodiff.utils.quoting import python_string
 
 __all__ = [
@@ -37,7 +43,6 @@ _ALIASES = {
     "varchar": "character varying",
     "char varying": "character varying",
     "char": "character",
-    "bpchar": "character",
     "float4": "real",
     "float8": "double precision",
     "timestamp": "timestamp without time zone",
@@ -49,13 +54,22 @@ _ALIASES = {
 _KNOWN = frozenset(
     "smallint integer bigint numeric real boolean text bytea date interval uuid json jsonb inet "
     "cidr macaddr macaddr8 money oid xml tsvector tsquery point line lseg box path polygon circle "
-    "bit character name citext hstore int4range int8range numrange tsrange tstzrange daterange "
-    "int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange "
-    "regclass regconfig jsonpath".split()
+    "bit character bpchar name citext hstore int4range int8range numrange tsrange tstzrange "
+    "daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange "
+    "datemultirange regclass regconfig jsonpath".split()
 ) | {"double precision", "character varying", "bit varying"}
 _LENGTH_ONE_BY_DEFAULT = ("character", "bit")
 """Types that mean length 1 without a length: https://www.postgresql.org/docs/current/datatype.html"""
+_STANDARD_ARRAY = re.compile(r"(.*\S)\s+ARRAY(\s*\[\d*\])?", re.IGNORECASE | re.DOTALL)
+"""The SQL standard's spelling: https://www.postgresql.org/docs/current/arrays.html"""
+_INTERNAL_ARRAY = re.compile(
+    r"_(int[248]|float[48]|bool|text|varchar|bpchar|bytea|numeric|date|timestamp|timestamptz|time"
+    r"|timetz|interval|uuid|jsonb?|xml|inet|cidr|macaddr8?|name|oid|money|bit|varbit)",
+    re.IGNORECASE,
+)
+"""The names of array types in pg_type: https://www.postgresql.org/docs/current/xtypes.html"""
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
+_COLLATION_PART = re.compile(r'"(?:[^"]|"")+"|\w+')
 _NOW = ("now()", "transaction_timestamp()")
 """Synonyms of CURRENT_TIMESTAMP: https://www.postgresql.org/docs/current/functions-datetime.html"""
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
@@ -110,6 +124,7 @@ _FAMILIES = {
     "text": "text",
     "character varying": "text",
     "character": "text",
+    "bpchar": "text",
     "smallint": "number",
     "integer": "number",
     "bigint": "number",
@@ -125,7 +140,24 @@ _FAMILIES = {
 def split_collation(sql: str) -> tuple[str, str | None]:
     """Return a type without its collation, and the quoted collation, None if it has none."""
     match = _COLLATE.search(sql)
-    return (sql[: match.start()], match[1]) if match else (sql, None)
+    return (sql[: match.start()], _quoted_collation(match[1])) if match else (sql, None)
+
+
+def _quoted_collation(text: str) -> str:
+    """Return the name of a collation as the catalog has it, with quotes."""
+    parts = [
+        unquote_identifier(part) if part.startswith('"') else part.lower()
+        for part in _COLLATION_PART.findall(text)
+    ]
+    if parts[0] == "pg_catalog":
+        parts = parts[1:] or parts
+    return ".".join(map(quote_identifier, parts))
+
+
+def _collation_name(quoted: str) -> str | None:
+    """Return the name of a quoted collation, None if it has a schema."""
+    match = _COLLATION_PART.fullmatch(quoted)
+    return None if match is None else unquote_identifier(quoted)
 
 
 @lru_cache(4096)
@@ -137,6 +169,8 @@ def canonical_type(sql: str) -> str:
 
 
 def _canonical(sql: str) -> str:
+    if array := _STANDARD_ARRAY.fullmatch(sql) or _INTERNAL_ARRAY.fullmatch(sql):
+        return _canonical(array[1]) + "[]"
     if sql.endswith("]"):
         element = re.sub(r"(\s*\[\d*\])+\Z", "", sql)
         return _canonical(element) + "[]"
@@ -154,7 +188,7 @@ def _canonical(sql: str) -> str:
     if base == "float":
         # https://www.postgresql.org/docs/current/datatype-numeric.html#DATATYPE-FLOAT
         return "real" if arguments and int(arguments[0]) <= 24 else "double precision"
-    name = _ALIASES.get(base, base)
+    name = "character" if base == "bpchar" and arguments else _ALIASES.get(base, base)
     if name not in _KNOWN:
         zoned = name.split(" ", 1)
         if zoned[0] == "interval":
@@ -203,8 +237,10 @@ def enum_python(sql: str, values: Sequence[str], name: Name) -> str:
 def type_python(sql: str) -> str:
     """Return Python for a type: `op.sql_type(...)` if SQLAlchemy has no class for it."""
     bare, collation = split_collation(sql)
-    if bare.endswith("[]") and collation is None:
-        return f"postgresql.ARRAY({type_python(bare[:-2])})"
+    if bare.endswith("[]"):
+        item = type_python(f"{bare[:-2]} COLLATE {collation}" if collation else bare[:-2])
+        is_sql = collation and item.startswith("op.")
+        return f"op.sql_type({python_string(sql)})" if is_sql else f"postgresql.ARRAY({item})"
     if collation is None and (zoned := _time_python(bare)):
         return zoned
     base, arguments, _ = split_type(bare)
@@ -213,10 +249,10 @@ def type_python(sql: str) -> str:
         return f"postgresql.BIT({length}varying=True)"
     if base == "numeric" and arguments[1:] == ("0",):
         bare = f"numeric({arguments[0]}, 0)"
-    if collation and base not in ("text", "character varying", "character"):
+    name = _collation_name(collation) if collation else None
+    if collation and (name is None or base not in ("text", "character varying", "character")):
         return f"op.sql_type({python_string(sql)})"
-    plain = collation.strip('"') if collation else None
-    return python_type(bare, _PYTHON, collation=plain)
+    return python_type(bare, _PYTHON, collation=name)
 
 
 def _time_python(sql: str) -> str | None:

@@ -110,9 +110,9 @@ class Environment:
 
     def configure(self, url: URL) -> None:
         """Write autodiff.toml, and a module that imports the models."""
-        module, _, name = self.application.models.partition(":")
-        imports = [*self.application.imports, module]
-        lines = [*(f"import {each}" for each in imports), f"models = {module}.{name}"]
+        models = [name.replace(":", ".") for name in self.application.models.split()]
+        modules = [*self.application.imports, *(name.rpartition(".")[0] for name in models)]
+        lines = [*(f"import {each}" for each in modules), f"models = [{', '.join(models)}]"]
         (self.project / "all_models.py").write_text("\n".join(lines) + "\n")
         settings = f'models = "all_models:models"\nurl = "{_text(url)}"\n'
         (self.project / "autodiff.toml").write_text(settings)

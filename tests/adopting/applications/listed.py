@@ -21,7 +21,7 @@ class Application:
 
     requirements: what pip installs; the first one is the application with its version.
     alembic: Alembic's folder or alembic.ini, below site-packages.
-    models: the setting `models`.
+    models: the setting `models`; several are separated by a space.
     imports: modules that must be imported so that the models have all tables.
     options: settings of alembic.ini that the application makes in its code.
     databases: the kinds of databases that the history runs on.
@@ -70,7 +70,7 @@ APPLICATIONS = {
     "glance": Application(
         requirements=("glance==33.0.0",),
         alembic="glance/db/sqlalchemy/alembic_migrations",
-        models="glance.db.sqlalchemy.models:BASE",
+        models="glance.db.sqlalchemy.models:BASE glance.db.sqlalchemy.models_metadef:BASE_DICT",
         url_variable=OSLO_URL,
         setup="from glance.common import config, wsgi_app\n"
         "config.parse_args(args=[], default_config_files=[])\n",
@@ -97,6 +97,10 @@ APPLICATIONS = {
         requirements=("mlflow==3.18.0",),
         alembic="mlflow/store/db_migrations",
         models="mlflow.store.tracking.dbmodels.models:Base",
+        imports=(
+            "mlflow.store.model_registry.dbmodels.models",
+            "mlflow.store.workspace.dbmodels.models",
+        ),
         prepare="from mlflow.store.tracking.dbmodels.initial_models import Base\n"
         "Base.metadata.create_all(engine)\n",
     ),

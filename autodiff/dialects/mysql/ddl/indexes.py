@@ -177,6 +177,21 @@ class MySQLIndexDDL(IndexDDL):
         is_needed = any(not starts_index(others, name) for name in counters)
         return after if is_needed else others
 
+    def spare_indexes(self, before: Table, after: Table) -> list[str]:
+        """Return the indexes of foreign keys that a table had not before and does not need."""
+        found: list[str] = []
+        for index in after.indexes:
+            without = replace(after, indexes=tuple(i for i in after.indexes if i is not index))
+            is_new = index.name is not None and before.index(index.name) is None
+            if (
+                is_new
+                and looks_generated(index, after)
+                and not keys_that_lose_index(after, without)
+            ):
+                found.append(index.name or "")
+                after = without
+        return found
+
     # Renaming and comments
 
     def rename(self, operation: RenameIndex, current: Table | None = None) -> list[str]:

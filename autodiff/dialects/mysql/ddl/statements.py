@@ -98,6 +98,9 @@ class MySQLDDL(DDL):
     def with_implied_indexes(self, current: Table, after: Table) -> Table:
         return self.indexes.with_replacements(current, after)
 
+    def spare_indexes(self, before: Table, after: Table) -> list[str]:
+        return self.indexes.spare_indexes(before, after)
+
     def with_algorithm(self, sql: str, algorithm: str) -> str:
         """Return ALTER TABLE or CREATE INDEX with ALGORITHM and LOCK=NONE.
 

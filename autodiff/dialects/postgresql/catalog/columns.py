@@ -14,6 +14,7 @@ from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
 from autodiff.dialects.postgresql.types import enum_python, plain_default, type_python
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
+from autodiff.schema.sqltext import quote_identifier
 
 __all__ = ["NO_COLLATION", "SEQUENCE_TYPE", "USUAL_COLLATION", "Columns", "numbers"]
 
@@ -106,9 +107,15 @@ class Columns:
     def _type(self, sql: str, oid: int, collation: int) -> ColumnType:
         type_collation = int(self._names["typcollation"].get(oid, USUAL_COLLATION))
         if collation not in (NO_COLLATION, type_collation):
-            sql = f'{sql} COLLATE "{self._names["collation"][collation]}"'
+            sql = f"{sql} COLLATE {self._collation(collation)}"
         enum = self._enums.get(oid)
         return _plain_type(sql) if enum is None else self._enum_type(sql, enum)
+
+    def _collation(self, oid: int) -> str:
+        """Return the quoted name of a collation, with its schema if it is needed."""
+        name = quote_identifier(self._names["collation"][oid])
+        schema = self._names["collation schema"].get(oid)
+        return name if schema is None else f"{quote_identifier(schema)}.{name}"
 
     def _enum_type(self, sql: str, enum: EnumRow) -> ColumnType:
         name = self._make_name(enum.schema, enum.name)

@@ -13,7 +13,7 @@ from autodiff.dialects.postgresql.catalog.columns import NO_COLLATION, USUAL_COL
 from autodiff.dialects.postgresql.catalog.expressions import Texts, bracketed
 from autodiff.dialects.postgresql.catalog.rows import IndexRow, Names, RelationRow, Rows
 from autodiff.schema.objects import Column, Index, IndexElement, Option
-from autodiff.schema.sqltext import split_top_level
+from autodiff.schema.sqltext import split_top_level, unquote_identifier
 
 __all__ = ["Indexes", "included", "storage"]
 
@@ -96,8 +96,8 @@ def _expression_collation(row: IndexRow, place: int, method: str) -> str | None:
     _, _, rest = (row.definition or "").partition(f" USING {method} ")
     body, _ = bracketed(rest)
     suffix = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
-    match = re.match(r'\s*COLLATE (?:\w+\.)?(?:"([^"]+)"|(\w+))', suffix)
-    return None if match is None else match[1] or match[2]
+    match = re.match(r'\s*COLLATE (?:\w+\.)?("(?:[^"]|"")+"|\w+)', suffix)
+    return None if match is None else unquote_identifier(match[1])
 
 
 def included(row: IndexRow, columns: Mapping[int, Column]) -> tuple[str, ...]:

@@ -32,6 +32,9 @@ SELECT 'schema' AS kind, oid, nspname AS name FROM pg_namespace
 UNION ALL SELECT 'method', oid, amname FROM pg_am
 UNION ALL SELECT 'tablespace', oid, spcname FROM pg_tablespace
 UNION ALL SELECT 'collation', oid, collname FROM pg_collation
+UNION ALL SELECT 'collation schema', c.oid, nspname FROM pg_collation c
+          JOIN pg_namespace n ON n.oid = collnamespace
+          WHERE nspname <> 'pg_catalog' AND NOT pg_collation_is_visible(c.oid)
 UNION ALL SELECT 'opclass', oid, opcname FROM pg_opclass WHERE NOT opcdefault
 UNION ALL SELECT 'typcollation', oid, typcollation::text FROM pg_type
           WHERE typcollation NOT IN (0, 100)

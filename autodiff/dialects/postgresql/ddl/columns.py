@@ -118,10 +118,10 @@ class PostgreSQLColumnDDL(ColumnDDL):
         if family == "text" and "(" not in new.sql:
             return None
         column, bare = self.quote(operation.name), split_collation(new.sql)[0]
-        if isinstance(before, ColumnType) and before.enum != new.enum and family is None:
-            return f"{column}::text::{bare}"
         if family == "text":
             return f"{column}::text"
+        if isinstance(before, ColumnType) and before.enum != new.enum:
+            return f"{column}::text::{bare}"  # an enum can only be cast to and from text
         return cast(column, before.sql if isinstance(before, ColumnType) else None, new.sql)
 
     # Identities and serials

@@ -8,6 +8,7 @@ from __future__ import annotations
 from autodiff.dialects.ddl.indexes import IndexDDL
 from autodiff.schema.objects import IndexElement, Table
 from autodiff.schema.operations import CreateIndex, DropIndex
+from autodiff.schema.sqltext import quote_identifier
 
 __all__ = ["PostgreSQLIndexDDL"]
 
@@ -38,7 +39,7 @@ class PostgreSQLIndexDDL(IndexDDL):
     def element(self, element: IndexElement) -> str:
         text = f"({element.text})" if element.is_expression else self.quote(element.text)
         if element.collation is not None:
-            text += f' COLLATE "{element.collation}"'
+            text += f" COLLATE {quote_identifier(element.collation)}"
         text += f" {element.opclass}" if element.opclass else ""
         text += " DESC" if element.descending else ""
         if element.nulls_first is not None:

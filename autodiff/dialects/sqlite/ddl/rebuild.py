@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.ddl.part import Part
 from autodiff.errors import PlanError
-from autodiff.schema.apply import evolve
+from autodiff.schema.apply import evolve, spelled_like
 from autodiff.schema.naming import name_constraints, unnamed
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import CreateIndex, DropColumn, Operation, RenameColumn
@@ -47,8 +47,9 @@ class RebuildDDL(Part):
         """
         desired, sources = current, {column.name: column.name for column in current.columns}
         for operation in operations:
-            desired = evolved(desired, operation)
-            sources = _follow(sources, operation)
+            spelled = spelled_like(operation, desired)
+            desired = evolved(desired, spelled)
+            sources = _follow(sources, spelled)
         spare = replace(desired.name, name=name_between(desired.name.name))
         copied = [
             column.name
