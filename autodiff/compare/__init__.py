@@ -36,10 +36,10 @@ from autodiff.compare.schemas import (
     compare_schemas,
     find_possible_differences,
     schema_as_desired,
-    without_unreflected_constraints,
 )
 from autodiff.compare.serials import with_serials_as_declared
 from autodiff.compare.shared_names import with_names_for_new_tables
+from autodiff.compare.unreflected import without_unreflected_constraints
 from autodiff.compare.unspecified import adopt_unspecified
 
 __all__ = [

@@ -36,7 +36,6 @@ __all__ = [
     "adopt_current_names",
     "compare_schemas",
     "find_possible_differences",
-    "without_unreflected_constraints",
 ]
 __all__ += ["schema_as_desired"]
 
@@ -66,51 +65,6 @@ class PossibleDifferences:
 
 
 _NOTHING = DescribedObjects()
-
-
-def without_unreflected_constraints(
-    current: Schema, desired: Schema, declared_before: Schema | None, dialect: Dialect
-) -> Schema:
-    """Return the current schema without constraints of kinds that the models do not use.
-
-    SQLAlchemy does not reflect some kinds of constraints, so models generated from a database lack
-    them. `declared_before` is what the models declared before, if it is known: a kind that they
-    used then is compared.
-    """
-    unreflected = {
-        n: found for n, t in current.tables.items() if (found := _unreflected(t, dialect))
-    }
-    if not unreflected:
-        return current
-    declared = [schema for schema in (desired, declared_before) if schema is not None]
-    everywhere = {
-        type(c) for s in declared for t in s.tables.values() for c in _unreflected(t, dialect)
-    }
-    tables = {
-        name: _without_unused_kinds(
-            table, [s.tables.get(name) for s in declared], everywhere, unreflected[name]
-        )
-        if name in unreflected
-        else table
-        for name, table in current.tables.items()
-    }
-    return replace(current, tables=tables)
-
-
-def _unreflected(table: Table, dialect: Dialect) -> list[Constraint]:
-    is_omitted = dialect.catalog.omitted_by_sqlalchemy
-    return [constraint for constraint in table.constraints if is_omitted(constraint)]
-
-
-def _without_unused_kinds(
-    table: Table, declared: list[Table | None], everywhere: set[type], unreflected: list[Constraint]
-) -> Table:
-    """Return the table without unreflected constraints of a kind that the models do not use."""
-    kinds = everywhere | {type(c) for other in declared if other for c in other.constraints}
-    left = [c for c in unreflected if type(c) not in kinds]
-    if not left:
-        return table
-    return replace(table, constraints=tuple(c for c in table.constraints if c not in left))
 
 
 def adopt_current_names(

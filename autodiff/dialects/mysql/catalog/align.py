@@ -94,7 +94,8 @@ def align_table(current: Table, desired: Table, *, json_is_text: bool = False) -
 def without_implied(table: Table) -> Table:
     """Return the table without the indexes of its foreign keys and without implied options.
 
-    InnoDB is the default engine, and a collation implies its charset.
+    InnoDB is the default engine, and a collation implies its charset. A script adds each check to
+    the table, not to a column.
     """
     options = dict(table.options)
     if options.get("mysql_engine") == "InnoDB":
@@ -102,7 +103,8 @@ def without_implied(table: Table) -> Table:
     if "mysql_collate" in options:
         options.pop("mysql_charset", None)
     indexes = tuple(index for index in table.indexes if not is_generated(index, table))
-    return replace(table, indexes=indexes, options=options)
+    constraints = map_shared(table.constraints, _without_level)
+    return replace(table, indexes=indexes, options=options, constraints=constraints)
 
 
 def _indexes(current: Table, desired: Table, uniques: Collection[str]) -> tuple[Index, ...]:
@@ -221,15 +223,17 @@ def _constraint(constraint: Constraint, desired: Table) -> Constraint:
     match constraint:
         case PrimaryKey():
             return replace_changed(constraint, name=None)
-        case Check(options=options):
-            if "mysql_level" not in options:
-                return constraint
-            kept = {name: value for name, value in options.items() if name != "mysql_level"}
-            return replace(constraint, options=kept)
         case ForeignKey():
             return _foreign_key(constraint, desired)
         case _:
-            return constraint
+            return _without_level(constraint)
+
+
+def _without_level(constraint: Constraint) -> Constraint:
+    if not isinstance(constraint, Check) or "mysql_level" not in constraint.options:
+        return constraint
+    kept = {name: value for name, value in constraint.options.items() if name != "mysql_level"}
+    return replace(constraint, options=kept)
 
 
 def _foreign_key(key: ForeignKey, desired: Table) -> ForeignKey:
