@@ -142,6 +142,9 @@ class LiveSink(Sink):
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run operations with the statements given, and remember the tables of others."""
+        if self._tables.is_empty:
+            super().perform(operations, statements)
+            return
         with self._tables.around(operations):
             super().perform(operations, statements)
 

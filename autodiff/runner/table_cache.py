@@ -63,6 +63,11 @@ class TableCache:
         self._is_disabled = False
         self._keeps = False
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no table is remembered."""
+        return not self._tables
+
     def find(self, name: Name) -> Table | None:
         """Return the current table, None if there is none."""
         found = self._known(name)
