@@ -183,8 +183,9 @@ RULES = (
         name="foreign-key-target",
         severity="error",
         summary="A foreign key refers to columns that are neither a primary key nor unique.",
-        reason="PostgreSQL refuses the foreign key, and MySQL does without an index. SQLite "
-        "accepts it, and then each INSERT fails with a foreign key mismatch.",
+        reason="PostgreSQL and MySQL 8.4 refuse the foreign key. MariaDB and older versions of "
+        "MySQL refuse it if there is no index. SQLite accepts it, and then each INSERT fails with a "
+        "foreign key mismatch.",
         safe_way="Refer to the primary key, or make the columns unique first.",
         check=_no_target,
         actions=(CreateTable, AddConstraint),

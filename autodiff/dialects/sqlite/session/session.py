@@ -96,7 +96,8 @@ class SQLiteSession(Session):
         foreign keys are on, dropping a table deletes the rows that refer to it.
         https://www.sqlite.org/foreignkeys.html#fk_schemacommands
         """
-        enforced = bool(run_pragma(connection, "foreign_keys")[0][0])
+        # By SQLAlchemy, so that a listener begins its transaction now and not before BEGIN.
+        enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
         _leave_transaction(connection)
         before = known_violations(connection)
         if enforced:
