@@ -184,8 +184,8 @@ RULES = (
         severity="error",
         summary="A foreign key refers to columns that are neither a primary key nor unique.",
         reason="PostgreSQL and MySQL 8.4 refuse the foreign key. MariaDB and older versions of "
-        "MySQL refuse it if there is no index. SQLite accepts it, and then each INSERT fails with a "
-        "foreign key mismatch.",
+        "MySQL refuse it if there is no index. SQLite accepts it, and then each INSERT fails with "
+        "a foreign key mismatch.",
         safe_way="Refer to the primary key, or make the columns unique first.",
         check=_no_target,
         actions=(CreateTable, AddConstraint),
