@@ -205,7 +205,7 @@ def modules_imported() -> None:
     """Import all modules of autodiff, for tests that use it in several threads.
 
     When pytest imports a module for the first time, it parses it, in the thread that imports it.
-    Python 3.11.7 can't do that in two threads at once: see `autodiff.utils.python_source`.
+    Python 3.11.7 cannot parse in two threads at the same time: see `autodiff.utils.python_source`.
     """
     for module in walk_packages(autodiff.__path__, "autodiff."):
         if not module.name.endswith(".__main__"):

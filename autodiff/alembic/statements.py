@@ -115,7 +115,7 @@ def _submit(executor: Executor, operations: Sequence[Operation]) -> None:
 
 
 def _altered_tables(plan: MigrationPlan, sink: Sink) -> dict[Name, Table]:
-    """Return the tables that the plan alters, as they are before it.
+    """Return the tables that the plan alters, in their state before it.
 
     Only a database on which a foreign key needs an index is asked.
     """

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from autodiff.dialects.base import Dialect
 from autodiff.schema.apply import names_column
-from autodiff.schema.objects import Constraint, Name, Schema, Table
+from autodiff.schema.objects import Constraint, Schema, Table
 
 __all__ = ["without_unreflected_constraints"]
 
@@ -32,25 +32,25 @@ def without_unreflected_constraints(
     everywhere = {
         type(c) for s in declared for t in s.tables.values() for c in _unreflected(t, dialect)
     }
-    desired_columns = {
-        _folded(name): {column.name.lower() for column in table.columns}
-        for name, table in desired.tables.items()
-    }
+    by_folded_name = {name.folded: table for name, table in desired.tables.items()}
     tables = dict(current.tables)
     for name, found in unreflected.items():
-        table = current.tables[name]
-        kept = desired_columns.get(_folded(name))
-        if kept is not None:
-            gone = [column.name for column in table.columns if column.name.lower() not in kept]
-            left = [c for c in found if not any(names_column(c, column) for column in gone)]
+        wanted = by_folded_name.get(name.folded)  # on some databases, case makes no difference
+        if wanted is not None:
+            table = current.tables[name]
             in_models = [schema.tables.get(name) for schema in declared]
-            tables[name] = _without_unused_kinds(table, in_models, everywhere, left)
+            kept = _of_kept_columns(found, table, wanted)
+            tables[name] = _without_unused_kinds(table, in_models, everywhere, kept)
     return replace(current, tables=tables)
 
 
-def _folded(name: Name) -> Name:
-    """Return a name in lower case: another case of it is perhaps the same table."""
-    return Name(name.name.lower(), None if name.schema is None else name.schema.lower())
+def _of_kept_columns(
+    constraints: list[Constraint], table: Table, wanted: Table
+) -> list[Constraint]:
+    """Return the constraints that name no column which the models drop."""
+    names = {column.name.lower() for column in wanted.columns}
+    dropped = [column.name for column in table.columns if column.name.lower() not in names]
+    return [item for item in constraints if not any(names_column(item, c) for c in dropped)]
 
 
 def _unreflected(table: Table, dialect: Dialect) -> list[Constraint]:

@@ -39,7 +39,6 @@ _WORDS: dict[str, _Kind] = {
     "enum": "enum",
     **dict.fromkeys(_BITS, "integer"),
 }
-_ARRAY = re.compile(r"\](\s+COLLATE\s.*)?\Z", re.IGNORECASE | re.DOTALL)
 _TYPE = re.compile(
     r"(?P<word>[a-z]+(?: varying| precision)?)\s*(?:\((?P<inside>.*?)\))?(?P<rest>[ a-z]*)"
 )
@@ -83,7 +82,7 @@ def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
         values = [unquote_literal(part) for part in split_top_level(listed["inside"])]
         return Shape(kind="enum", values=tuple(value or "" for value in values))
     match = _TYPE.match(sql.lower())
-    is_array = _ARRAY.search(sql) is not None
+    is_array = sql.lower().partition(" collate ")[0].endswith("]")
     kind = _WORDS.get(match["word"], "other") if match and not is_array else "other"
     if match is None or kind == "other":
         return Shape(kind="other")

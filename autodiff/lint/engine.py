@@ -135,7 +135,7 @@ class _RulesByScope:
         self._by_class: dict[type, list[Rule]] = {}
 
     def checks(self, script: Script) -> Iterator[tuple[Rule, Script | Step, int | None]]:
-        """Yield each rule with what it is called for, and the line."""
+        """Yield each rule with its subject, and the line of the subject."""
         is_contract = script.migration.phase == "contract"
         for rule in self._script_rules:
             if not (is_contract and rule.is_about_deploys):

@@ -64,7 +64,7 @@ class MigrationSql:
 
     @property
     def script(self) -> str:
-        """The statements as a script: each ends with a semicolon, and a comment does not."""
+        """The statements as a script: each one except comments ends with a semicolon."""
         return "\n".join(map(terminate_statement, self.statements))
 
 

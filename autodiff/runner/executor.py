@@ -248,9 +248,7 @@ class Executor:
 
     def _folded(self, name: Name) -> Name:
         """Return the name for the rebuilds that wait: equal for all spellings of a table."""
-        if not self.dialect.features.case_insensitive_tables:
-            return name
-        return Name(name.name.lower(), None if name.schema is None else name.schema.lower())
+        return name.folded if self.dialect.features.case_insensitive_tables else name
 
     def _spelled(self, operation: Operation, table: Table | None) -> Operation:
         if table is None or not self.dialect.features.case_insensitive_names:

@@ -318,8 +318,8 @@ class RecordingSink(Sink):
         """Return the name as the table was created, if the database ignores its case."""
         if name in self._tables or not self._dialect.features.case_insensitive_tables:
             return name
-        folded = f"{name}".lower()
-        return next((key for key in self._tables if f"{key}".lower() == folded), name)
+        folded = name.folded
+        return next((key for key in self._tables if key.folded == folded), name)
 
     def _spelled(self, operation: Operation) -> Operation:
         """Return the operation with the name of its table as the table was created."""

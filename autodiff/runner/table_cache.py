@@ -42,13 +42,13 @@ _AFFECT_ONE_TABLE = (
 )
 """Operations after which every other table is as it was."""
 _ALONE = 8
-"""Tables that are read one by one before all are read at once."""
+"""Tables that are read one by one before all tables are read together."""
 _SHARE = 25
 """Later, this part of all tables is read one by one, so that few are read many times."""
 
 
 class TableCache:
-    """Reads tables from the catalog: one by one, or all at once if a migration needs many.
+    """Reads tables from the catalog: one by one, or all together if a migration needs many.
 
     Some databases need several queries for a table, or read all tables for each one.
     """

@@ -67,6 +67,11 @@ class Name:
     def __hash__(self) -> int:
         return hash(self.name)
 
+    @property
+    def folded(self) -> Name:
+        """The name in lower case, equal for all spellings that differ only in case."""
+        return Name(self.name.lower(), None if self.schema is None else self.schema.lower())
+
 
 def _place(name: Name) -> tuple[str, str]:
     return name.schema or "", name.name

@@ -56,7 +56,7 @@ def measured(url: sa.URL, path: Path, *bodies: str, sql: str = "") -> list[Measu
 def test_postgresql_measures_files_of_all_statements(
     database: Callable[[str], sa.URL], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Locks are measured for the first statements with the same keywords, and the others say so."""
+    """Of statements with the same keywords, only the first ones have measured locks."""
     monkeypatch.setattr(PostgreSQLMeter, "most_locks", 1)
     to_text = 'op.alter_column("users", "email", type_=sa.Text(), existing_type=sa.String(50))\n'
     to_bigint = 'op.alter_column("users", "age", type_=sa.BigInteger())\n'

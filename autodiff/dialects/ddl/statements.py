@@ -135,7 +135,7 @@ class DDL:
         return after
 
     def spare_indexes(self, before: Table, after: Table) -> list[str]:
-        """Return the indexes of foreign keys that a table had not before and does not need."""
+        """Return new indexes of foreign keys that the table does not need."""
         return []
 
     def columns_changed_by_options(

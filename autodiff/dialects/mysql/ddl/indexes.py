@@ -178,7 +178,7 @@ class MySQLIndexDDL(IndexDDL):
         return after if is_needed else others
 
     def spare_indexes(self, before: Table, after: Table) -> list[str]:
-        """Return the indexes of foreign keys that a table had not before and does not need."""
+        """Return new indexes of foreign keys that the table does not need."""
         found: list[str] = []
         for index in after.indexes:
             without = replace(after, indexes=tuple(i for i in after.indexes if i is not index))

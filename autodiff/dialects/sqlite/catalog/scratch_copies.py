@@ -23,7 +23,7 @@ __all__ = ["is_copied_in_scratch"]
 _ROWS_PER_TABLE = 100
 """Rows that are copied in the time in which ALTER TABLE parses one table, about 0.1 ms."""
 _PLAIN_NAME = re.compile(r"\w+", re.ASCII)
-"""Names that an SQL text contains as they are, without quotes to double."""
+"""Names that need no escapes in the texts of SQL."""
 _TABLES = """
 SELECT count(*) FROM sqlite_master WHERE type = 'table' AND NOT EXISTS (
     SELECT 1 FROM sqlite_master
