@@ -183,7 +183,7 @@ class Config:
 
     @property
     def import_path(self) -> tuple[Path, ...]:
-        """The folders to import modules of the application from: `path`, the root, and its folder src."""
+        """The folders to import the application from: `path`, the root, and its folder src."""
         source = self.root / "src"
         default = (self.root, source) if source.is_dir() else (self.root,)
         return tuple(dict.fromkeys((*self.path, *default)))
