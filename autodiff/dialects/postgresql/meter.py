@@ -27,6 +27,12 @@ __all__ = ["PostgreSQLMeter"]
 
 _MOST_LOCKS = 50
 """A transaction keeps its locks, so reading them takes longer after each statement."""
+_CREATED = re.compile(
+    r"\s*CREATE\s+(?:TABLE\b|(?:UNIQUE\s+)?INDEX\s.*?\sON\s+(?:ONLY\s+)?"
+    r'(?:(?:"(?:[^"]|"")*"|[\w$]+)\.)?(?P<table>"(?:[^"]|"")*"|[\w$]+)\s*(?:\(|USING\b))',
+    re.IGNORECASE | re.DOTALL,
+)
+"""A new table, or an index on the table that is named."""
 _OTHERS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 _FILES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind IN ('i', 'I'), c.relfilenode, i.indrelid
@@ -89,6 +95,7 @@ class PostgreSQLMeter(Meter):
         self._pid = int(self._rows("SELECT pg_backend_pid()")[0][0])
         self._files: dict[int, _File] | None = None
         self._existing: dict[int, _File] = {}
+        self._existing_names: set[str] = set()
         self._transaction: str | None = None
         self._held: frozenset[_Lock] = frozenset()
         self._watch: _Watch | None = None
@@ -98,6 +105,8 @@ class PostgreSQLMeter(Meter):
         self._stop_watching()
         if self._files is None:
             self._files = self._existing = self._read_files()
+            names = (file.name for file in self._existing.values())
+            self._existing_names = {name.rpartition(".")[2].replace('"', "") for name in names}
         elif with_locks and not self._with_locks:
             self._files = self._read_files()
             self._read_locks()
@@ -112,7 +121,8 @@ class PostgreSQLMeter(Meter):
 
     def end(self, sql: str) -> Effects:
         if not self._with_locks:
-            return self._effects_on_files()
+            is_new = self._changes_only_new_tables(sql)
+            return Effects(has_locks=False) if is_new else self._effects_on_files()
         if self._watch is not None:
             now, before = self._stop_watching(), frozenset[_Lock]()
         else:
@@ -126,6 +136,14 @@ class PostgreSQLMeter(Meter):
             rewritten=rewritten,
             built=built,
         )
+
+    def _changes_only_new_tables(self, sql: str) -> bool:
+        """Return whether a statement has no effect on the files of what existed before."""
+        created = _CREATED.match(sql)
+        if created is None:
+            return False
+        table = created["table"]
+        return table is None or table.replace('"', "") not in self._existing_names
 
     def _effects_on_files(self) -> Effects:
         """Return what a statement did, from the files that are newer than all known ones.
