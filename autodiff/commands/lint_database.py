@@ -121,4 +121,10 @@ def _dialect(text: str) -> Dialect:
             f"unknown kind of database: {name!r}",
             hint=f'use one or more of {", ".join(sorted(NAMES))}, such as "postgresql 16"',
         )
-    return dialect_for(name, version=version.strip() or None)
+    version = version.strip()
+    if version and not version[0].isdigit():
+        raise ConfigError(
+            f"{version!r} is not a version of {name}",
+            hint=f'write a number after the name, such as "{name} 16"',
+        )
+    return dialect_for(name, version=version or None)
