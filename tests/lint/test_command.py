@@ -300,6 +300,8 @@ def test_the_rules_are_those_of_the_version(folder: Folder, version: str) -> Non
     [
         (["0009"], "unknown migration '0009'"),
         (["0001:0009"], "unknown migration '0009'"),
+        (["0001:0001:0001"], "'0001:0001:0001' is not a range"),
+        (["migrations/0009.py"], "migrations/0009.py does not exist"),
         (["0002:0001"], "unknown migration '0002'"),
         (["--explain", "AD999"], "unknown rule 'AD999'"),
         (["--dialect", "oracle"], "unknown kind of database: 'oracle'"),
