@@ -165,6 +165,18 @@ def test_a_dropped_table_is_one_reason(database: NewDatabase) -> None:
     assert (verdict(step), notes) == (([gone], []), ())
 
 
+def test_a_view_is_not_a_missing_table(database: NewDatabase) -> None:
+    """A row without values cannot be inserted through a view on MariaDB: the server says why."""
+    old, new = Version(), Version()
+    old.table("users", nick())
+    new.table("people", nick())
+    view = sa.DDL("CREATE VIEW users AS SELECT * FROM people")
+    sa.event.listen(new.metadata, "after_create", view)
+    step, _ = judge(database, "mariadb", old, new)
+    message = "Column count doesn't match value count at row 1 (1136)"
+    assert verdict(step)[0] == [f"INSERT into users fails: {message}"]
+
+
 def test_a_type_that_cannot_be_sampled_is_a_note(database: NewDatabase) -> None:
     """A statement that fails on the schema of its own code is reported as not checked."""
 

@@ -53,6 +53,8 @@ def explain_failures(
 def _causes(sent: Sent, name: Name, schema: Schema, declared: Table | None) -> Iterator[Failure]:
     """Yield the differences between the model and the schema that make the statement fail."""
     table = schema.tables.get(name)
+    if name in schema.views:
+        return
     if table is None:
         yield _failure(sent, name, "the table does not exist")
         return
