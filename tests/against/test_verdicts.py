@@ -39,6 +39,12 @@ CASES: dict[str, tuple[Version, Version, list[str], list[str]]] = {
         [],
         [MISSING],
     ),
+    "a default that is removed": (
+        mapped(nick(nullable=False, server_default="x")),
+        mapped(nick(nullable=False)),
+        [NO_DEFAULT],
+        [],
+    ),
     "a default in Python is none in the database": (
         mapped(nick(nullable=False, default="x")),
         mapped(),
