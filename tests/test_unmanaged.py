@@ -153,7 +153,7 @@ BROKEN["mariadb"] = BROKEN["mysql"]
 
 
 def test_what_names_a_renamed_column(any_database: sa.URL, tmp_path: Path) -> None:
-    """Each view, trigger and routine is named that the database leaves as it is."""
+    """Findings name the views, triggers and routines that do not follow the rename."""
     start(any_database, tmp_path / "m")
     kind = any_database.get_backend_name()
     with opened(any_database) as db:

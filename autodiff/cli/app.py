@@ -130,8 +130,8 @@ app = typer.Typer(
 def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> int:
     """Run a command line, by default that of the process, and return its exit code.
 
-    In a process of its own, a command rarely searches for cycles: it imports many modules and
-    builds schemas, in which there are none to free. The process exits afterwards, so all objects
+    If the process has only this command line, it collects garbage less often: most of its objects
+    are modules and schemas, which stay until the end. The process exits afterwards, so all objects
     are exempted from garbage collection first (gc.freeze). At exit, Python would search them for
     cycles, which takes longer than most commands if there are a thousand models.
     """
