@@ -183,6 +183,8 @@ def _routine(
     place = next((i for i, word in enumerate(upper[:10]) if word in _ROUTINES), None)
     if place is None or any(word in _OTHER_OBJECTS for word in upper[1:place]):
         return None
+    if upper[place : place + 2] == ["EVENT", "TRIGGER"]:  # of PostgreSQL, for DDL
+        return None
     kind, place = upper[place].lower(), place + 1
     while upper[place : place + 1] and upper[place] in ("IF", "NOT", "EXISTS"):
         place += 1
