@@ -594,10 +594,15 @@ class Workspace:
         """
         from autodiff.dialects import dialect_for
 
-        dialect = dialect_for(lock.backend, scratch_url=scratch_url)
+        dialect = dialect_for(lock.backend, version=lock.version, scratch_url=scratch_url)
         if dialect.default_schema or not self.config.url:
             return dialect
         url = self.url
         if not dialect.matches(url.get_backend_name()):
             return dialect
-        return dialect_for(lock.backend, default_schema=url.database, scratch_url=scratch_url)
+        return dialect_for(
+            lock.backend,
+            version=lock.version,
+            default_schema=url.database,
+            scratch_url=scratch_url,
+        )

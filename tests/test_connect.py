@@ -307,3 +307,26 @@ def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:
     with open_connection(url) as connection:
         count = sa.text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
         assert connection.execute(count).scalar() == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "kill"),
+    [
+        ("postgresql", "SELECT pg_backend_pid()", "SELECT pg_terminate_backend({})"),
+        ("mariadb", "SELECT connection_id()", "KILL {}"),
+    ],
+)
+def test_a_connection_that_is_lost(
+    database: Callable[[str], sa.URL], kind: str, own: str, kill: str
+) -> None:
+    """Closing it fails too, which is no other error."""
+    url = database(kind)
+    with (
+        pytest.raises(DatabaseError, match="lost the connection to") as caught,
+        open_connection(url) as connection,
+    ):
+        number = connection.exec_driver_sql(own).scalar_one()
+        with open_connection(url) as other:
+            other.exec_driver_sql(kill.format(number))
+        connection.exec_driver_sql("SELECT 1")
+    assert caught.value.hint == "run it again when the server is available"

@@ -7,7 +7,7 @@ import pytest
 from autodiff.dialects import dialect_for
 from autodiff.schema.objects import Name
 from autodiff.schema.operations import SwapColumns
-from autodiff.utils.object_names import name_between, temporary_name
+from autodiff.utils.object_names import name_between, name_of_several, temporary_name
 
 LONG = "ü" * 40
 
@@ -18,11 +18,18 @@ def test_names_between_two_steps() -> None:
 
 
 def test_names_between_two_migrations() -> None:
-    """The trigger of a column that replaces another one keeps its name from earlier versions."""
     assert temporary_name("points", "new", limit=63) == "autodiff_points_new"
     assert temporary_name("autodiff_points_new", "new", limit=63) == "autodiff_points_new_new"
-    trigger = temporary_name("sync", "users", "autodiff_points_new", limit=60)
-    assert trigger == "autodiff_sync_users_autodiff_points_new"
+
+
+def test_names_of_several_objects_are_different() -> None:
+    """A `_` in the name of a table is not mistaken for the end of it, also if the name is cut."""
+    assert name_of_several("sync", "users", "name", limit=60) == "autodiff_sync_users_name"
+    for end in ("", LONG):
+        names = [("a", "b_c" + end), ("a_b", "c" + end), ("a_b_c", end or "x")]
+        found = {name_of_several("sync", *pair, limit=60) for pair in names}
+        assert len(found) == len(names)
+        assert all(len(name.encode()) <= 60 for name in found)
 
 
 @pytest.mark.parametrize("name", [name_between, lambda text: temporary_name(text, "new", limit=63)])

@@ -128,6 +128,63 @@ def test_triggers_policies_and_rules_that_name_a_column(
     assert len(plan.findings) == (len(names) if is_postgresql else 0)
 
 
+READERS = {
+    "sqlite": [],
+    "mysql": [
+        "CREATE VIEW other AS SELECT u.id AS nick FROM users u",
+        "CREATE PROCEDURE p() SELECT nick FROM users",
+        "CREATE PROCEDURE q() SELECT id FROM users",
+    ],
+    "postgresql": [
+        "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS "
+        "'BEGIN NEW.nick := ''x''; RETURN NEW; END'",
+        "CREATE TRIGGER u BEFORE INSERT ON users FOR EACH ROW EXECUTE FUNCTION g()",
+        "CREATE FUNCTION h() RETURNS text LANGUAGE sql AS 'SELECT nick FROM users'",
+        "CREATE FUNCTION i() RETURNS integer LANGUAGE sql AS 'SELECT id FROM users'",
+    ],
+}
+READERS["mariadb"] = READERS["mysql"]
+BROKEN = {
+    "sqlite": [],
+    "mysql": ["view names reads", "trigger t uses", "procedure p uses"],
+    "postgresql": ["function g uses", "function h uses"],
+}
+BROKEN["mariadb"] = BROKEN["mysql"]
+
+
+def test_what_names_a_renamed_column(any_database: sa.URL, tmp_path: Path) -> None:
+    """Findings name the views, triggers and routines that do not follow the rename."""
+    start(any_database, tmp_path / "m")
+    kind = any_database.get_backend_name()
+    with opened(any_database) as db:
+        view = "CREATE VIEW names AS SELECT nick FROM users"
+        db.execute(view, *NAMING[kind], *READERS[kind])
+    project = Project(any_database, models(sa.Column("name", sa.String(10))), tmp_path / "m")
+    draft = project.draft("rename", renames=["users.nick:name"])
+    assert draft is not None and draft.plan is not None
+    assert [finding.message for finding in draft.plan.findings] == [
+        f"{item} users.nick, which the migration renames: the {item.split()[0]} would no longer "
+        "work"
+        for item in BROKEN[kind]
+    ]
+
+
+def test_what_reads_a_renamed_table(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """A trigger of the table itself goes on to work."""
+    url = database("mariadb")
+    start(url, tmp_path / "m")
+    with opened(url) as db:
+        db.execute("CREATE VIEW names AS SELECT nick FROM users", *NAMING["mariadb"])
+    metadata = sa.MetaData()
+    sa.Table("people", metadata, sa.Column("id", sa.Integer, primary_key=True), nick())
+    draft = Project(url, metadata, tmp_path / "m").draft("rename", renames=["users:people"])
+    assert draft is not None and draft.plan is not None
+    [finding] = draft.plan.findings
+    assert finding.message == (
+        "view names reads table users, which the migration renames: the view would no longer work"
+    )
+
+
 def test_a_view_that_the_rehearsal_cannot_see(
     database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:

@@ -1,14 +1,14 @@
-"""Find views, triggers, policies and rules that a plan would break and does not recreate.
+"""Find views, triggers, routines, policies and rules that a plan breaks and does not recreate.
 
-A rehearsal does not notice them if they are not on its scratch: triggers, policies and rules, views
-in schemas that no model uses, and views that the configuration excludes.
+A rehearsal does not notice them if they are not on its scratch: triggers, routines, policies and
+rules, views in schemas that no model uses, and views that the configuration excludes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect
@@ -17,33 +17,38 @@ from autodiff.plan import Finding
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import AlterColumn, CreateView, DropColumn, DropTable, DropView
-from autodiff.schema.sqltext import mentions
+from autodiff.schema.view_reads import reads
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["find_broken_dependents"]
 
+_Change: TypeAlias = Literal["drops", "renames", "gives another type"]
 _VIEW_HINT = "drop or change the view first: in the migration with op.drop_view, or by hand"
+_RENAMED_VIEW_HINT = (
+    "create the view again with the new name: in the migration with op.drop_view and "
+    "op.create_view, or by hand"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ChangedObject:
-    """A table or column that a plan drops or gives another type, by its name before the plan."""
+    """A table or column that a plan drops, renames or gives another type, by its old name."""
 
     table: Name
     column: str | None
-    is_dropped: bool
+    change: _Change
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}" if self.column else f"table {self.table}"
 
 
 def find_broken_dependents(connection: Connection, plan: Plan) -> list[Finding]:
-    """Return a finding for each object that uses what the plan drops or gives another type.
+    """Return a finding for each object that uses what the plan drops, renames or retypes.
 
     On PostgreSQL the migration would fail, because a view keeps what it reads. Elsewhere the view
-    or trigger would no longer work.
+    or trigger would no longer work; on MySQL and MariaDB after a rename too.
     """
     changed_objects = list(_changed_objects(plan))
     if not changed_objects:
@@ -55,25 +60,38 @@ def find_broken_dependents(connection: Connection, plan: Plan) -> list[Finding]:
 def _broken_objects(
     connection: Connection, plan: Plan, changed_objects: Sequence[_ChangedObject]
 ) -> Iterator[Finding]:
-    """Yield a finding for each trigger, policy or rule that names a changed column."""
+    """Yield a finding for each trigger, routine, policy or rule that names what changes."""
     found = plan.dialect.catalog.dependent_objects(connection)
     connection.rollback()
-    dropped_tables = {item.table for item in changed_objects if item.column is None}
+    blocks = plan.dialect.features.dependents_block_columns
     for item in found:
+        fails = blocks and item.column is not None
         for changed in dict.fromkeys(changed_objects):
-            if changed.table in dropped_tables or not _names(item, changed):
-                continue
-            if changed.is_dropped or plan.dialect.features.dependents_block_columns:
-                dependent = f"{item.kind} {item.name} uses"
+            match changed.change:
+                case "renames":
+                    breaks = item.column is None and not item.is_checked
+                case "gives another type":
+                    breaks = fails
+                case "drops":
+                    breaks = True
+            if breaks and _names(item, changed):
                 hint = f"drop the {item.kind} in the migration first, with op.execute"
-                yield _finding(dependent, item.kind, changed, plan.dialect, hint)
+                dependent = f"{item.kind} {item.name} uses"
+                yield _finding(dependent, item.kind, changed, hint, fails=fails)
 
 
 def _names(item: DependentObject, changed: _ChangedObject) -> bool:
+    """Return whether an object names a changed table or column.
+
+    The triggers, policies and rules of a table are dropped and renamed with it.
+    """
     if item.column is not None:
         return (item.table, item.column) == (changed.table, changed.column)
-    in_table = item.table == changed.table or mentions(item.text, changed.table.name)
-    return in_table and changed.column is not None and mentions(item.text, changed.column)
+    is_own = item.table == changed.table
+    if changed.column is None:
+        return not is_own and reads(item.text, changed.table.name)
+    row = ("new", "old") if is_own else ()
+    return reads(item.text, changed.table.name, changed.column, also=row)
 
 
 def _broken_views(
@@ -92,32 +110,43 @@ def _broken_views(
                 continue
             if not _is_handled(reader.view, changed, plan, recreated, dropped):
                 dependent = f"view {reader.view} reads"
-                finding = _finding(dependent, "view", changed, plan.dialect, _VIEW_HINT)
+                finding = _finding(
+                    dependent,
+                    "view",
+                    changed,
+                    _RENAMED_VIEW_HINT if changed.change == "renames" else _VIEW_HINT,
+                    fails=plan.dialect.features.dependents_block_columns,
+                )
                 findings.setdefault(finding.message, finding)
     return [findings[message] for message in sorted(findings)]
 
 
 def _changed_objects(plan: Plan) -> Iterator[_ChangedObject]:
-    """Yield the tables and columns that the plan drops, and the columns with another type."""
+    """Yield the tables and columns that the plan drops or renames, and those with another type.
+
+    A column of a table that is dropped is left out.
+    """
     names = NameMap.of_operations(plan.operations)
+    for before, after in names.tables.items():
+        if before != after:
+            yield _ChangedObject(table=before, column=None, change="renames")
+    for (table, before_column), after_column in names.columns.items():
+        if before_column != after_column:
+            yield _ChangedObject(table=table, column=before_column, change="renames")
     for operation in plan.operations:
         match operation:
             case DropTable(name=name):
-                yield _ChangedObject(table=names.table_before(name), column=None, is_dropped=True)
+                yield _ChangedObject(table=names.table_before(name), column=None, change="drops")
             case DropColumn(table=table, name=column):
-                yield _changed_column(names, table, column, is_dropped=True)
-            case AlterColumn(table=table, name=column, before=before, after=after):
-                if before.type != after.type:
-                    yield _changed_column(names, table, column, is_dropped=False)
+                yield _changed_column(names, table, column, "drops")
+            case AlterColumn(table=table, name=column, before=old, after=new):
+                if old.type != new.type:
+                    yield _changed_column(names, table, column, "gives another type")
 
 
-def _changed_column(
-    names: NameMap, table: Name, column: str, *, is_dropped: bool
-) -> _ChangedObject:
+def _changed_column(names: NameMap, table: Name, column: str, change: _Change) -> _ChangedObject:
     return _ChangedObject(
-        table=names.table_before(table),
-        column=names.column_before(table, column),
-        is_dropped=is_dropped,
+        table=names.table_before(table), column=names.column_before(table, column), change=change
     )
 
 
@@ -143,15 +172,21 @@ def _is_handled(
     """
     if view not in dropped:
         return False
-    return view in plan.desired.views or view not in recreated or not changed.is_dropped
+    is_gone = changed.change != "gives another type"
+    return view in plan.desired.views or view not in recreated or not is_gone
 
 
 def _reads(reader: DependentView, changed: _ChangedObject, dialect: Dialect) -> bool:
     """Return whether a change of the object breaks the view."""
     if reader.table != changed.table:
         return False
-    if not changed.is_dropped and not dialect.features.dependents_block_columns:
+    features = dialect.features
+    if changed.change == "renames" and features.views_follow_renames:
         return False
+    if changed.change == "gives another type" and not features.dependents_block_columns:
+        return False
+    if reader.text and changed.column is not None:
+        return reads(reader.text, changed.table.name, changed.column)
     return changed.column is None or reader.column == changed.column
 
 
@@ -163,21 +198,18 @@ def _readers_by_text(
         DependentView(view=name, table=changed.table, column=changed.column)
         for name, view in sorted(current.views.items())
         for changed in changed_objects
-        if mentions(view.sql, changed.table.name)
-        and (changed.column is None or mentions(view.sql, changed.column))
+        if reads(view.sql, changed.table.name, changed.column)
     ]
 
 
 def _finding(
-    dependent: str, kind: str, changed: _ChangedObject, dialect: Dialect, hint: str
+    dependent: str, kind: str, changed: _ChangedObject, hint: str, *, fails: bool
 ) -> Finding:
-    fails = dialect.features.dependents_block_columns
-    change = "drops" if changed.is_dropped else "gives another type"
     effect = "the migration would fail" if fails else f"the {kind} would no longer work"
     return Finding(
         code="view-reads" if kind == "view" else "column-used",
         severity="error" if fails else "warning",
-        message=f"{dependent} {changed}, which the migration {change}: {effect}",
+        message=f"{dependent} {changed}, which the migration {changed.change}: {effect}",
         hint=hint,
         place=str(changed.table),
     )

@@ -95,8 +95,7 @@ def choose_databases(
         return LintDatabases(dialects=[found])
     lock = project.lock()
     if lock is not None and dialect_for(lock.backend).matches(dialect.name):
-        dialect = dialect_for(lock.backend)
-        dialect.version = lock.version
+        dialect = dialect_for(lock.backend, version=lock.version)
     return LintDatabases(dialects=[dialect])
 
 
@@ -122,6 +121,10 @@ def _dialect(text: str) -> Dialect:
             f"unknown kind of database: {name!r}",
             hint=f'use one or more of {", ".join(sorted(NAMES))}, such as "postgresql 16"',
         )
-    dialect = dialect_for(name)
-    dialect.version = version.strip() or None
-    return dialect
+    version = version.strip()
+    if version and not version[0].isdigit():
+        raise ConfigError(
+            f"{version!r} is not a version of {name}",
+            hint=f'write a number after the name, such as "{name} 16"',
+        )
+    return dialect_for(name, version=version or None)

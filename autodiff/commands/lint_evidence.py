@@ -11,6 +11,7 @@ from autodiff.dialects import dialect_of
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError, HistoryError, one_line
 from autodiff.lint import Evidence, Finding
 from autodiff.runner.alembic_versions import version_rows, version_table
+from autodiff.utils.connections import database_errors
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -75,7 +76,10 @@ def _with_live_rows(
     found: list[Finding] = []
     left = list(linted)
     try:
-        with project.connect() if opened is None else nullcontext(opened) as connection:
+        with (
+            project.connect() if opened is None else nullcontext(opened) as connection,
+            database_errors(connection.engine.url),
+        ):
             while left:
                 measured = _measured(project, connection, left[0], rates)
                 found += measured.findings

@@ -84,6 +84,8 @@ def find_folders(
         if place not in folders:
             folders[place] = _folder(project, place, problems)
         graph = folders[place].graph
+        if not is_path and path.suffix in (".py", ".sql"):
+            raise HistoryError(f"{target} does not exist", hint="name a file, a folder or a range")
         chosen = _in_path(graph, path) if is_path else _in_range(graph, target)
         revisions.setdefault(place, set()).update(chosen)
     return [
@@ -204,6 +206,10 @@ def _in_range(graph: Graph, target: str) -> set[str]:
     start, colon, end = target.partition(":")
     if not colon:
         return {graph.find(target).revision}
+    if ":" in end:
+        raise HistoryError(
+            f"{target!r} is not a range", hint="write the first and the last one: 0002:0004"
+        )
     reached = graph.reach(end or "heads")
     if start in ("", "base"):
         return set(reached)
@@ -211,7 +217,7 @@ def _in_range(graph: Graph, target: str) -> set[str]:
     if first.revision not in reached:
         raise HistoryError(
             f"{first.name} does not come before {end}",
-            hint="write the older migration first: autodiff lint 0002:0004",
+            hint="write the older migration first, as in 0002:0004",
         )
     return set(reached) - (graph.lineage([first.revision]) - {first.revision})
 

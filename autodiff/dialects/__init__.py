@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
 
-__all__ = ["NAMES", "Dialect", "Scope", "dialect_for", "dialect_of", "is_known"]
-__all__ += ["prepare_engine", "version_text"]
+__all__ = ["NAMES", "Dialect", "Scope", "accept_options", "dialect_for", "dialect_of"]
+__all__ += ["is_known", "prepare_engine", "version_text"]
 
 _ENTRY_POINTS = "autodiff.dialects"
 _DIALECTS_OF_SQLALCHEMY = "sqlalchemy.dialects"
@@ -54,6 +54,15 @@ def _installed_names() -> frozenset[str]:
     return frozenset(point.name.partition(".")[0] for group in groups for point in group)
 
 
+def accept_options(text: str) -> None:
+    """Let SQLAlchemy accept the options in the text of a migration, such as `mysql_invisible`.
+
+    A migration for several databases can have them on a database that ignores them.
+    """
+    if "mysql_" in text:
+        import_module("autodiff.dialects.mysql.declared_options").register_options()
+
+
 def prepare_engine(engine: Engine, tables: Sequence[str], schema: str | None) -> None:
     """Let an engine ask one query when it connects, if its dialect has one."""
     _class_for(engine.dialect.name).prepare_engine(engine, tables, schema)
@@ -79,12 +88,17 @@ def dialect_of(connection: Connection, *, scratch_url: URL | None = None) -> Dia
 
 
 def dialect_for(
-    name: str, *, default_schema: str | None = None, scratch_url: URL | None = None
+    name: str,
+    *,
+    version: str | None = None,
+    default_schema: str | None = None,
+    scratch_url: URL | None = None,
 ) -> Dialect:
     """Return the dialect of that name, for use without a server.
 
-    `default_schema` is the schema of tables that name none, if it is known. `scratch_url` names a
-    database that may be emptied and used as a scratch.
+    `version` is that of the server, such as "8.0", if it is known. `default_schema` is the schema
+    of tables that name none, if it is known. `scratch_url` names a database that may be emptied and
+    used as a scratch.
 
     Raises DatabaseError for a kind of database that has no SQLAlchemy dialect.
     """
@@ -101,7 +115,7 @@ def dialect_for(
     made = found() if isinstance(found, type) else found
     if made.name == "postgresql":  # standard_conforming_strings, on since 9.1
         made._backslash_escapes = False
-    return _make(made, default_schema=default_schema, scratch_url=scratch_url)
+    return _make(made, version=version, default_schema=default_schema, scratch_url=scratch_url)
 
 
 def _make(

@@ -109,11 +109,11 @@ class Catalog(ABC):
         return []
 
     def dependent_views(self, connection: Connection) -> list[DependentView] | None:
-        """Return the tables and columns that each view reads; None if the catalog lacks them."""
+        """Return the tables and columns that each view reads; None if the catalog lacks views."""
         return None
 
     def dependent_objects(self, connection: Connection) -> list[DependentObject]:
-        """Return the triggers, policies and rules that a change of a column can break."""
+        """Return the triggers, policies, rules and routines that a change of a column can break."""
         return []
 
     def has_table(self, connection: Connection, name: str, schema: str | None) -> bool:

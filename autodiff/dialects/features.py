@@ -53,6 +53,8 @@ class Features:
         while the key exists.
     dependents_block_columns: a column cannot be altered or dropped while a view or a generated
         column reads it.
+    views_follow_renames: views, and triggers that the database parses, follow the new name of a
+        table or column.
     writable_views: rows can be written through a view of one table.
     view_settings: a view has an owner, grants and options that are dropped with it.
 
@@ -113,6 +115,7 @@ class Features:
     keys_need_identity: bool = False
     keys_block_columns: bool = False
     dependents_block_columns: bool = False
+    views_follow_renames: bool = False
     writable_views: bool = False
     view_settings: bool = False
 

@@ -23,22 +23,29 @@ class UnmanagedObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependentView:
-    """A view and a table that it reads; with the column that it reads, None if unknown."""
+    """A view and a table that it reads, with the column that it reads.
+
+    text: the SQL of the view, if the catalog does not list the columns; then `column` is None.
+    """
 
     view: Name
     table: Name
     column: str | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DependentObject:
-    """A trigger, policy or rule of a table, and a column that it names.
+    """A trigger, policy or rule of a table, or a routine or event, and a column that it names.
 
+    table: the table that it belongs to; None for a routine or an event.
     text: the SQL of the object, if the catalog does not list the columns; then `column` is None.
+    is_checked: whether the database parses the text, so that it follows renames.
     """
 
     kind: str
     name: str
-    table: Name
+    table: Name | None
     column: str | None = None
     text: str = ""
+    is_checked: bool = False

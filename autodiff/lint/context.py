@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 from autodiff.lint.statements import MaintainTable, Statement, Truncate
+from autodiff.lint.stored_queries import StoredQueries
 from autodiff.schema.objects import Column, Index, Name, Table
 from autodiff.schema.operations import DropIndex, Operation, RenameTable, tables_of
 
@@ -34,6 +35,7 @@ class Step:
     outside: whether it runs outside of the migration's transaction.
     online: whether the server refuses it rather than block writes (op.online).
     position: its place among the steps of the script.
+    queries: the views, triggers and routines that migrations have created before the step.
     """
 
     script: Script = field(repr=False, compare=False)
@@ -45,6 +47,7 @@ class Step:
     outside: bool = False
     online: bool = False
     position: int = 0
+    queries: StoredQueries = field(default_factory=dict, repr=False)
 
     @property
     def dialect(self) -> Dialect:
@@ -142,6 +145,7 @@ class Script:
 
     steps: what it does, in order.
     tables_after: the tables at its end.
+    queries_after: the views, triggers and routines at its end.
     lock_timeout: the seconds that a statement may wait for a lock; 0 is no limit.
     statement_timeout: the seconds that a statement may run; 0 is no limit.
     is_application: whether a module belongs to the application.
@@ -154,6 +158,7 @@ class Script:
     dialect: Dialect
     steps: list[Step] = field(default_factory=list)
     tables_after: Mapping[Name, Table] = field(default_factory=dict)
+    queries_after: StoredQueries = field(default_factory=dict)
     lock_timeout: float | None = None
     statement_timeout: float | None = None
     is_application: Callable[[str], bool] = lambda module: False

@@ -12,6 +12,7 @@ from autodiff.lint.finding import Finding
 from autodiff.lint.reader import read_script
 from autodiff.lint.registry import unknown_rule
 from autodiff.lint.rule import Match, Rule
+from autodiff.lint.stored_queries import NO_QUERIES
 from autodiff.lint.suppress import Suppressions
 from autodiff.runner.loader import Loader
 from autodiff.schema.operations import RenameTable
@@ -190,7 +191,7 @@ def _scripts(
     problems: dict[str, MigrationFileError],
 ) -> Iterator[Script]:
     """Yield the scripts to lint; those before them are only followed."""
-    tables = request.tables
+    tables, queries = request.tables, NO_QUERIES
     left = len(request.revisions)
     version = _version(dialect)
     rows = dict(request.rows)
@@ -202,11 +203,11 @@ def _scripts(
         if not migration.is_for(dialect):
             continue
         try:
-            script = read_script(migration, dialect, tables, loader)
+            script = read_script(migration, dialect, tables, loader, queries)
         except MigrationFileError as error:
             problems.setdefault(migration.revision, error)
             continue
-        tables = script.tables_after
+        tables, queries = script.tables_after, script.queries_after
         if rows:
             _follow_names(rows, script)
         if wanted:

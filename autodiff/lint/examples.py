@@ -37,9 +37,7 @@ op.create_index("ix_users_team_id", "users", ["team_id"])
 def example_dialect(rule: Rule) -> Dialect:
     """Return the database of the examples of a rule, with a version if the rule needs one."""
     name, _, version = rule.example_database.partition(" ")
-    dialect = dialect_for(name)
-    dialect.version = version or None
-    return dialect
+    return dialect_for(name, version=version or None)
 
 
 def example_migrations(example: str) -> list[Migration]:

@@ -12,6 +12,7 @@ from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
 from autodiff.lint.sql import parse_sql, statements_with_lines
 from autodiff.lint.statements import ChangeRows, CreateTemporary, Harmless, PythonCode
+from autodiff.lint.stored_queries import NO_QUERIES, StoredQueries, stored_queries_after
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.loader import Loader, call_name
@@ -45,7 +46,11 @@ class _StopError(Exception):
 
 
 def read_script(
-    migration: Migration, dialect: Dialect, tables: Mapping[Name, Table], loader: Loader
+    migration: Migration,
+    dialect: Dialect,
+    tables: Mapping[Name, Table],
+    loader: Loader,
+    queries: StoredQueries = NO_QUERIES,
 ) -> Script:
     """Return the steps of a migration's upgrade for one kind of database; nothing is run.
 
@@ -54,6 +59,7 @@ def read_script(
         dialect: The database for which it is read.
         tables: The tables before it.
         loader: Compiles the file, once for all databases.
+        queries: The views, triggers and routines that earlier migrations have created.
 
     Returns:
         The script. If the migration cannot be read to its end, its last step says why.
@@ -61,7 +67,7 @@ def read_script(
     Raises:
         MigrationFileError: The file is not valid Python.
     """
-    reader = _ScriptReader(migration, dialect, tables)
+    reader = _ScriptReader(migration, dialect, tables, queries)
     if migration.is_sql:
         for statement, line in statements_with_lines(migration.text, dialect):
             for action in parse_sql(statement, dialect):
@@ -69,6 +75,7 @@ def read_script(
     else:
         _call_upgrade(migration, loader, reader)
     reader.script.tables_after = reader.tables
+    reader.script.queries_after = reader.queries
     return reader.script
 
 
@@ -97,11 +104,16 @@ class _ScriptReader(Executor):
     """Collects the steps of a script, and follows the tables."""
 
     def __init__(
-        self, migration: Migration, dialect: Dialect, tables: Mapping[Name, Table]
+        self,
+        migration: Migration,
+        dialect: Dialect,
+        tables: Mapping[Name, Table],
+        queries: StoredQueries,
     ) -> None:
         super().__init__(dialect, RecordingSink(dialect, {}))
         self.script = Script(migration=migration, dialect=dialect)
         self.tables = tables
+        self.queries = queries
         self._new_tables: frozenset[Name] = frozenset()
         self._new_columns: frozenset[tuple[Name, str]] = frozenset()
         self._outside = False
@@ -120,8 +132,10 @@ class _ScriptReader(Executor):
                 outside=self._outside,
                 online=self._algorithm is not None and bool(self.dialect.features.algorithms),
                 position=len(self.script.steps),
+                queries=self.queries,
             )
         )
+        self.queries = stored_queries_after(self.queries, action)
         any_case = self.dialect.features.case_insensitive_names
         self.tables = tables_after(self.tables, action, any_case=any_case)
         self._follow_new(action)

@@ -15,6 +15,7 @@ ENTRY_POINT = "autodiff.rules"
 _MODULES = (
     *("data_loss", "existing_rows", "deploys", "locks", "locking_types", "mysql_locks"),
     *("history", "design", "foreign_keys", "column_types", "names", "mysql_design", "linting"),
+    "stored_queries",
 )
 
 

@@ -377,8 +377,10 @@ class Reader:
             case "VIEW":
                 target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
                 materialized = any(isinstance(o, exp.MaterializedProperty) for o in options)
+                query = tree.expression
+                sql = "" if query is None else query.sql(self._dialect.features.sql_grammar)
                 yield CreateView(
-                    view=View(name=self._table_name(target), sql="", materialized=materialized)
+                    view=View(name=self._table_name(target), sql=sql, materialized=materialized)
                 )
             case "SEQUENCE":
                 yield CreateSequence(sequence=Sequence(name=self._table_name(tree.this)))

@@ -8,7 +8,9 @@ from autodiff.lint.context import Action
 from autodiff.lint.statements import (
     ChangeRows,
     ChangeTable,
+    CreateRoutine,
     CreateTrigger,
+    DropRoutine,
     DropSchemaWithContents,
     Harmless,
     MaintainTable,
@@ -42,6 +44,8 @@ _HARMLESS_OBJECTS = frozenset(
     "DEFAULT".split()
 )
 """Objects whose creation and change neither lock a table for long nor lose rows."""
+_ROUTINES = frozenset(("FUNCTION", "PROCEDURE", "EVENT", "TRIGGER"))
+_OTHER_OBJECTS = frozenset(("TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "TYPE"))
 _NOISE = frozenset(
     "TABLE TABLES INDEX SCHEMA DATABASE CONCURRENTLY ONLY IF EXISTS FULL ANALYZE VERBOSE "
     "FREEZE".split()
@@ -65,8 +69,6 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield _maintain("rewrite", words, rest, name)
         case ["VACUUM", "(", *rest] if ")" in rest and "FULL" in rest[: rest.index(")")]:
             yield _maintain("rewrite", words, rest[rest.index(")") + 1 :], name)
-        case ["CREATE", "EVENT", *_]:
-            yield Harmless(sql=" ".join(words))
         case ["REFRESH", "MATERIALIZED", "VIEW", *rest]:
             yield _maintain("refresh", words, rest, name)
         case ["LOCK", *rest]:
@@ -111,11 +113,13 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield ChangeRows(table=name(words[place]), verb="INSERT", copies=True)
         case ["ALTER", "VIEW" | "INDEX", _, "OWNED" | "OWNER" | "SET", *_]:
             yield Harmless(sql=" ".join(words))
+        case ["CREATE" | "DROP", *_] if (found := _routine(words, upper, name)) is not None:
+            yield found
         case ["CREATE" | "ALTER" | "DROP", *rest] if _is_harmless_object(rest):
             yield Harmless(sql=" ".join(words))
         case [first, *_] if first in _HARMLESS or first == "COMMENT":
             yield Harmless(sql=" ".join(words))
-        case ["DROP", "TRIGGER", *_] | ["VACUUM", *_] | ["SET", *_]:
+        case ["VACUUM", *_] | ["SET", *_]:
             if upper[0] != "SET":
                 yield Harmless(sql=" ".join(words))
 
@@ -164,7 +168,31 @@ def _trigger(words: list[str], upper: list[str], name: Callable[[str], Name]) ->
         if upper[place + 1 : place + 4] == ["IF", "NOT", "EXISTS"]:
             named = words[place + 4]
         if on + 1 < len(words):
-            yield CreateTrigger(table=name(words[on + 1]), name=named.strip('"`'))
+            yield CreateTrigger(
+                table=name(words[on + 1]), name=named.strip('"`'), sql=" ".join(words)
+            )
+
+
+def _routine(
+    words: list[str], upper: list[str], name: Callable[[str], Name]
+) -> CreateRoutine | DropRoutine | None:
+    """Return the creation or removal of a routine, an event or a trigger; None for others.
+
+    Between CREATE and its kind stand OR REPLACE, AGGREGATE and the definer.
+    """
+    place = next((i for i, word in enumerate(upper[:10]) if word in _ROUTINES), None)
+    if place is None or any(word in _OTHER_OBJECTS for word in upper[1:place]):
+        return None
+    if upper[place : place + 2] == ["EVENT", "TRIGGER"]:  # of PostgreSQL, for DDL
+        return None
+    kind, place = upper[place].lower(), place + 1
+    while upper[place : place + 1] and upper[place] in ("IF", "NOT", "EXISTS"):
+        place += 1
+    if place >= len(words):
+        return None
+    if upper[0] == "DROP":
+        return DropRoutine(kind=kind, name=name(words[place]))
+    return CreateRoutine(kind=kind, name=name(words[place]), sql=" ".join(words))
 
 
 def _type(words: list[str], upper: list[str], name: Callable[[str], Name]) -> Iterator[Action]:

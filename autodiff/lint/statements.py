@@ -10,8 +10,10 @@ from autodiff.schema.objects import Name
 __all__ = [
     "ChangeRows",
     "ChangeTable",
+    "CreateRoutine",
     "CreateTemporary",
     "CreateTrigger",
+    "DropRoutine",
     "DropSchemaWithContents",
     "Harmless",
     "MaintainTable",
@@ -94,10 +96,28 @@ class UseIndex:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateTrigger:
-    """CREATE TRIGGER."""
+    """CREATE TRIGGER; `sql` is the whole statement."""
 
     table: Name
     name: str
+    sql: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateRoutine:
+    """CREATE FUNCTION, PROCEDURE or EVENT; `sql` is the whole statement."""
+
+    kind: str
+    name: Name
+    sql: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropRoutine:
+    """DROP FUNCTION, PROCEDURE, EVENT or TRIGGER."""
+
+    kind: str
+    name: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +193,8 @@ Statement: TypeAlias = (
     | ValidateConstraint
     | UseIndex
     | CreateTrigger
+    | CreateRoutine
+    | DropRoutine
     | MaintainTable
     | ChangeTable
     | SetOption

@@ -35,6 +35,7 @@ def render_junit(review: Review) -> str:
         error = ET.SubElement(case, "error", message=one_line(problem.message))
         error.text = one_line(problem.hint or problem.message)
     suite.set("tests", str(len(suite.findall("testcase"))))
+    # Each test has at most one failure: servers read only the first one, and count the tests.
     suite.set("failures", str(len(suite.findall("testcase/failure"))))
     suite.set("errors", str(len(suite.findall("testcase/error"))))
     suite.set("skipped", str(len(suite.findall("testcase/skipped"))))
@@ -49,24 +50,29 @@ def _case(suite: ET.Element, name: str, file: str | None, findings: Iterable[Fin
     case = ET.SubElement(suite, "testcase", classname="autodiff", name=one_line(name))
     if file is not None:
         case.set("file", one_line(file))
-    advice: list[str] = []
-    for finding in findings:
-        line = f"{finding.severity} {finding.code}: {finding.message}"
-        if not finding.is_serious:
-            advice.append(line)
-            continue
-        failure = ET.SubElement(case, "failure", type=one_line(finding.code))
-        failure.set("message", one_line(line))
-        failure.text = _details(finding)
+    findings = list(findings)
+    serious = [finding for finding in findings if finding.is_serious]
+    if serious:
+        codes = dict.fromkeys(finding.code for finding in serious)
+        more = f" (and {len(serious) - 1} more)" if len(serious) > 1 else ""
+        failure = ET.SubElement(case, "failure", type=one_line(", ".join(codes)))
+        failure.set("message", f"{_title(serious[0])}{more}")
+        failure.text = "\n\n".join(map(_details, serious))
+    advice = [_title(finding) for finding in findings if not finding.is_serious]
     if advice:
-        ET.SubElement(case, "system-out").text = "\n".join(map(one_line, advice))
+        ET.SubElement(case, "system-out").text = "\n".join(advice)
+
+
+def _title(finding: Finding) -> str:
+    return one_line(f"{finding.severity} {finding.code}: {finding.message}")
 
 
 def _details(finding: Finding) -> str:
     place = [f"{finding.file.as_posix()}:{finding.line or 1}"] if finding.file else []
     facts = [fact.text for fact in finding.evidence]
     way = [f"safe way: {finding.safe_way}"] if finding.safe_way else []
-    return "\n".join(map(one_line, [*place, *facts, *filter(None, [finding.reason]), *way]))
+    lines = [*place, *facts, *filter(None, [finding.reason]), *way]
+    return "\n".join([_title(finding), *map(one_line, lines)])
 
 
 def _rehearsal(suite: ET.Element, review: Review) -> None:

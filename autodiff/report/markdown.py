@@ -120,4 +120,4 @@ def _migration(migration: ReviewedMigration) -> Iterator[tuple[str, str]]:
 def _sql(item: MigrationSql) -> str:
     if item.problem is not None:
         return f"The SQL is not known: {markdown_text(item.problem)}"
-    return markdown_fence(item.script, "sql")
+    return markdown_fence(item.script, "sql") if item.statements else "It runs no SQL."

@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from autodiff.dialects import accept_options
 from autodiff.errors import MigrationFailedError, MigrationFileError
 from autodiff.migrations.files import Migration, parse_python
 from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind
@@ -48,6 +49,7 @@ class Loader:
             return lambda: _run_sql(text)
         try:
             with _ONE_AT_A_TIME, exits_as_errors():
+                accept_options(migration.text)
                 code = self._code(migration)
                 module = _module(migration)
                 exec(code, module.__dict__)

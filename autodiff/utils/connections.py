@@ -227,7 +227,7 @@ def _connected(engine: Engine) -> Iterator[Connection]:
         raise
     except Exception as error:  # drivers raise TypeError for an unknown option, and others
         raise _refused(engine.url, error) from error
-    with connection, database_errors(engine.url):
+    with database_errors(engine.url), connection:  # closing a lost connection fails too
         yield connection
 
 
@@ -325,6 +325,11 @@ def _refused(url: URL, error: Exception) -> DatabaseError:
 
 
 def _failed(url: URL, error: Exception) -> DatabaseError:
+    if getattr(error, "connection_invalidated", False):
+        return DatabaseError(
+            f"lost the connection to {mask_passwords(url)}: {_reason(url, error)}",
+            hint="run it again when the server is available",
+        )
     return DatabaseError(
         f"{mask_passwords(url)} refused a request: {_reason(url, error)}",
         hint=_later_hint(f"{getattr(error, 'orig', None) or error}".lower()),

@@ -39,6 +39,12 @@ CASES: dict[str, tuple[Version, Version, list[str], list[str]]] = {
         [],
         [MISSING],
     ),
+    "a default that is removed": (
+        mapped(nick(nullable=False, server_default="x")),
+        mapped(nick(nullable=False)),
+        [NO_DEFAULT],
+        [],
+    ),
     "a default in Python is none in the database": (
         mapped(nick(nullable=False, default="x")),
         mapped(),
@@ -163,6 +169,18 @@ def test_a_dropped_table_is_one_reason(database: NewDatabase) -> None:
     step, notes = judge(database, "sqlite", old, new)
     gone = "SELECT, INSERT and UPDATE of posts fail: the table does not exist"
     assert (verdict(step), notes) == (([gone], []), ())
+
+
+def test_a_view_is_not_a_missing_table(database: NewDatabase) -> None:
+    """A row without values cannot be inserted through a view on MariaDB: the server says why."""
+    old, new = Version(), Version()
+    old.table("users", nick())
+    new.table("people", nick())
+    view = sa.DDL("CREATE VIEW users AS SELECT * FROM people")
+    sa.event.listen(new.metadata, "after_create", view)
+    step, _ = judge(database, "mariadb", old, new)
+    message = "Column count doesn't match value count at row 1 (1136)"
+    assert verdict(step)[0] == [f"INSERT into users fails: {message}"]
 
 
 def test_a_type_that_cannot_be_sampled_is_a_note(database: NewDatabase) -> None:

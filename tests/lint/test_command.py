@@ -13,6 +13,7 @@ from types import FrameType
 import pytest
 
 from autodiff import Project
+from autodiff.migrations import LockFile, write_lock
 from tests.cli.project import Folder
 
 URL = "postgresql://localhost/none"
@@ -266,14 +267,45 @@ def test_diff_base_selects_changed_files(folder: Folder) -> None:
     assert codes(diff_base="main") == [("AD101", 9)]
 
 
+@pytest.mark.parametrize("version", ["8.0", "8.4"])
+def test_the_rules_are_those_of_the_version(folder: Folder, version: str) -> None:
+    """Before MySQL 8.4, a foreign key may refer to an index that is not unique; in lock files too.
+
+    Options of MySQL are accepted in a process that lints for another database.
+    """
+    bigint = 'sa.Column("{}", sa.BigInteger(){})'
+    key = bigint.format("id", ", primary_key=True")
+    hidden = bigint.format("h", ", mysql_invisible=True")
+    refer = bigint.format("t", ', sa.ForeignKey("t.h")')
+    write(1, f'op.create_table("t", {key}, {hidden}, sa.Index("ix_h", "h"))')
+    write(2, f'op.create_table("u", {key}, {refer})')
+    strict = [("AD605", 9)] if version == "8.4" else []
+    found = Project.load().lint(databases=[f"mysql {version}"]).findings
+    assert [(f.code, f.line) for f in found if f.is_serious] == strict
+    (folder.path / "autodiff.toml").write_text('url = "mysql+pymysql://localhost/none"\n')
+    write_lock(folder.path / "migrations", LockFile(database=f"mysql {version}"))
+    assert [code for code in codes() if code[0] == "AD605"] == strict
+    process = subprocess.run(
+        [sys.executable, "-m", "autodiff", "lint", "--strict", "--dialect", "sqlite"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "invisible" not in process.stdout
+    assert process.returncode == 1, process.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["0009"], "unknown migration '0009'"),
         (["0001:0009"], "unknown migration '0009'"),
+        (["0001:0001:0001"], "'0001:0001:0001' is not a range"),
+        (["migrations/0009.py"], "migrations/0009.py does not exist"),
         (["0002:0001"], "unknown migration '0002'"),
         (["--explain", "AD999"], "unknown rule 'AD999'"),
         (["--dialect", "oracle"], "unknown kind of database: 'oracle'"),
+        (["--dialect", "mysql old"], "'old' is not a version of mysql"),
         (["--diff-base", "missing"], "git knows no revision 'missing'"),
         (["autodiff.toml"], "autodiff.toml is not a migration"),
     ],

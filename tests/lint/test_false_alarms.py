@@ -21,8 +21,7 @@ def found(database: str, body: str, rows: dict[str, int] | None = None) -> list[
 
 def linted(database: str, body: str, rows: dict[str, int] | None = None) -> tuple[list[str], int]:
     name, _, version = database.partition(" ")
-    dialect = dialect_for(name)
-    dialect.version = version or None
+    dialect = dialect_for(name, version=version or None)
     result = run_rules(
         LintRequest(
             order=example_migrations(body),
@@ -170,6 +169,41 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
 )
 def test_a_rule_is_as_precise_as_the_database(database: str, body: str, codes: list[str]) -> None:
     assert found(database, body) == codes
+
+
+RENAMED = 'op.rename_column("users", "age", "years")'
+DROPPED = 'op.drop_column("users", "age")'
+AGES = "CREATE VIEW v AS SELECT age FROM users"
+SET_AGE = "CREATE TRIGGER t BEFORE INSERT ON users FOR EACH ROW SET NEW.age = 1"
+
+
+@pytest.mark.parametrize(
+    ("database", "stored", "change", "codes"),
+    [
+        ("mariadb", AGES, RENAMED, ["AD207", "AD302"]),
+        ("mysql", AGES, RENAMED, ["AD207", "AD302"]),
+        ("postgresql", AGES, RENAMED, ["AD302"]),
+        ("postgresql", AGES, DROPPED, ["AD102", "AD207"]),
+        ("mariadb", AGES, 'op.drop_table("users")', ["AD101", "AD207"]),
+        ("mariadb", AGES, sql("RENAME TABLE users TO people"), ["AD207", "AD301"]),
+        ("mariadb", f"{AGES}; DROP VIEW v", DROPPED, ["AD102"]),
+        ("mariadb", AGES, f'{DROPPED}\nop.create_view("v", "SELECT 1")', ["AD102"]),
+        ("mariadb", "CREATE VIEW v AS SELECT * FROM users", DROPPED, ["AD102", "AD207"]),
+        ("mariadb", "CREATE VIEW v AS SELECT count(*) FROM users", DROPPED, ["AD102"]),
+        ("mariadb", "CREATE VIEW v AS SELECT t.age FROM users, `teams` t", DROPPED, ["AD102"]),
+        ("mariadb", "CREATE VIEW v AS SELECT `u`.`AGE` FROM users u", DROPPED, ["AD102", "AD207"]),
+        ("mariadb", "CREATE VIEW v AS SELECT id AS age FROM users", DROPPED, ["AD102"]),
+        ("mariadb", SET_AGE, RENAMED, ["AD207", "AD302"]),
+        ("mariadb", f"{SET_AGE}; DROP TRIGGER t", DROPPED, ["AD102"]),
+        ("mysql", "CREATE PROCEDURE p() SELECT age FROM users", DROPPED, ["AD102", "AD207"]),
+        ("mysql", "CREATE PROCEDURE p() SELECT age FROM teams", DROPPED, ["AD102"]),
+    ],
+)
+def test_a_stored_query_that_names_what_changes(
+    database: str, stored: str, change: str, codes: list[str]
+) -> None:
+    """It is found if the database does not follow the change, and nothing creates it again."""
+    assert sorted({*found(database, f"{sql(stored)}\n{change}")} - {"AD419"}) == codes
 
 
 DOWN = "def upgrade() -> None:\n    {}\n\n\ndef downgrade() -> None:\n    {}"

@@ -32,7 +32,8 @@ def before() -> sa.MetaData:
     names = "indexed uniques checked keyed required renamed_column retyped narrowed dropped"
     for name in (*names.split(), "old", "gone"):
         narrow = sa.Column("n", sa.BigInteger)
-        table(metadata, name, narrow if name == "narrowed" else number())
+        required = number(nullable=name != "renamed_column")
+        table(metadata, name, narrow if name == "narrowed" else required)
     table(metadata, "added")
     return metadata
 
@@ -46,7 +47,7 @@ def after() -> sa.MetaData:
     parent = sa.ForeignKey("checked.id", name="fk_n")
     table(metadata, "keyed", sa.Column("n", sa.Integer, parent, index=True))
     table(metadata, "required", number(nullable=False))
-    table(metadata, "renamed_column", number("m"))
+    table(metadata, "renamed_column", number("m", nullable=False))
     table(metadata, "retyped", sa.Column("n", sa.BigInteger))
     table(metadata, "narrowed", number())
     table(metadata, "dropped")

@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from autodiff.autogenerate.questions import NoAnswers
 from autodiff.commands.generate import Draft
+from autodiff.compare import Candidate
 from autodiff.errors import HistoryError, PlanError, RowsInTheWayError
 from tests.online.application import Version
 from tests.online.project import OnlineProject
@@ -143,6 +145,41 @@ def test_columns_with_a_default_are_copied_too(
             (3, "old", "old"),
             (4, "late", "late"),
         ]
+    project.project.upgrade()
+    assert not project.project.check()
+
+
+@SERVERS
+def test_triggers_of_similar_names_are_kept_apart(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """The column b_c of the table a and the column c of a_b; names can have any characters."""
+
+    def models(suffix: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        for table, column in (("a", "b_c"), ("a_b", "c"), ('T% "`', "$autodiff$ '%s\\")):
+            name = f"{column}{suffix}" if suffix else f"old_{column}"
+            number = sa.Column("id", sa.Integer, primary_key=True)
+            sa.Table(table, metadata, number, sa.Column(name, sa.String(9)))
+        return metadata
+
+    class Renames(NoAnswers):
+        def is_rename(self, candidate: Candidate) -> bool:
+            return True
+
+    project = OnlineProject(database(kind), tmp_path, models(""))
+    project.models(models("$$"))
+    project.generate("names", questioner=Renames())
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        for old, new in zip(models("").tables.values(), models("$$").tables.values(), strict=True):
+            [before, after] = old.columns.keys()[1], new.columns.keys()[1]
+            db.connection.execute(sa.insert(old).values({"id": 1, before: "old"}))
+            db.connection.execute(sa.insert(new).values({"id": 2, after: "new"}))
+            both = sa.table(old.name, sa.column("id"), sa.column(before), sa.column(after))
+            rows = db.connection.execute(sa.select(both).order_by(both.c.id)).all()
+            assert rows == [(1, "old", "old"), (2, "new", "new")]
+            db.connection.commit()
     project.project.upgrade()
     assert not project.project.check()
 

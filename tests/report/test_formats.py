@@ -134,7 +134,11 @@ def test_junit_has_a_test_for_each_migration(review: Review, full: Review) -> No
     suite = ET.fromstring(render_report(review, "junit"))[0]
     cases = {case.get("name"): case for case in suite}
     assert set(cases) == {"0002_step", "rehearsal"}
-    assert cases["0002_step"].find("failure") is not None
+    [failure] = cases["0002_step"].findall("failure")
+    serious = [finding for finding in review.findings if finding.is_serious]
+    assert failure.text is not None and suite.get("failures") == "1"
+    assert [f for f in serious if f.message not in failure.text] == []
+    assert (failure.get("message") or "").endswith(f"(and {len(serious) - 1} more)")
     assert cases["rehearsal"].find("skipped") is not None
     suite = ET.fromstring(render_report(full, "junit"))[0]
     assert (suite.get("tests"), suite.get("errors"), suite.get("skipped")) == ("3", "1", "0")

@@ -53,6 +53,8 @@ def explain_failures(
 def _causes(sent: Sent, name: Name, schema: Schema, declared: Table | None) -> Iterator[Failure]:
     """Yield the differences between the model and the schema that make the statement fail."""
     table = schema.tables.get(name)
+    if name in schema.views:
+        return
     if table is None:
         yield _failure(sent, name, "the table does not exist")
         return
@@ -66,9 +68,12 @@ def _causes(sent: Sent, name: Name, schema: Schema, declared: Table | None) -> I
         if reason is not None:
             yield _failure(sent, name, f"column {wanted.name} {reason}", wanted.name)
     if sent.statement == "INSERT":
-        known = {column.name for column in declared.columns}
+        known = {column.name: column for column in declared.columns}
         for column in table.columns:
-            if column.name not in known and _needs_value(column):
+            own = known.get(column.name)
+            # the code leaves out a column that it does not know, or that has a default for it
+            is_left_out = own is None or (own.default is not None and not sent.columns)
+            if is_left_out and _needs_value(column):
                 reason = f"column {column.name} is NOT NULL without a default"
                 yield _failure(sent, name, reason, column.name)
 

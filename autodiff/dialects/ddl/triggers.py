@@ -5,7 +5,7 @@ from __future__ import annotations
 from autodiff.dialects.ddl.part import Part
 from autodiff.errors import PlanError
 from autodiff.schema.operations import SyncColumns, UnsyncColumns
-from autodiff.utils.object_names import temporary_name
+from autodiff.utils.object_names import name_of_several
 
 __all__ = ["TriggerDDL"]
 
@@ -36,6 +36,6 @@ class TriggerDDL(Part):
         )
 
     def trigger_name(self, operation: SyncColumns | UnsyncColumns, *parts: str) -> str:
-        """Return the name of a trigger or a function."""
+        """Return the name of a trigger or a function; no other table or column has the same."""
         limit = self.features.max_name_length - len("zz_")
-        return temporary_name("sync", operation.table.name, operation.after, *parts, limit=limit)
+        return name_of_several("sync", operation.table.name, operation.after, *parts, limit=limit)

@@ -21,6 +21,7 @@ __all__ = [
     "mentions",
     "normal_default",
     "normal_text",
+    "qualified_names",
     "quote_identifier",
     "quote_string",
     "rename_in",
@@ -40,6 +41,7 @@ _NAMES = re.compile(
     rf"(?P<string>{_SINGLE}|{_DOUBLE})|(?P<quoted>{_NAME})|(?P<word>[^\W\d][\w$]*)(?!\s*\(|[\w$])",
     re.S,
 )
+_QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
 _LITERAL = re.compile(
     rf"[+-]?\s*(?:\d+\.?\d*|\.\d+)(?:e[+-]?\d+)?|(?:[xbn]|_\w+\s*)?{_SINGLE}|0x[\da-f]+|0b[01]+"
     r"|null|true|false",
@@ -104,6 +106,17 @@ def without_database(sql: str, database: str) -> str:
     quoted = re.escape("`" + database.replace("`", "``") + "`")
     pattern = rf"(?<!\.){quoted}\s*\.\s*(?=`)|({_SINGLE}|{_NAME})"
     return re.sub(pattern, lambda match: match[1] or "", sql, flags=re.S)
+
+
+def qualified_names(sql: str) -> set[tuple[str, str]]:
+    """Return the pairs of quoted names with a dot between them.
+
+    The server stores the definition of a view with the database before the name of each table.
+    """
+    return {
+        (first.replace("``", "`"), second.replace("``", "`"))
+        for first, second in _QUALIFIED.findall(sql)
+    }
 
 
 def mentions(sql: str, column: str) -> bool:

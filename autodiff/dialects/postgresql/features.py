@@ -20,6 +20,7 @@ FEATURES = Features(
     materialized_views=True,
     exclusion_constraints=True,
     dependents_block_columns=True,
+    views_follow_renames=True,
     view_settings=True,
     concurrent_indexes=True,
     deferred_checks=True,

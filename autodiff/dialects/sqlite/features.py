@@ -14,6 +14,7 @@ FEATURES = Features(
     case_insensitive_tables=True,
     checks_key_targets=False,
     typeless_columns=True,
+    views_follow_renames=True,
     scratch_in_memory=True,
     max_name_length=1000,  # SQLite has no limit; no name that a person chose is longer
 )

@@ -22,6 +22,7 @@ from autodiff.schema.operations import (
     tables_of,
 )
 from autodiff.schema.sqltext import tokens
+from autodiff.schema.view_reads import reads
 
 __all__ = ["RULES", "is_prepared", "locked_tables"]
 
@@ -62,7 +63,14 @@ def _not_null(step: Step) -> Iterator[Match]:
 
 
 def is_prepared(step: Step, table: Name, column: str | None = None) -> bool:
-    """Return whether earlier steps filled the column, or looked for rows that are in the way."""
+    """Return whether earlier steps filled the column, or looked for rows that are in the way.
+
+    The queries of `phase_guard` are sent before the first step.
+    """
+    if column is not None and any(
+        reads(query, table.name, column) for query in step.script.migration.phase_guard
+    ):
+        return True
     for other in step.earlier:
         match other.action:
             case Require(query=query):

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.records import Records
     from autodiff.dialects.scope import Scope
     from autodiff.dialects.table_size import TableSize
-    from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
+    from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
 __all__ = ["MySQLCatalog"]
 
@@ -53,6 +53,11 @@ class MySQLCatalog(Catalog):
         from autodiff.dialects.mysql.catalog.unmanaged import unmanaged_objects
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "")
+
+    def dependent_views(self, connection: Connection) -> list[DependentView]:
+        from autodiff.dialects.mysql.catalog.unmanaged import find_dependent_views
+
+        return find_dependent_views(connection, self.dialect.default_schema or "")
 
     def dependent_objects(self, connection: Connection) -> list[DependentObject]:
         from autodiff.dialects.mysql.catalog.unmanaged import find_dependent_objects

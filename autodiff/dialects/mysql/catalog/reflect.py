@@ -11,7 +11,6 @@ again.
 
 from __future__ import annotations
 
-import re
 from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ from autodiff.dialects.mysql.catalog.rows import (
     ViewRow,
     fetch,
 )
-from autodiff.dialects.mysql.expressions import canonical_strings, without_database
+from autodiff.dialects.mysql.expressions import canonical_strings, qualified_names, without_database
 from autodiff.dialects.mysql.partitions import partition_options
 from autodiff.schema.objects import (
     Column,
@@ -54,8 +53,6 @@ __all__ = ["reflect_schema"]
 
 _TABLE_TYPES = ("BASE TABLE", "SYSTEM VERSIONED")
 """The types of information_schema.tables that are tables; the others are views and sequences."""
-_QUALIFIED = re.compile(r"`((?:[^`]|``)+)`\s*\.\s*`((?:[^`]|``)+)`")
-"""A database and a table in the definition of a view, where the server qualifies each name."""
 _BY_NAME = attrgetter("name")
 
 
@@ -121,13 +118,10 @@ class _SchemaBuilder:
     def reads(self, definition: str) -> tuple[Name, ...]:
         """Return the tables and views that the definition of a view reads.
 
-        The pattern also matches columns (`table`.`column`), so a match is only used if there is a
+        A pair of names can be a column too (`table`.`column`), so it is only used if there is a
         table or view of that name.
         """
-        places = {
-            (schema.replace("``", "`"), name.replace("``", "`"))
-            for schema, name in _QUALIFIED.findall(definition)
-        }
+        places = qualified_names(definition)
         return tuple(self.names[place] for place in sorted(places & self.names.keys()))
 
     # Tables

@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from autodiff.dialects.mysql.expressions import qualified_names
 from autodiff.dialects.scope import Scope
-from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
+from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["find_dependent_objects", "unmanaged_objects"]
+__all__ = ["find_dependent_objects", "find_dependent_views", "unmanaged_objects"]
 
 _UNMANAGED = """
 SELECT 'trigger' AS kind, CONCAT(trigger_name, ' on ', event_object_table) AS name,
@@ -24,11 +25,31 @@ SELECT 'event', event_name, 'events are not compared'
 FROM information_schema.events WHERE event_schema = :schema
 """
 
-_TRIGGERS = """
-SELECT trigger_name AS name, event_object_table AS table_name, action_statement AS body
-FROM information_schema.triggers WHERE trigger_schema = :schema
-ORDER BY 1
+_VIEWS = """
+SELECT table_schema AS home, table_name AS name, view_definition AS body
+FROM information_schema.views
+WHERE table_schema NOT IN ('mysql', 'sys')
+ORDER BY 1, 2
 """
+
+_PROGRAMS = (
+    """
+    SELECT 'trigger' AS kind, trigger_schema AS home, trigger_name AS name,
+           event_object_table AS table_name, action_statement AS body
+    FROM information_schema.triggers WHERE trigger_schema NOT IN ('mysql', 'sys') ORDER BY 2, 3
+    """,
+    """
+    SELECT LOWER(routine_type) AS kind, routine_schema AS home, routine_name AS name,
+           NULL AS table_name, routine_definition AS body
+    FROM information_schema.routines WHERE routine_schema NOT IN ('mysql', 'sys') ORDER BY 1, 2, 3
+    """,
+    """
+    SELECT 'event' AS kind, event_schema AS home, event_name AS name, NULL AS table_name,
+           event_definition AS body
+    FROM information_schema.events ORDER BY 2, 3
+    """,
+)
+"""One query for each kind: their texts have different collations, which UNION refuses."""
 
 
 def unmanaged_objects(
@@ -43,8 +64,38 @@ def unmanaged_objects(
 
 
 def find_dependent_objects(connection: Connection, default_schema: str) -> list[DependentObject]:
-    """Return the triggers of the default database, with their text."""
+    """Return the triggers, routines and events of all databases that are visible, with their text.
+
+    The text is empty if the user must not read it.
+    """
+
+    def name(schema: str, plain: str) -> Name:
+        return Name(plain, None if schema == default_schema else schema)
+
     return [
-        DependentObject(kind="trigger", name=row.name, table=Name(row.table_name), text=row.body)
-        for row in connection.execute(sa.text(_TRIGGERS), {"schema": default_schema})
+        DependentObject(
+            kind=row.kind,
+            name=str(name(row.home, row.name)),
+            table=None if row.table_name is None else name(row.home, row.table_name),
+            text=row.body or "",
+        )
+        for query in _PROGRAMS
+        for row in connection.execute(sa.text(query))
+    ]
+
+
+def find_dependent_views(connection: Connection, default_schema: str) -> list[DependentView]:
+    """Return the tables that each visible view reads, with the text of the view.
+
+    A view keeps the names that it was created with, and fails when it is read after one of them is
+    renamed or dropped: https://dev.mysql.com/doc/refman/en/view-invalid.html
+    """
+
+    def name(schema: str, plain: str) -> Name:
+        return Name(plain, None if schema == default_schema else schema)
+
+    return [
+        DependentView(view=name(row.home, row.name), table=name(*place), text=row.body)
+        for row in connection.execute(sa.text(_VIEWS))
+        for place in sorted(qualified_names(row.body or ""))
     ]

@@ -117,12 +117,30 @@ FROM (SELECT 'policy' AS kind, polname AS name, 'pg_policy'::regclass AS class, 
       SELECT 'trigger', tgname, 'pg_trigger'::regclass, oid FROM pg_trigger WHERE NOT tgisinternal
       UNION ALL
       SELECT 'rule', rulename, 'pg_rewrite'::regclass, oid FROM pg_rewrite
-      WHERE rulename <> '_RETURN') AS o
+      WHERE rulename <> '_RETURN'
+      UNION ALL
+      SELECT 'function', proname, 'pg_proc'::regclass, oid FROM pg_proc) AS o
 JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
 JOIN pg_class c ON c.oid = d.refobjid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+_ROUTINES = """
+SELECT DISTINCT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,
+       n.nspname AS home, p.proname AS name, tn.nspname AS table_schema, c.relname AS table,
+       p.prosrc AS body
+FROM pg_proc p
+JOIN pg_namespace n ON n.oid = p.pronamespace
+JOIN pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
+LEFT JOIN pg_trigger t ON t.tgfoid = p.oid AND NOT t.tgisinternal
+LEFT JOIN pg_class c ON c.oid = t.tgrelid
+LEFT JOIN pg_namespace tn ON tn.oid = c.relnamespace
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
+                  AND e.objid = p.oid AND e.deptype = 'e')
 ORDER BY 1, 2, 3, 4, 5
 """
 
@@ -194,16 +212,31 @@ def find_dependent_views(connection: Connection, default_schema: str) -> list[De
 
 
 def find_dependent_objects(connection: Connection, default_schema: str) -> list[DependentObject]:
-    """Return the columns that each policy, trigger and rule names.
+    """Return the columns that each policy, trigger and rule names, and the text of each routine.
 
-    PostgreSQL refuses to drop them, or to give them another type, while the object exists.
+    PostgreSQL refuses to drop the columns, or to give them another type, while the object exists.
+    It does not know what the text of a routine names.
     """
-    return [
+
+    def name(schema: str, plain: str) -> Name:
+        return Name(plain, None if schema == default_schema else schema)
+
+    found = [
         DependentObject(
             kind=row.kind,
             name=row.name,
-            table=Name(row.table, None if row.table_schema == default_schema else row.table_schema),
+            table=name(row.table_schema, row.table),
             column=row.column,
         )
         for row in connection.execute(sa.text(_DEPENDENT_OBJECTS))
     ]
+    routines = [
+        DependentObject(
+            kind=row.kind,
+            name=str(name(row.home, row.name)),
+            table=None if row.table is None else name(row.table_schema, row.table),
+            text=row.body,
+        )
+        for row in connection.execute(sa.text(_ROUTINES))
+    ]
+    return [*found, *routines]

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.postgresql.ddl.casts import cast
+from autodiff.dialects.postgresql.ddl.do_blocks import do_block
 from autodiff.dialects.postgresql.ddl.sequences import alter_in_range, first_value, reset_options
 from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
 from autodiff.dialects.postgresql.rewriting_types import rewrites_table
@@ -177,12 +178,12 @@ class PostgreSQLColumnDDL(ColumnDDL):
         [default] = self._alter(operation, [f"SET DEFAULT nextval({quote_literal(quoted)})"])
         advance = self._advance(operation, Identity())
         if operation.before.autoincrement is False:
-            return [f"DO $$ BEGIN {create}; END $$", advance, default]
+            return [do_block(create), advance, default]
         # Alembic writes autoincrement=True for a column that is a serial already:
         found = self._sequence_of(operation)
         alter = f"EXECUTE 'ALTER SEQUENCE ' || {found} || {type_}"
         choice = f"IF {found} IS NULL THEN {create}; {default}; ELSE {alter}; END IF"
-        return [f"DO $$ BEGIN {choice}; END $$", advance]
+        return [do_block(choice), advance]
 
     def _sequence_type(self, operation: AlterColumn) -> str:
         """Return an expression for the AS clause of the sequence of a serial.
@@ -213,7 +214,7 @@ def _execute(*parts: str) -> str:
 
     If one of them is NULL, as the sequence of a column that owns none, nothing is run.
     """
-    return f"DO $$ BEGIN EXECUTE coalesce({' || '.join(parts)}, 'SELECT'); END $$"
+    return do_block(f"EXECUTE coalesce({' || '.join(parts)}, 'SELECT')")
 
 
 def _retypes_serial(operation: AlterColumn) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from autodiff.dialects.ddl.enums import EnumDDL, EnumOperation
+from autodiff.dialects.postgresql.ddl.do_blocks import do_block
 from autodiff.dialects.postgresql.ddl.privileges import copy_type_privileges
 from autodiff.schema.objects import EnumType, Name
 from autodiff.schema.operations import (
@@ -50,7 +51,7 @@ class PostgreSQLEnumDDL(EnumDDL):
         values = ", ".join(quote_literal(value) for value in enum.values)
         create = f"CREATE TYPE {self.quote_name(enum.name)} AS ENUM ({values})"
         if operation.if_not_exists:
-            create = f"DO $$ BEGIN {create}; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+            create = do_block(f"{create}; EXCEPTION WHEN duplicate_object THEN NULL")
         if enum.comment is None:
             return [create]
         comment = self.ddl.comments.literal(enum.comment)

@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/sql-altersequence.html
 from __future__ import annotations
 
 from autodiff.dialects.ddl.sequences import SequenceDDL
+from autodiff.dialects.postgresql.ddl.do_blocks import do_block
 from autodiff.schema.objects import Identity, Sequence
 from autodiff.schema.operations import AlterSequence, CreateSequence
 from autodiff.schema.sqltext import quote_literal
@@ -80,7 +81,7 @@ def alter_in_range(
         f"SELECT CASE WHEN value BETWEEN {low} AND {high} THEN value ELSE {first} END "
         f"FROM (SELECT {value} AS value) AS next"
     )
-    return f"DO $$ BEGIN EXECUTE {quote_literal(f'{statement} RESTART ')} || ({restart}); END $$"
+    return do_block(f"EXECUTE {quote_literal(f'{statement} RESTART ')} || ({restart})")
 
 
 def _limits(source: Identity | Sequence) -> tuple[int, int]:

@@ -6,6 +6,7 @@ https://www.postgresql.org/docs/current/plpgsql-trigger.html
 from __future__ import annotations
 
 from autodiff.dialects.ddl.triggers import TriggerDDL
+from autodiff.dialects.postgresql.ddl.do_blocks import dollar_quoted
 from autodiff.schema.objects import Name
 from autodiff.schema.operations import SyncColumns, UnsyncColumns
 
@@ -21,9 +22,9 @@ class PostgreSQLTriggerDDL(TriggerDDL):
     def sync(self, operation: SyncColumns) -> list[str]:
         function = self._function(operation)
         body = self._follow(operation) if operation.one_way else self._sync(operation)
+        code = dollar_quoted(f"\nBEGIN\n{body}\n  RETURN NEW;\nEND\n", "autodiff")
         return [
-            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS "
-            f"$autodiff$\nBEGIN\n{body}\n  RETURN NEW;\nEND\n$autodiff$",
+            f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {code}",
             self._drop(operation),
             f"CREATE TRIGGER {self._trigger(operation)} BEFORE INSERT OR UPDATE ON "
             f"{self.quote_name(operation.table)} FOR EACH ROW EXECUTE FUNCTION {function}()",

@@ -170,7 +170,13 @@ def _view_select(sql: str) -> str:
 def find_dependent_objects(connection: Connection) -> list[DependentObject]:
     """Return the triggers of the main database, with their text."""
     return [
-        DependentObject(kind="trigger", name=row.name, table=Name(row.tbl_name), text=row.sql)
+        DependentObject(
+            kind="trigger",
+            name=row.name,
+            table=Name(row.tbl_name),
+            text=row.sql,
+            is_checked=True,
+        )
         for row in _catalog_rows(connection, None, None)
         if row.type == "trigger"
     ]
