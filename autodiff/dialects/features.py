@@ -29,6 +29,7 @@ class Features:
 
     Names:
     max_name_length: the longest name of an object.
+    cuts_names_by_bytes: whether the server cuts a name that has more bytes.
     cuts_long_names: a longer name is cut without an error; the length is counted in bytes.
     named_primary_keys: a primary key can be given a name.
     index_names_per_table: index names are unique in their table, not in their schema.
@@ -92,6 +93,7 @@ class Features:
     search_path: bool = False
 
     max_name_length: int = 63
+    cuts_names_by_bytes: bool = False
     cuts_long_names: bool = False
     named_primary_keys: bool = True
     index_names_per_table: bool = False

@@ -14,6 +14,7 @@ from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
+from autodiff.models.long_names import cut_long_names
 from autodiff.models.tables import declare_table, name_of
 from autodiff.schema.objects import (
     Constraint,
@@ -59,6 +60,7 @@ def declare_metadata(
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
     domains: dict[Name, Domain] = {}
+    has_long_names = False
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
         if name.name in own_tables or selection.leaves_out(name):
@@ -72,6 +74,7 @@ def declare_metadata(
             views[name] = declared_view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
+        has_long_names |= not "".join([table.name, *table.columns.keys()]).isascii()
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
         if has_enums and [None for c in tables[name].columns if c.type.enum is not None]:
@@ -92,6 +95,8 @@ def declare_metadata(
         renamed=tuple(compiler.renamed),
         domains=tuple(domains.values()),
     )
+    if has_long_names and dialect.features.cuts_names_by_bytes:
+        schema = cut_long_names(schema, dialect.features.max_name_length)
     return selection.declared(schema)
 
 

@@ -29,5 +29,6 @@ FEATURES = Features(
     insert_in_cte=True,
     # NAMEDATALEN - 1: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
     max_name_length=63,
+    cuts_names_by_bytes=True,
     cuts_long_names=True,
 )

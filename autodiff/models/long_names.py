@@ -1,0 +1,70 @@
+"""Cut names as PostgreSQL does, which counts bytes where SQLAlchemy counts characters.
+
+The server cuts a name after 63 bytes, between two characters, and only sends a notice.
+https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass, replace
+from typing import Any, TypeVar
+
+from autodiff.schema.objects import ColumnType, IndexElement, Name, Schema
+
+__all__ = ["cut_long_names", "cut_name"]
+
+_T = TypeVar("_T")
+_NAMES = frozenset(("name", "column"))
+_LISTS = frozenset(("columns", "include", "referred_columns", "renamed"))
+"""Fields that hold names, besides those of the type Name."""
+
+
+def cut_long_names(schema: Schema, most_bytes: int) -> Schema:
+    """Return a schema whose tables, columns, constraints and indexes have names as the server.
+
+    Enum types keep their names: the types of columns spell them.
+    """
+    return replace(
+        schema,
+        tables={cut.name: cut for cut in _each(schema.tables, most_bytes)},
+        views={cut.name: cut for cut in _each(schema.views, most_bytes)},
+        sequences={cut.name: cut for cut in _each(schema.sequences, most_bytes)},
+        renamed=_cut(schema.renamed, most_bytes),
+    )
+
+
+def cut_name(name: str, most_bytes: int) -> str:
+    """Return the beginning of a name that has at most so many bytes in UTF-8."""
+    return name.encode()[:most_bytes].decode(errors="ignore")
+
+
+def _each(named: Mapping[Name, _T], most_bytes: int) -> list[_T]:
+    return [_cut(item, most_bytes) for item in named.values()]
+
+
+def _cut(value: Any, most_bytes: int, *, is_name: bool = False) -> Any:
+    """Return a value of a schema with the names in it cut."""
+    match value:
+        case str():
+            return cut_name(value, most_bytes) if is_name else value
+        case tuple():
+            return tuple(_cut(item, most_bytes, is_name=is_name) for item in value)
+        case Name():
+            schema = value.schema and cut_name(value.schema, most_bytes)
+            return Name(cut_name(value.name, most_bytes), schema)
+        case ColumnType():
+            return value
+        case IndexElement(is_expression=False):
+            return replace(value, text=cut_name(value.text, most_bytes))
+        case _ if is_dataclass(value) and not isinstance(value, type):
+            parts = {field.name: getattr(value, field.name) for field in fields(value)}
+            return replace(
+                value,
+                **{
+                    key: _cut(part, most_bytes, is_name=key in _NAMES or key in _LISTS)
+                    for key, part in parts.items()
+                },
+            )
+        case _:
+            return value
