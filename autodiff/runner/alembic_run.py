@@ -91,6 +91,8 @@ def run_by_alembic(
         raise
     except (Exception, SystemExit) as error:
         session.connection.rollback()
+        if isinstance(error, SystemExit) and not error.code and not run.waiting:
+            return  # env.py ended the command when everything was done
         failure = run.failure(error, done)
         _note_failure(session, run, failure)
         raise failure from error
@@ -103,6 +105,7 @@ def run_by_alembic(
             hint="env.py must call context.run_migrations() for the database of autodiff; for "
             "several databases name one: autodiff adopt --name NAME",
         )
+    run.require_committed()
 
 
 def _note_failure(session: Session, run: _Run, failure: MigrationFailedError) -> None:
@@ -218,9 +221,12 @@ class _Run:
         )
         inner = error.hint if isinstance(error, AutodiffError) else None
         if not in_revision and inner is None:
+            needed = "environment variables and settings"
+            if b"get_x_argument" in folder.env_py.read_bytes() and not self._part.history.x:
+                needed += ', and its -x arguments (x = ["NAME=VALUE"] in alembic.toml)'
             hint = (
                 "env.py must run by itself, as for the command alembic upgrade: set the "
-                f"environment variables and settings that it needs; then {hint}"
+                f"{needed} that it needs; then {hint}"
             )
         return MigrationFailedError(lines, revision=migration.revision, hint=inner or hint)
 
@@ -228,6 +234,16 @@ class _Run:
     def current(self) -> Migration:
         """The revision that runs, or would run next."""
         return self.waiting[0][1] if self.waiting else self._all[-1][1]
+
+    def require_committed(self) -> None:
+        """Raise MigrationFailedError if env.py has not committed what Alembic did."""
+        if len(self._kept()) < len(self._all):
+            raise MigrationFailedError(
+                "env.py ran the revisions and did not commit them, so the database is unchanged",
+                revision=self.current.revision,
+                hint="a statement that env.py runs before context.begin_transaction() begins a "
+                "transaction, which env.py must commit: connection.commit()",
+            )
 
     def _kept(self) -> list[Migration]:
         """Return the revisions of this run that the version table has, or has no more."""

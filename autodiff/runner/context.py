@@ -4,6 +4,7 @@ A file that was converted from Alembic can have a dictionary `alembic_settings`.
 
 - `naming_convention`: the naming convention of env.py's target metadata
 - `version_table`: the name of Alembic's version table, if it is not `alembic_version`
+- `x`: the arguments that `context.get_x_argument()` returns
 - `config`: sections of alembic.ini that the file reads, with their options
 
 The loader adds `is_alembic` for a file that has `down_revision`: it was written for Alembic.

@@ -13,7 +13,14 @@ from autodiff.errors import AutodiffError
 
 _OWN_FILES = (__file__, str(Path(__file__).with_name("functions.py")))
 
-__all__ = ["import_application_module", "place_of_error"]
+__all__ = ["extend_import_path", "import_application_module", "place_of_error"]
+
+
+def extend_import_path(folders: Sequence[Path]) -> None:
+    """Put folders in front of the import path, the first one first."""
+    for folder in reversed(folders):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
 
 
 def import_application_module(
@@ -32,9 +39,7 @@ def import_application_module(
 
     Raises `error_class`, also if the module ends the process: a module must not end a command.
     """
-    for folder in reversed(folders):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    extend_import_path(folders)
     try:
         return import_module(name)
     except KeyboardInterrupt:

@@ -113,6 +113,7 @@ def replace_alembic(
         graph.alembic,
         folder=None,
         database=None,
+        x=(),
         replaced_by=migration.revision,
         heads=graph.tips(revisions),
     )

@@ -201,26 +201,34 @@ def _check_uses(tree: ast.Module, registered: Collection[str], edits: Edits) -> 
         if _attributes(target, registered) is None:
             edits.problems.append((1, f"imports {target.rpartition('.')[2]}, which autodiff lacks"))
     batches = {name: {*dir(BatchOperations), *registered} for name in _batches(tree, allowed)}
+    received = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            _check_attribute(node, {**allowed, **batches}, edits)
+            _check_attribute(node, {**allowed, **batches}, received if allowed else (), edits)
 
 
 def _check_attribute(
-    node: ast.Attribute, allowed: Mapping[str, set[str] | None], edits: Edits
+    node: ast.Attribute,
+    allowed: Mapping[str, set[str] | None],
+    received: Collection[str],
+    edits: Edits,
 ) -> None:
+    """Note an attribute that an object of autodiff lacks.
+
+    received: the names of arguments: an implementation of an operation receives `op` as one.
+    """
     owner = ast.unparse(node.value)
     names = allowed.get(owner)
-    if owner.endswith("get_context()") and _is_bound(owner, allowed):
+    if owner.endswith("get_context()") and _is_bound(owner, {*allowed, *received}):
         names = set(dir(MigrationContext))
-    elif owner.endswith("get_context().impl") and _is_bound(owner, allowed):
+    elif owner.endswith("get_context().impl") and _is_bound(owner, {*allowed, *received}):
         names = set(dir(MigrationImpl))
     if names is not None and node.attr not in names:
         what = f"uses {owner}.{node.attr}, which has no counterpart in autodiff.op"
         edits.problems.append((node.lineno, what))
 
 
-def _is_bound(owner: str, allowed: Mapping[str, object]) -> bool:
+def _is_bound(owner: str, allowed: Collection[str]) -> bool:
     return owner.partition(".get_context()")[0] in allowed or owner.startswith("get_context()")
 
 
