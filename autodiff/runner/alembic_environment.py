@@ -14,7 +14,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError, DatabaseError, HistoryError
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
+from autodiff.runner.hidden_tables import hidden_tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -58,11 +59,13 @@ class AlembicEnvironment:
 
     url: the URL of the database.
     prepare: called with each new connection; raises an error for one to another database.
+    own_tables: the tables of autodiff, which revisions that look for all tables must not find.
     """
 
     history: AlembicHistory
     url: URL
     prepare: Callable[[Connection], None] = lambda connection: None
+    own_tables: tuple[str, ...] = ()
 
     def run(self, steps: Steps) -> None:
         """Run env.py, and the steps for the heads that it finds.
@@ -126,7 +129,7 @@ class AlembicEnvironment:
             def run() -> None:
                 with (
                     redirect_stdout(sys.stderr),  # what env.py prints is not our output
-                    _connecting_to(self.url, self.prepare),
+                    _connecting_to(self.url, self.prepare, self.own_tables),
                     _application(folder),
                 ):
                     try:
@@ -328,7 +331,9 @@ def _outside_event_loop(run: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[None]:
+def _connecting_to(
+    url: URL, prepare: Callable[[Connection], None], own_tables: Sequence[str]
+) -> Iterator[None]:
     """Let all new connections of this thread go to the database of the URL, and prepare them.
 
     An engine of the application keeps connections in its pool. Those that were opened before are
@@ -338,6 +343,8 @@ def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[
     run = object()
     opened: list[Any] = []
     engines: dict[int, sa.Engine] = {}
+    dialects: set[int] = set()
+    hiding = ExitStack()
 
     def is_own_thread() -> bool:
         """Return whether this is the thread of the run, or a worker thread that it has started."""
@@ -369,6 +376,9 @@ def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[
             engines[id(connection.engine)] = connection.engine
         prepare(connection)
         connection.rollback()
+        if id(connection.dialect) not in dialects:
+            dialects.add(id(connection.dialect))
+            hiding.enter_context(hidden_tables(connection.dialect, own_tables))
 
     def _opened_here(connection: Connection) -> bool:
         raw = connection.connection.dbapi_connection
@@ -381,6 +391,7 @@ def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[
         yield
     finally:
         _RUN.reset(token)
+        hiding.close()
         sa.event.remove(sa.Engine, "engine_connect", check)
         sa.event.remove(sa.Engine, "do_connect", connect)
         for engine in engines.values():

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL
 
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import OWN_TABLES
 from autodiff.errors import (
     AutodiffError,
     ConfigError,
@@ -336,17 +337,26 @@ def _held(session: Session) -> Iterator[None]:
 class _Place:
     """The database on which Alembic runs: its URL, what identifies it, and the search path.
 
+    own_tables: the tables of autodiff in it.
     is_pooled: whether each transaction may have another session, so that none can be changed.
     """
 
     url: URL
     identity: str
     search_path: str | None = None
+    own_tables: tuple[str, ...] = ()
     is_pooled: bool = False
 
     def environment(self, part: AlembicPart) -> AlembicEnvironment:
         """Return the env.py of the history on this database."""
-        return AlembicEnvironment(history=part.history, url=self.url, prepare=self.prepare)
+        return AlembicEnvironment(
+            history=part.history,
+            url=self.url,
+            prepare=self.prepare,
+            own_tables=tuple(
+                name for name in self.own_tables if name != part.history.version_table
+            ),
+        )
 
     def prepare(self, connection: Connection) -> None:
         """Let a new connection of env.py look for names where autodiff does.
@@ -380,6 +390,7 @@ class _Place:
 def _reachable(session: Session) -> Iterator[_Place]:
     """Yield the session's database; a copy if it is a SQLite database in memory."""
     identity = session.dialect.scratch.identity(session.connection)
+    own_tables = (*OWN_TABLES, session.history.table.name, session.journal.table.name)
     search_path = session.dialect.session.search_path(session.connection)
     if not session.lock.in_transaction:
         session.connection.rollback()
@@ -389,11 +400,12 @@ def _reachable(session: Session) -> Iterator[_Place]:
             url=url,
             identity=identity,
             search_path=search_path,
+            own_tables=own_tables,
             is_pooled=session.lock.in_transaction,
         )
         return
     with _copied(session.connection) as place:
-        yield place
+        yield replace(place, own_tables=own_tables)
 
 
 @contextmanager
