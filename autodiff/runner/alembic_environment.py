@@ -26,7 +26,7 @@ from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError, DatabaseError, HistoryError
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
-from autodiff.runner.hidden_tables import hidden_tables
+from autodiff.runner.hidden_tables import hide_tables
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -378,7 +378,7 @@ def _connecting_to(
         connection.rollback()
         if id(connection.dialect) not in dialects:
             dialects.add(id(connection.dialect))
-            hiding.enter_context(hidden_tables(connection.dialect, own_tables))
+            hiding.enter_context(hide_tables(connection.dialect, own_tables))
 
     def _opened_here(connection: Connection) -> bool:
         raw = connection.connection.dbapi_connection

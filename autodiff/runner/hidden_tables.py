@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
-__all__ = ["hidden_tables"]
+__all__ = ["hide_tables"]
 
 
 @contextmanager
-def hidden_tables(dialect: sa.Dialect, names: Collection[str]) -> Iterator[None]:
+def hide_tables(dialect: sa.Dialect, names: Collection[str]) -> Iterator[None]:
     """Leave tables out of what `get_table_names()` and `MetaData.reflect()` find.
 
     Revisions that copy, convert or empty all tables must do the same as without autodiff.
