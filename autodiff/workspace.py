@@ -23,7 +23,6 @@ from autodiff.utils.connections import (
     parse_url,
     use_connection,
 )
-from autodiff.utils.imports import extend_import_path
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -119,8 +118,6 @@ class Workspace:
             config, url=url or config.url, override=None if url else config.override
         )
         project.exclude_version_table()
-        # migrations that were converted from Alembic can import modules of the application
-        extend_import_path(project.config.import_path)
         project._metadata = None
         project._hooks = None
         project._by = by

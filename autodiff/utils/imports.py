@@ -13,14 +13,7 @@ from autodiff.errors import AutodiffError
 
 _OWN_FILES = (__file__, str(Path(__file__).with_name("functions.py")))
 
-__all__ = ["extend_import_path", "import_application_module", "place_of_error"]
-
-
-def extend_import_path(folders: Sequence[Path]) -> None:
-    """Put folders in front of the import path, the first one first."""
-    for folder in reversed(folders):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+__all__ = ["import_application_module", "place_of_error"]
 
 
 def import_application_module(
@@ -39,7 +32,9 @@ def import_application_module(
 
     Raises `error_class`, also if the module ends the process: a module must not end a command.
     """
-    extend_import_path(folders)
+    for folder in reversed(folders):
+        if str(folder) not in sys.path:
+            sys.path.insert(0, str(folder))
     try:
         return import_module(name)
     except KeyboardInterrupt:
