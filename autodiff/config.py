@@ -62,7 +62,7 @@ class Config:
     Without an object, the module is searched for models.
     """
     path: tuple[Path, ...] = ()
-    """More folders to import models and hooks from, such as `["backend"]`.
+    """More folders to import models, hooks and types from, such as `["backend"]`.
 
     They come first on the import path, before the folder of the configuration and its `src`.
     """
@@ -183,7 +183,7 @@ class Config:
 
     @property
     def import_path(self) -> tuple[Path, ...]:
-        """The folders to import models and hooks from: `path`, the root, and its folder src."""
+        """The folders to import the application from: `path`, the root, and its folder src."""
         source = self.root / "src"
         default = (self.root, source) if source.is_dir() else (self.root,)
         return tuple(dict.fromkeys((*self.path, *default)))

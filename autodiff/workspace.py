@@ -13,7 +13,13 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from autodiff.config import ProjectSettings, config_from_settings, load_config
-from autodiff.errors import ConfigError, HistoryError, HookFailedError, ModelsError
+from autodiff.errors import (
+    ConfigError,
+    HistoryError,
+    HookFailedError,
+    MigrationFileError,
+    ModelsError,
+)
 from autodiff.migrations import Graph, LockFile, load_graph, read_lock
 from autodiff.migrations.alembic_history import read_version_table
 from autodiff.utils.connections import (
@@ -23,6 +29,7 @@ from autodiff.utils.connections import (
     parse_url,
     use_connection,
 )
+from autodiff.utils.imports import add_import_folders
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -386,14 +393,21 @@ class Workspace:
             name, target, self.config.import_path, setting=name, usage=f"write {usage}: ..."
         )
 
-    def graph(self) -> Graph:
+    def graph(self, problems: list[MigrationFileError] | None = None) -> Graph:
         """Read the migrations folders and return their migrations as a graph.
+
+        The migrations can import from the folders that the configuration names.
+
+        Args:
+            problems: A list for the errors of single files, which are then not raised.
 
         Raises:
             ConfigError: One of several folders is missing.
             HistoryError: A folder is invalid.
         """
-        return load_graph(*self.folders)
+        if self._config_path is not None:
+            add_import_folders(self.config.import_path)
+        return load_graph(*self.folders, problems=problems)
 
     def lock(self) -> LockFile | None:
         """Read the lock file; return None if there is none.

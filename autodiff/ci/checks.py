@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from autodiff.ci.hosts import Base
 from autodiff.errors import AutodiffError, ConfigError
 from autodiff.utils.connections import mask_passwords_in_text
+from autodiff.utils.counting import counted
 from autodiff.utils.git import changed_files, upstream_refs
 
 if TYPE_CHECKING:
@@ -168,8 +169,8 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
         )
     result = project.lint(diff_base=base)
     found = result.serious(strict=request.strict)
-    counts = {0: "no findings", 1: "1 finding"}.get(len(found), f"{len(found)} findings")
-    migrations = "1 migration" if result.migrations == 1 else f"{result.migrations} migrations"
+    counts = counted(len(found), "finding") if found else "no findings"
+    migrations = counted(result.migrations, "migration")
     return Check(
         title=title,
         outcome="failed" if found else "passed",

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from autodiff.utils.counting import counted
 from autodiff.utils.quoting import one_line, sql_comment
 
 if TYPE_CHECKING:
@@ -272,7 +273,7 @@ def _unfinished_lines(entry: Entry) -> list[str]:
     """Return the step and the error of a run that stopped half-way, and the ways to resolve it."""
     from autodiff.runner.verify import half_way_problem
 
-    rows = f" ({entry.progress.rows} rows are filled)" if entry.progress.rows else ""
+    rows = f" (filled: {counted(entry.progress.rows, 'row')})" if entry.progress.rows else ""
     problem, *ways = problem_lines([half_way_problem(entry)])
     return [
         "half-way:",

@@ -17,6 +17,7 @@ from autodiff.cli.terminal import (
     print_lines,
     set_description,
 )
+from autodiff.utils.counting import counted
 from autodiff.utils.quoting import one_line
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def retried_line(event: MigrationRetried) -> str:
 
 def resumed_line(event: MigrationResumed) -> str:
     """Return the line for a migration that stopped half-way in an earlier run."""
-    steps = "1 finished step" if event.steps == 1 else f"{event.steps} finished steps"
+    steps = counted(event.steps, "finished step")
     return f"{event.name} stopped half-way in an earlier run, after {steps}"
 
 

@@ -19,6 +19,7 @@ from autodiff.cli.prompts import is_interactive
 from autodiff.cli.shell import Shell
 from autodiff.cli.terminal import ask_yes_no
 from autodiff.errors import ConfigError
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from autodiff.commands.run_preview import RunPreview
@@ -102,7 +103,7 @@ def _title(migration: Migration, remaining: Remaining | None) -> str:
     title = migration_title(migration)
     if remaining is None or migration != remaining.migration:
         return title
-    steps = "1 finished step" if remaining.finished == 1 else f"{remaining.finished} finished steps"
+    steps = counted(remaining.finished, "finished step")
     if not remaining.undoes:
         return f"{title} (stopped half-way, resumed after {steps})"
     then = ", then all of it is run" if remaining.runs_again else ""
@@ -159,8 +160,7 @@ def _print_script(shell: Shell, target: str, direction: Direction) -> None:
 def _summary(done: list[Migration], direction: Direction) -> str:
     if not done:
         return "nothing to do"
-    count = "1 migration" if len(done) == 1 else f"{len(done)} migrations"
-    return f"{count} {_DONE[direction]}"
+    return f"{counted(len(done), 'migration')} {_DONE[direction]}"
 
 
 def _data(

@@ -264,7 +264,7 @@ def _open_sides(
     metadata = project.metadata()
     lock = project.lock()
     if request.source == "history":
-        yield _sides_from_lock(project, metadata, lock)
+        yield _sides_from_lock(project, metadata, lock or _empty_lock(project, graph))
         return
     with project.connect() as connection:
         if amended is not None:
@@ -294,14 +294,20 @@ def _open_sides(
         )
 
 
-def _sides_from_lock(
-    project: Workspace, metadata: list[sa.MetaData], lock: LockFile | None
-) -> _Sides:
-    if lock is None:
+def _empty_lock(project: Workspace, graph: Graph) -> LockFile:
+    """Return the lock file of a history without migrations.
+
+    Raises HistoryError if there are migrations, so that the lock file is missing.
+    """
+    if graph.migrations or graph.alembic is not None:
         raise HistoryError(
             f"cannot compare with the history: there is no lock file in {project.directory}",
             hint="run autodiff lock, or generate from the database once",
         )
+    return LockFile(database=str(project.offline_dialect()))
+
+
+def _sides_from_lock(project: Workspace, metadata: list[sa.MetaData], lock: LockFile) -> _Sides:
     dialect = project.dialect_of_lock(lock, scratch_url=project.scratch_url)
     return _Sides(
         connection=None,

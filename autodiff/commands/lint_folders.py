@@ -137,7 +137,7 @@ def unread_revisions(graph: Graph) -> frozenset[str]:
 
 
 def _own_graph(project: Workspace, problems: list[MigrationFileError]) -> Graph:
-    return _in_order(lambda: load_graph(*project.folders, problems=problems), problems)
+    return _in_order(lambda: project.graph(problems=problems), problems)
 
 
 def _in_order(load: Callable[[], T], problems: list[MigrationFileError]) -> T:

@@ -149,12 +149,17 @@ class Catalog(ABC):
         return []
 
     def fingerprint(
-        self, connection: Connection, tables: Sequence[Name], namespaces: Sequence[str] = ()
+        self,
+        connection: Connection,
+        tables: Sequence[Name],
+        namespaces: Sequence[str] = (),
+        *,
+        without: Collection[Name] = (),
     ) -> str:
         """Return a digest of the tables, to see if they changed.
 
         If no table is named, it is a digest of everything in the default schema and `namespaces`,
-        including triggers and routines.
+        including triggers and routines, except the tables in `without`.
         """
         schemas = {*namespaces, *(name.schema for name in tables if name.schema)}
         scope = Scope(namespaces=tuple(sorted(schemas)))
@@ -162,7 +167,8 @@ class Catalog(ABC):
             scope = replace(scope, only=tuple(tables))
         found = self.reflect(connection, scope)
         normalize = self.dialect.normalize
-        normal = {name: normalize(found.tables[name]) for name in sorted(found.tables)}
+        names = [name for name in sorted(found.tables) if name not in without]
+        normal = {name: normalize(found.tables[name]) for name in names}
         text = repr(replace(found, tables=normal))
         if not tables:
             text += repr(self.stored_programs(connection, scope))

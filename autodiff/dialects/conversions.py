@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Literal, TypeAlias
 
 from autodiff.dialects.narrowing import Shape, shape
+from autodiff.utils.counting import counted
 
 __all__ = ["conversion_loss"]
 
@@ -225,7 +226,7 @@ def _shorter(old: Shape, new: Shape, unit: str) -> str | None:
     if new.length is not None and (old.length is None or old.length > new.length):
         return f"everything after {new.length} {unit}"
     if new.size is not None and (old.size is None or old.size > new.size) and old.length is None:
-        return f"everything after {new.size} bytes"
+        return f"everything after {counted(new.size, 'byte')}"
     return None
 
 
@@ -243,7 +244,7 @@ def _as_text_loss(old: str, old_shape: Shape, new_shape: Shape) -> str | None:
     longest = _longest_text(old, old_shape)
     if longest is not None and longest <= new_shape.length:
         return None
-    return f"everything after {new_shape.length} characters"
+    return f"everything after {counted(new_shape.length, 'character')}"
 
 
 def _longest_text(family: str, found: Shape) -> int | None:

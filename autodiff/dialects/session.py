@@ -28,6 +28,9 @@ class Session(ABC):
     Each context manager restores what it set on the connection.
     """
 
+    begins_transactions = False
+    """Whether the server begins a transaction itself if a DDL statement has ended the last one."""
+
     def __init__(self, dialect: Dialect) -> None:
         self.dialect = dialect
 

@@ -18,6 +18,7 @@ from autodiff.evidence.subjects import FollowedStep, follow_steps, steps_of, tab
 from autodiff.lint import Evidence, Finding
 from autodiff.rehearse.rates import Rates
 from autodiff.schema.objects import Name, Schema
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -231,7 +232,7 @@ def _fact(fact: str, value: int | str, text: str) -> Evidence:
 
 
 def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return counted(count, "row")
 
 
 def _in_units(size: float) -> str:

@@ -34,6 +34,7 @@ from autodiff.schema.operations import (
     DropColumn,
     DropIndex,
 )
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
@@ -66,7 +67,7 @@ def amount(count: int, total: str = "") -> str:
         return "no row"
     if total:
         return f"{count:,} of {total}"
-    return "1 row" if count == 1 else f"{count:,} rows"
+    return counted(count, "row")
 
 
 def live_tables(followed: FollowedStep, live: Mapping[Name, Table]) -> list[Name]:
@@ -175,7 +176,7 @@ def _longest(
         query=f"SELECT coalesce(max({measure}({quoted})), 0) "
         f"FROM {context.dialect.quote_name(table)}",
         text=lambda count, _: (
-            f"the longest value of {place} has {count:,} characters, and "
+            f"the longest value of {place} has {counted(count, 'character')}, and "
             f"{after.type.sql} holds {limit:,}"
         ),
     )
@@ -226,7 +227,7 @@ def _duplicates(place: str) -> Callable[[int, str], str]:
     def text(count: int, total: str) -> str:
         if not count:
             return f"{place} has no duplicates"
-        values = "1 value that occurs" if count == 1 else f"{count:,} values that occur"
+        values = counted(count, "value that occurs", "values that occur")
         return f"{place} has {values} more than once"
 
     return text

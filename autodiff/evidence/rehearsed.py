@@ -14,6 +14,7 @@ from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.rates import WORTH_ESTIMATING, Rates
 from autodiff.schema.objects import Check, Exclusion, ForeignKey, Name, PrimaryKey, Unique
 from autodiff.schema.operations import AddConstraint, AlterColumn, CreateIndex
+from autodiff.utils.counting import counted
 
 __all__ = ["estimates", "with_rehearsal"]
 
@@ -85,9 +86,9 @@ def estimates(
         yield Evidence(
             fact="estimated_seconds",
             value=round(count / speed, 1),
-            text=f"estimate: {_duration(count / speed)} for {count:,} rows, if the database "
-            f"{_WORDS[kind]} as fast as the scratch database ({speed:,.0f} rows/s, measured with "
-            f"{rate.rows:,} rows)",
+            text=f"estimate: {_duration(count / speed)} for {counted(count, 'row')}, "
+            f"if the database {_WORDS[kind]} as fast as the scratch database ({speed:,.0f} rows/s, "
+            f"measured with {rate.rows:,} rows)",
             source="rehearsal",
         )
 

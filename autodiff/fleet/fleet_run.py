@@ -19,6 +19,7 @@ from autodiff.fleet.results import (
 from autodiff.fleet.settings import FleetSettings
 from autodiff.fleet.target_run import database_of
 from autodiff.fleet.targets import Target
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from autodiff.fleet.record import RunRecord
@@ -154,7 +155,7 @@ class FleetRun:
         failures = self._failures if self._record is None else self._record.failures()
         if failures < limit:
             return None
-        count = "1 target" if failures == 1 else f"{failures} targets"
+        count = counted(failures, "target")
         return f"{count} failed, the limit set by stop_after"
 
 

@@ -145,6 +145,7 @@ def _run_on(
         history=pack_graph(graph),
         alembic=project.folders[0] if graph.alembic else None,
         hooks=NamedHooks(names=names, folders=project.config.import_path) if names else hooks,
+        import_path=project.config.import_path if project.config_path else (),
     )
     if not names:
         check_picklable(executor, hooks)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from autodiff.errors import ConfigError
 from autodiff.fleet.targets import Shard
+from autodiff.utils.counting import counted
 
 __all__ = ["parse_shard", "shard_from_environment"]
 
@@ -81,9 +82,9 @@ def shard_from_environment(environment: Mapping[str, str], count: int | None = N
 def _shard(place: _Place, variable: str, expected: int | None) -> Shard:
     if place.count is not None and expected is not None and place.count != expected:
         raise ConfigError(
-            f"the {place.system} has {place.count} tasks, not {expected}",
-            hint=f"pass --shard auto, or start the array with {expected} tasks; to repeat a part "
-            "of an array, pass the shard: --shard 3/8",
+            f"the {place.system} has {counted(place.count, 'task')}, not {expected}",
+            hint=f"pass --shard auto, or start the array with {counted(expected, 'task')}; to "
+            "repeat a part of an array, pass the shard: --shard 3/8",
         )
     count = place.count if expected is None else expected
     if count is None:
@@ -93,7 +94,8 @@ def _shard(place: _Place, variable: str, expected: int | None) -> Shard:
         )
     if place.index >= count:
         raise ConfigError(
-            f"{variable} is {place.index}, but there are only {count} shards, which count from 0",
+            f"{variable} is {place.index}, but the last of {counted(count, 'shard')} is number "
+            f"{count - 1}",
             hint=f"pass the number of tasks of the {place.system}: --shard auto/{place.index + 1} "
             "or more",
         )

@@ -15,6 +15,7 @@ from autodiff.errors import ConfigError
 from autodiff.fleet.results import Outcome
 from autodiff.fleet.target_run import RunSettings, failed_outcome, message_and_hint, run_target
 from autodiff.fleet.targets import Target
+from autodiff.utils.imports import add_import_folders
 
 if TYPE_CHECKING:
     from autodiff.migrations import Graph
@@ -39,6 +40,7 @@ class TargetTask:
     history: the migrations, as `pack_graph` returns them, so that every worker runs the same.
     alembic: the folder to read the Alembic history from; its settings can contain passwords, so
         they are not sent.
+    import_path: the folders that the migrations can import from.
     id: differs for each task, because Dask returns the earlier result of an equal one.
     """
 
@@ -47,6 +49,7 @@ class TargetTask:
     history: bytes
     alembic: Path | None
     hooks: Hooks | NamedHooks
+    import_path: tuple[Path, ...] = ()
     id: str = field(default_factory=lambda: uuid4().hex)
 
     def __repr__(self) -> str:
@@ -60,6 +63,7 @@ def pack_graph(graph: Graph) -> bytes:
 
 def run_task(task: TargetTask) -> Outcome:
     """Run the migrations on the target of a task, in the process of a worker."""
+    add_import_folders(task.import_path)
     try:
         graph, loader = _unpacked(task.history, task.alembic)
         hooks = _loaded(task.hooks)

@@ -23,6 +23,7 @@ from autodiff.errors import DatabaseError
 from autodiff.plan.order import order_tables
 from autodiff.rehearse.sample_rows import Rows
 from autodiff.schema.objects import Column, ForeignKey, Name, Schema, Table
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -216,7 +217,7 @@ def _drop_orphans(rows: Rows, schema: Schema, notes: list[str]) -> Rows:
         if sum(map(len, rows.values())) == before:
             break
     notes += [
-        f"{count} rows of table {name} are left out: rows they reference are not in the sample"
+        f"{counted(count, 'row')} of table {name} left out: referenced rows are not in the sample"
         for name, count in sorted(left_out.items())
         if count
     ]
@@ -280,7 +281,8 @@ def _insert_all(
             complete = False
             rows[table.name] = [row for row in rows[table.name] if id(row) not in failed]
             notes += [
-                f"{count} rows of table {table.name} are left out: they do not fit ({kind})"
+                f"{counted(count, 'row')} of table {table.name} left out: refused by the scratch "
+                f"database ({kind})"
                 for kind, count in sorted(Counter(failed.values()).items())
             ]
     return complete

@@ -10,6 +10,7 @@ from typing import Any
 from autodiff.rehearse.sample_rows import Rows
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name
+from autodiff.utils.counting import counted
 
 __all__ = ["RenamedValues", "find_losses", "guess_renames"]
 
@@ -62,7 +63,7 @@ def _table_losses(
     converted: ColumnKeys,
 ) -> Iterator[str]:
     if len(new_rows) < len(old_rows):
-        yield f"{direction}: {len(old_rows) - len(new_rows)} rows of table {table}"
+        yield f"{direction}: {counted(len(old_rows) - len(new_rows), 'row')} of table {table}"
         return
     for column in old_rows[0] if old_rows else ():
         renamed = values.get((table, column), {})

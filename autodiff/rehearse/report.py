@@ -10,6 +10,7 @@ from autodiff.lint import Finding
 from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.rates import Rates
 from autodiff.schema.objects import Name
+from autodiff.utils.counting import counted
 
 __all__ = ["RehearsedHistory", "RehearsedStep", "StepStatus"]
 
@@ -90,7 +91,7 @@ class RehearsedHistory:
     def _result_line(self) -> str:
         failed = sum(step.status == "failed" for step in self.steps) + len(self.not_reached)
         total = len(self.steps) + len(self.not_reached)
-        count = "1 migration" if total == 1 else f"{total} migrations"
+        count = counted(total, "migration")
         if self.passed:
             return f"{count} passed"
         return (

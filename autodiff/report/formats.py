@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal, TypeAlias, get_args
 
+from autodiff.utils.counting import counted
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,7 +55,7 @@ def render_erd(tables: Mapping[Name, Table], format: ErdFormat) -> str | None:
     """Return the diagram of tables; None for SVG if nothing that arranges diagrams is installed."""
     from autodiff.report.diagram import draw_tables
 
-    title = "1 table" if len(tables) == 1 else f"{len(tables)} tables"
+    title = counted(len(tables), "table")
     match format:
         case "mermaid":
             from autodiff.report.mermaid import render_mermaid

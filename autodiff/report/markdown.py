@@ -14,6 +14,7 @@ from autodiff.report.summary import (
     sorted_findings,
 )
 from autodiff.report.templates import markdown_template
+from autodiff.utils.counting import counted
 from autodiff.utils.quoting import html_text, markdown_fence, markdown_text, one_line
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def render_markdown(review: Review, *, limit: int = LIMIT) -> str:
         else:
             text += section
     if left_out:
-        count = "1 section was" if left_out == 1 else f"{left_out} sections were"
+        count = counted(left_out, "section was", "sections were")
         text += (
             f"\n**Cut:** {count} left out, because a comment can have at most {limit:,} "
             "characters. Run `autodiff report --format html` for the whole report.\n"
@@ -81,9 +82,7 @@ def _blocks(review: Review) -> Iterator[tuple[str, str]]:
     if review.findings:
         template = markdown_template("findings.md.j2")
         count = len(review.findings)
-        title = (
-            "1 finding with its reason" if count == 1 else f"{count} findings with their reasons"
-        )
+        title = counted(count, "finding with its reason", "findings with their reasons")
         found = sorted_findings(review)
         yield (
             f"{title} and the safe way",
@@ -91,7 +90,11 @@ def _blocks(review: Review) -> Iterator[tuple[str, str]]:
         )
     diagram = draw_changes(review.picture, limit=_TABLES)
     if diagram.boxes:
-        left = f"\n\n{diagram.hidden} more tables are not drawn." if diagram.hidden else ""
+        left = (
+            f"\n\n{counted(diagram.hidden, 'more table is', 'more tables are')} not drawn."
+            if diagram.hidden
+            else ""
+        )
         yield (
             "Diagram of the tables concerned",
             (markdown_fence(render_mermaid(diagram), "mermaid") + left),

@@ -302,7 +302,10 @@ def note_failure(
         suppress(Exception),
         session.dialect.session.transaction(session.connection, session.limits),
     ):
+        progress = sink.entry.progress if sink.is_behind else None
         sink.entry = _as_committed(session, sink.entry)
+        if progress is not None and not sink.entry.has_ended:
+            sink.entry = replace(sink.entry, progress=progress)
         if not sink.entry.has_ended:
             entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)
             entry = sink.without_refused_step(entry)

@@ -23,6 +23,7 @@ from autodiff.dialects.scope import HISTORY_TABLE, journal_table
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import Direction
+from autodiff.runner.schema_before import TablesBefore
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -99,7 +100,7 @@ class Progress:
     mark: a fingerprint of the tables before the statement that is being sent.
     unclear: whether the current step was sent, and the catalog does not show if it took effect.
     parts: numbers of finished hand-written parts that a rollback does not undo.
-    start: a fingerprint of the schema before the first step.
+    before: fingerprints of the tables before the first step that alters them.
     position: the `Position` of a step that works through rows, as text.
     undone: the progress of a run that undoes the steps.
     """
@@ -113,7 +114,7 @@ class Progress:
     mark: str | None = None
     unclear: bool = False
     parts: tuple[int, ...] = ()
-    start: str | None = None
+    before: tuple[TablesBefore, ...] = ()
     position: str | None = None
     undone: Progress | None = None
 
@@ -138,6 +139,8 @@ class Progress:
             for name in self.__slots__
             if getattr(self, name) != getattr(default, name)
         }
+        if self.before:
+            data["before"] = [item.to_data() for item in self.before]
         if self.undone is not None:
             data["undone"] = self.undone._data()
         return data
@@ -218,7 +221,7 @@ _READ: dict[str, Callable[[object], Any]] = {
     "mark": _text,
     "unclear": _flag,
     "parts": _each(_count),
-    "start": _text,
+    "before": _each(TablesBefore.from_data),
     "position": _position,
 }
 """How each field of a progress is read: whoever can write to the table may have changed it."""
@@ -285,6 +288,7 @@ class Journal:
             schema=schema,
         )
         self._insert = sa.insert(self.table)
+        self._update = sa.update(self.table).where(self.table.c.id == sa.bindparam("key"))
 
     def exists(self, connection: Connection) -> bool:
         """Return whether the table exists."""
@@ -299,8 +303,7 @@ class Journal:
         """Insert an entry, or update one that has an id; return it with its id."""
         values = entry_row(entry)
         if entry.id is not None:
-            where = self.table.c.id == entry.id
-            connection.execute(sa.update(self.table).where(where).values(values))
+            connection.execute(self._update, {**values, "key": entry.id})
             return entry
         result = connection.execute(self._insert, values)
         key = result.inserted_primary_key

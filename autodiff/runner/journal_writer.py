@@ -26,13 +26,14 @@ class JournalWriter:
         self.entry = entry
         self._connection = connection
         self._journal = journal
-        self._undoing = undoing
+        self.is_undoing = undoing
+        self._is_behind = False
 
     @property
     def earlier(self) -> Progress:
         """The progress of an earlier run in the same direction; empty if there was none."""
         progress = self.entry.progress
-        return (progress.undone or Progress()) if self._undoing else progress
+        return (progress.undone or Progress()) if self.is_undoing else progress
 
     def read_again(self) -> Progress | None:
         """Return the progress of this run as the database has it, None if it has none."""
@@ -41,11 +42,33 @@ class JournalWriter:
         found = self._journal.find(self._connection, self.entry.id)
         if found is None:
             return None
-        return found.progress.undone if self._undoing else found.progress
+        return found.progress.undone if self.is_undoing else found.progress
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last progress is still to be written."""
+        return self._is_behind
 
     def write(self, progress: Progress) -> None:
         """Write the progress in the transaction that is open."""
-        if self._undoing:
+        self.entry = self._journal.write(self._connection, self._with(progress))
+        self._is_behind = False
+
+    def write_later(self, progress: Progress) -> None:
+        """Take the progress over, to write it together with what follows.
+
+        Until then, the journal has the announcement of the step that has just been done. If the
+        run is killed, the catalog shows that the step took effect.
+        """
+        self.entry = self._with(progress)
+        self._is_behind = True
+
+    def write_now(self) -> None:
+        """Write the progress that was taken over."""
+        self.entry = self._journal.write(self._connection, self.entry)
+        self._is_behind = False
+
+    def _with(self, progress: Progress) -> Entry:
+        if self.is_undoing:
             progress = replace(self.entry.progress, undone=progress)
-        entry = replace(self.entry, progress=progress, outcome="running", error=None)
-        self.entry = self._journal.write(self._connection, entry)
+        return replace(self.entry, progress=progress, outcome="running", error=None)

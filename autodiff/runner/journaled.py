@@ -21,7 +21,8 @@ refuses in a transaction (VACUUM) is announced in its own transaction.
 
 Invariants:
 
-- A permanent step is in the journal before the next one begins.
+- A permanent step is in the journal before the next one begins. A DDL step may be there only as
+  announced, until the next write: the catalog shows that it took effect.
 - Rows and the journal entry that counts them are committed together.
 - The journal names each DDL statement before it is sent, with a fingerprint of its tables (`mark`).
   After a kill, another fingerprint means that the statement took effect.
@@ -47,6 +48,12 @@ from autodiff.runner.backfill_position import Position
 from autodiff.runner.batched_backfill import BatchRecorder
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Journal, Progress
 from autodiff.runner.journal_writer import JournalWriter
+from autodiff.runner.schema_before import (
+    TablesBefore,
+    is_unchanged,
+    tables_to_remember,
+    take_fingerprint,
+)
 from autodiff.runner.sinks import LiveSink, Sink
 from autodiff.runner.statement_effect import (
     Effect,
@@ -67,9 +74,18 @@ from autodiff.runner.transaction_guard import rolled_back_itself
 from autodiff.runner.transactions import TransactionSegments, atomic
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
+    AddColumn,
+    AddConstraint,
     Backfill,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    DropTable,
     Execute,
     Operation,
+    RenameColumn,
     Require,
     namespaces_of,
     tables_of,
@@ -81,6 +97,11 @@ if TYPE_CHECKING:
 
 __all__ = ["JournaledSink"]
 
+_SEEN = (
+    *(AddColumn, AddConstraint, CreateIndex, CreateTable, DropColumn, DropConstraint, DropIndex),
+    *(DropTable, RenameColumn),
+)
+"""Operations whose effect the catalog always shows, so that the journal may follow later."""
 _HAND_WRITTEN_PART = "a hand-written part"
 _REPLAY_SAVEPOINT = "autodiff_again"
 _PART_SAVEPOINT = "autodiff_part"
@@ -113,7 +134,7 @@ class JournaledSink(Sink):
         self._dialect = dialect
         self._connection = live.own_connection
         self._writer = JournalWriter(self._connection, journal, entry, undoing=undoing)
-        self._counter = StepCounter(self._writer.earlier, entry.progress.start)
+        self._counter = StepCounter(self._writer.earlier, entry.progress.before)
         self._pooled = pooled
         self._is_permanent = not dialect.features.transactional_ddl
         self._in_hand_written_part = False
@@ -148,20 +169,14 @@ class JournaledSink(Sink):
         return self._counter.is_replaying
 
     def begin(self) -> None:
-        """Write the journal entry if steps are permanent."""
-        if not self._is_permanent:
-            return
-        if self._counter.progress.start is None:
-            self._counter.set_start(self._dialect.catalog.fingerprint(self._connection, ()))
-        is_new = self.entry.id is None
-        self._save(self._counter.progress if is_new else self._counter.earlier)
+        """Journal that a stopped run goes on; a new one is journaled with its first step."""
+        if self._is_permanent and self.entry.id is not None:
+            self._save(self._counter.earlier)
 
     def check_start(self) -> None:
         """Raise MigrationFailedError if the schema is not what it was before the first step."""
-        start = self._counter.progress.start
-        if start is None:
-            return
-        if self._dialect.catalog.fingerprint(self._connection, ()) != start:
+        before = self._counter.progress.before
+        if not is_unchanged(before, self._dialect, self._connection):
             end = "applied" if self.entry.kind == "downgrade" else "reverted"
             raise MigrationFailedError(
                 "its steps were undone, but the schema is not what it was before them",
@@ -183,11 +198,23 @@ class JournaledSink(Sink):
         if self.is_replaying:
             raise self._counter.different_steps()
 
+    @property
+    def is_behind(self) -> bool:
+        """Whether the last finished step is not in the journal yet."""
+        return self._writer.is_behind
+
+    def catch_up(self) -> None:
+        """Write the finished step that is not in the journal yet."""
+        if self._writer.is_behind:
+            with self.atomically():
+                self._writer.write_now()
+
     @contextmanager
     def atomically(self) -> Iterator[None]:
         """Keep everything that is done inside, or nothing of it."""
         if self._is_permanent:
-            with atomic(self._connection):
+            is_open = self._dialect.session.begins_transactions and not self.may_change_settings
+            with atomic(self._connection, begin=not is_open):
                 yield
         else:
             yield
@@ -267,7 +294,10 @@ class JournaledSink(Sink):
             case _:
                 self._send_one_by_one(operations, statements)
                 self._counter.complete_operations(operations)
-                self._save(self._counter.progress)
+                if statements and all(isinstance(item, _SEEN) for item in operations):
+                    self._writer.write_later(self._counter.progress)
+                else:
+                    self._save(self._counter.progress)
 
     def _join_transaction(self, operations: Sequence[Operation], statements: Sequence[str]) -> bool:
         """Return whether hand-written DDL can be in one transaction with its journal entry."""
@@ -369,6 +399,7 @@ class JournaledSink(Sink):
             try:
                 yield
                 self._end_hand_written_part()
+                self.catch_up()
             finally:
                 self._is_permanent = False
 
@@ -386,6 +417,8 @@ class JournaledSink(Sink):
             self._counter.complete([key], [description])
         elif self._is_permanent:
             was_done = self._was_done(description)
+            if announced:
+                self._remember(())
             with self._counted_atomically([key], [description]):
                 if announced and not was_done:
                     self._writer.write(self._announcement(description))
@@ -400,6 +433,7 @@ class JournaledSink(Sink):
         self, keys: Sequence[str], descriptions: Sequence[str]
     ) -> Iterator[None]:
         """Run a step that changes only rows, and journal it in the same transaction."""
+        self._enter()
         with self.atomically():
             yield
             self._counter.complete(keys, descriptions)
@@ -435,6 +469,7 @@ class JournaledSink(Sink):
             self._counter.complete(keys, descriptions)
             self._save(self._counter.progress)
             return
+        self._remember(())
         announcement = self._announcement(description)
         joins = not self._dialect.features.transactional_ddl or all(
             map(runs_in_transaction, statements)
@@ -464,6 +499,7 @@ class JournaledSink(Sink):
     def _backfill_in_batches(self, operation: Backfill) -> None:
         """Update batch after batch, each in a transaction with its position in the journal."""
         description = describe_operations([operation])
+        self._enter()
         began = self._counter.began_earlier(description)
         position = self._counter.earlier.position if began else None
 
@@ -499,10 +535,29 @@ class JournaledSink(Sink):
             remaining = list(statements)
         for sql in self._dialect.session.cleanup_statements(self._connection, operations):
             self._live.execute(sql)
-        step = replace(self._counter.progress, step=description, statements=digests)
         for place, sql in enumerate(remaining, sent):
-            self._save(replace(step, sent=place, mark=self._fingerprint(self.tables)))
+            mark = self._fingerprint(self.tables)
+            self._remember(self.tables, mark)
+            step = replace(self._counter.progress, step=description, statements=digests)
+            self._save(replace(step, sent=place, mark=mark))
             self._live.execute(sql)
+
+    def _remember(self, tables: Sequence[Name], mark: str | None = None) -> None:
+        """Remember what tables were before the first step that alters them.
+
+        Not with transactional DDL: the steps before `op.autocommit()` were not permanent.
+
+        tables: those that the next step alters; none if it can alter anything. mark: their
+        fingerprint, if it was taken.
+        """
+        before = self._counter.progress.before
+        new = tables_to_remember(before, tables)
+        if new is None or self._writer.is_undoing or self._dialect.features.transactional_ddl:
+            return
+        is_all = not new and not before
+        if mark is None or self._namespaces or not (is_all or new == tuple(tables) != ()):
+            mark = take_fingerprint(self._dialect, self._connection, new, before)
+        self._counter.remember(TablesBefore(tables=new, fingerprint=mark))
 
     def _took_effect(self, earlier: Progress) -> bool:
         """Return whether the statement that was on its way has changed the tables."""
@@ -530,6 +585,12 @@ class JournaledSink(Sink):
     def _fingerprint(self, tables: tuple[Name, ...]) -> str:
         return self._dialect.catalog.fingerprint(self._connection, tables, self._namespaces)
 
+    def _enter(self) -> None:
+        """Write what is known before a step that is not announced, so that others see this run."""
+        if self.entry.id is None:
+            self._save(self._counter.progress)
+        self.catch_up()
+
     def _save(self, progress: Progress) -> None:
         """Write the journal permanently; inside a transaction, when that is committed."""
         with self.atomically():
@@ -546,6 +607,7 @@ class JournaledSink(Sink):
                 hint=f"{SETTLE_BY_HAND}. New migrations can use op.run(function): a function that "
                 "has returned is not called again",
             )
+        self._enter()
         self._connection.exec_driver_sql("BEGIN")
         if not self.is_replaying:
             self._writer.write(self._announcement(_HAND_WRITTEN_PART))

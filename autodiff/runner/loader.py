@@ -59,7 +59,7 @@ class Loader:
             raise MigrationFileError(
                 str(migration.path),
                 f"{type(error).__name__}: {error}",
-                hint="a migration must not import the application, only sqlalchemy and autodiff.op",
+                hint=_hint(error),
             ) from error
         return _checked_step(migration, direction, module)
 
@@ -77,6 +77,15 @@ class Loader:
         if path not in self._codes:
             self._codes[path] = _compiled(path, migration.text)
         return self._codes[path]
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return (
+            f"install the package that provides {error.name.partition('.')[0]!r}, or add its "
+            'folder to the configuration: path = ["FOLDER"]'
+        )
+    return "correct that line; a migration needs no more imports than sqlalchemy and autodiff.op"
 
 
 def _checked_step(

@@ -35,6 +35,7 @@ from autodiff.runner.undo import (
 from autodiff.runner.verify import verified
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Operation, namespaces_of, tables_of
+from autodiff.utils.counting import counted
 
 __all__ = ["Remaining", "remaining_steps", "settle"]
 
@@ -174,7 +175,7 @@ def _unedited(graph: Graph, entry: Entry) -> Migration:
     if migration.checksum != entry.checksum:
         raise EditedMigrationError(
             f"{migration.path.name} was edited after its {entry.kind} stopped half-way, "
-            f"with {entry.progress.steps} steps done",
+            f"after {counted(entry.progress.steps, 'step')}",
             [entry.revision],
             hint="restore the file as it was, resume or revert the migration, and edit it then; or "
             f"{SETTLE_BY_HAND}",
@@ -258,7 +259,8 @@ def _confirmed(session: Session, progress: Progress, steps: Sequence[Step]) -> P
     if progress.mark is not None:
         if progress.steps >= len(steps):
             raise MigrationFailedError(
-                f"it has {len(steps)} steps, but the journal has more of them: {progress.step}",
+                f"it has {counted(len(steps), 'step')}, but the journal has more of them: "
+                f"{progress.step}",
                 hint=f"restore the file as it was then, or {SETTLE_BY_HAND}",
             )
         step = steps[progress.steps]

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Progress
+from autodiff.runner.schema_before import TablesBefore
 from autodiff.schema.operations import Operation
 
 __all__ = ["StepCounter", "describe_operations", "step_key", "unclear_step"]
@@ -21,8 +22,8 @@ class StepCounter:
     something else now, and going on would do it twice or skip it.
     """
 
-    def __init__(self, earlier: Progress, start: str | None) -> None:
-        self.progress = Progress(start=start, parts=earlier.parts)
+    def __init__(self, earlier: Progress, before: tuple[TablesBefore, ...]) -> None:
+        self.progress = Progress(before=before, parts=earlier.parts)
         self.descriptions: list[str] = []
         self._earlier = earlier
 
@@ -41,9 +42,9 @@ class StepCounter:
         """Whether this run has completed more steps than the earlier one."""
         return self.progress.steps > self._earlier.steps
 
-    def set_start(self, fingerprint: str) -> None:
-        """Remember what the schema was before the first step."""
-        self.progress = replace(self.progress, start=fingerprint)
+    def remember(self, tables: TablesBefore) -> None:
+        """Remember what tables were before the first step that alters them."""
+        self.progress = replace(self.progress, before=(*self.progress.before, tables))
 
     def complete(self, keys: Sequence[str], descriptions: Sequence[str]) -> None:
         """Count completed steps.

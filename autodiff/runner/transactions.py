@@ -140,9 +140,13 @@ class TransactionSegments:
 
 
 @contextmanager
-def atomic(connection: Connection) -> Iterator[None]:
-    """Keep all changes of rows or none, if no transaction is open or each DDL statement ends it."""
-    connection.exec_driver_sql("BEGIN")
+def atomic(connection: Connection, *, begin: bool = True) -> Iterator[None]:
+    """Keep all changes of rows or none, if no transaction is open or each DDL statement ends it.
+
+    begin: whether to send BEGIN, which a server that begins transactions itself does not need.
+    """
+    if begin:
+        connection.exec_driver_sql("BEGIN")
     try:
         yield
     except BaseException:

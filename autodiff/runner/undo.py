@@ -64,6 +64,7 @@ from autodiff.schema.operations import (
     is_concurrent,
     tables_of,
 )
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -427,8 +428,8 @@ def _refuse_half_filled(
         isinstance(other, Backfill) and _are_counterparts(ahead[0], other) for other in backward
     ):
         raise _half_done(
-            f"{progress.rows} rows of one step are done, and its counterpart changes all rows: "
-            f"{progress.step}"
+            f"one step has changed {counted(progress.rows, 'row')}, and its counterpart changes "
+            f"all rows: {progress.step}"
         )
 
 

@@ -13,7 +13,15 @@ from autodiff.errors import AutodiffError
 
 _OWN_FILES = (__file__, str(Path(__file__).with_name("functions.py")))
 
-__all__ = ["import_application_module", "place_of_error"]
+__all__ = ["add_import_folders", "import_application_module", "place_of_error"]
+
+
+def add_import_folders(folders: Sequence[Path]) -> None:
+    """Put folders at the end of the import path, so that migrations can import from them.
+
+    No module in them hides one that is installed.
+    """
+    sys.path += [folder for folder in map(str, folders) if folder not in sys.path]
 
 
 def import_application_module(
@@ -32,9 +40,8 @@ def import_application_module(
 
     Raises `error_class`, also if the module ends the process: a module must not end a command.
     """
-    for folder in reversed(folders):
-        if str(folder) not in sys.path:
-            sys.path.insert(0, str(folder))
+    first = list(map(str, folders))
+    sys.path[:] = [*first, *(folder for folder in sys.path if folder not in first)]
     try:
         return import_module(name)
     except KeyboardInterrupt:

@@ -83,7 +83,7 @@ def test_adopting_an_alembic_history(folder: Folder) -> None:
     assert 'replaces = ("1a2b",)' in text
     assert folder.ok("baseline", "--legacy").out == (
         "migrations/0000_baseline.py\n"
-        "1 revisions of Alembic are replaced; their files are not used any more and can be "
+        "1 revision of Alembic replaced; Alembic's files are not used any more and can be "
         "deleted\n"
     )
     assert folder.ok("upgrade").out == "nothing to do\n"

@@ -71,6 +71,25 @@ def test_path_names_more_folders(folder: Folder, path: str) -> None:
     assert '"posts"' in generated(folder)
 
 
+@pytest.mark.parametrize(("setting", "place"), [("", ""), ("", "src/"), ('path = "lib"\n', "lib/")])
+def test_migrations_can_import_types_of_the_application(
+    folder: Folder, setting: str, place: str
+) -> None:
+    """Each command finds them, also one that does not import the models."""
+    hook = "def render_type(type):\n    return 'own_types.Money()', ['import own_types']\n"
+    money = "from sqlalchemy.types import Numeric\n\n\nclass Money(Numeric):\n    pass\n"
+    put(folder, f"{place}own_types.py", hook + money)
+    folder.write(
+        autodiff=f'{setting}render_type = "own_types:render_type"\n{CONFIG}',
+        models="import sqlalchemy as sa\nimport own_types\n\n"
+        "Base = sa.MetaData()\nsa.Table('t', Base, sa.Column('price', own_types.Money()))\n",
+    )
+    assert "own_types.Money()" in generated(folder)
+    for command in (["rehearse"], ["upgrade", "--sql"], ["upgrade"], ["check"]):
+        assert folder.process(*command).code == 0, command
+    assert "AD505" in folder.process("lint").out
+
+
 def test_path_names_a_folder_that_does_not_exist(folder: Folder) -> None:
     """The message names the folder in full."""
     folder.write(autodiff=f'path = ["backend"]\n{CONFIG}', models=POSTS)

@@ -148,8 +148,8 @@ def test_a_loss_of_data_is_reported(history: History) -> None:
         "downgrade: the values of people.age",
     )
     assert report.steps[1].lost == (
-        "upgrade: 1 rows of table posts",
-        "downgrade: 1 rows of table posts",
+        "upgrade: 1 row of table posts",
+        "downgrade: 1 row of table posts",
     )
 
 

@@ -181,11 +181,10 @@ def test_rows_of_drifted_tables_are_left_out(
     report = project.rehearse(rows="live")
     assert report.notes[:2] == (
         "the rows of table extra are left out: no migration creates that table",
-        "1 rows of table people are left out: they do not fit (StringDataRightTruncation)",
+        "1 row of table people left out: refused by the scratch database "
+        "(StringDataRightTruncation)",
     )
-    assert "1 rows of table people are left out: rows they reference are not in the sample" in (
-        report.notes
-    )
+    assert "1 row of table people left out: referenced rows are not in the sample" in (report.notes)
     assert_no_secret(report)
 
 

@@ -135,7 +135,7 @@ def test_a_partial_backfill_is_not_reverted(
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).downgrade()
         assert caught.value.message == (
-            "cannot revert 0002_step_bbbb.py: 10 rows of one step are done, and its counterpart "
+            "cannot revert 0002_step_bbbb.py: one step has changed 10 rows, and its counterpart "
             "changes all rows: ~ rows of t: fill n"
         )
         assert "run the same command again to resume" in str(caught.value.hint)

@@ -104,14 +104,17 @@ IMPORT_ERRORS = {
 
 @pytest.mark.parametrize(("line", "reason"), IMPORT_ERRORS.items())
 def test_a_file_that_cannot_be_imported_is_refused(tmp_path: Path, line: str, reason: str) -> None:
-    """The error names the file and Python's reason. The hint lists what a migration may import."""
+    """The error names the file and Python's reason. The hint says what to do."""
     path = Folder(tmp_path / "m").write("aaaa")
     path.write_text(path.read_text() + f"\n{line}\n")
     with pytest.raises(MigrationFileError) as caught:
         load_step(read_migration(path), "upgrade")
     assert caught.value.message.startswith(f"cannot read migration {path}: {reason}")
     assert caught.value.hint == (
-        "a migration must not import the application, only sqlalchemy and autodiff.op"
+        "install the package that provides 'no_such_module', or add its folder to the "
+        'configuration: path = ["FOLDER"]'
+        if "no_such_module" in line
+        else "correct that line; a migration needs no more imports than sqlalchemy and autodiff.op"
     )
 
 

@@ -219,3 +219,54 @@ def test_reverse_is_only_for_sql_text(mariadb: Database, tmp_path: Path) -> None
     with pytest.raises(MigrationFailedError, match="accepts reverse only for SQL text") as caught:
         mariadb.runner(folder).upgrade()
     assert "op.run(function, reverse=...)" in str(caught.value.hint)
+
+
+ADD_UNSEEN = 'op.execute("ALTER TABLE t ADD k INT", reverse="ALTER TABLE t {reverse}")'
+OTHER_TABLE = 'op.execute("ALTER TABLE u ADD k INT", reverse="ALTER TABLE u {reverse}")'
+
+
+@pytest.mark.parametrize("step", [ADD_UNSEEN, OTHER_TABLE], ids=["same table", "other table"])
+@pytest.mark.parametrize("is_first", [True, False], ids=["first", "later"])
+@pytest.mark.parametrize("reverse", ["DROP COLUMN k", "RENAME COLUMN k TO kk"])
+def test_the_schema_is_compared_after_the_steps_were_undone(
+    mariadb: Database, tmp_path: Path, step: str, is_first: bool, reverse: str
+) -> None:
+    """A reverse that does not undo its step is noticed, whichever table it leaves altered."""
+    written = step.format(reverse=reverse)
+    steps = [written, ADD_M] if is_first else [ADD_M, written]
+    folder = make_folder(tmp_path, joined(*steps, FAILING_STEP), joined(DROP_UNIQUE, DROP_M))
+    mariadb.execute("CREATE TABLE u (id INT)")
+    mariadb.runner(folder).upgrade("aaaa")
+    before = mariadb.state()
+    with pytest.raises(MigrationFailedError):
+        mariadb.runner(folder).upgrade()
+    if "DROP" in reverse:
+        mariadb.runner(folder).downgrade()
+        assert mariadb.state() == before
+        return
+    with pytest.raises(MigrationFailedError, match="the schema is not what it was before them"):
+        mariadb.runner(folder).downgrade()
+
+
+def test_a_migration_reads_only_its_own_tables(mariadb: Database, tmp_path: Path) -> None:
+    """Each migration sends the same few statements, whatever the number of tables."""
+    folder = Folder(tmp_path / "m")
+    for number in range(6):
+        table = f'op.create_table("t{number}", sa.Column("id", sa.Integer(), primary_key=True))'
+        folder.write(f"a{number}", table, f'op.drop_table("t{number}")')
+    sent: list[str] = []
+    sa.event.listen(
+        mariadb.connection.engine,
+        "before_cursor_execute",
+        lambda *arguments: sent.append(arguments[2]),
+    )
+    mariadb.runner(folder).upgrade("a3")
+    sent.clear()
+    mariadb.runner(folder).upgrade("a4")
+    one = len(sent)
+    sent.clear()
+    mariadb.runner(folder).upgrade()
+    assert len(sent) == one
+    last = sent[next(n for n, sql in enumerate(sent) if "journal" in sql) :]
+    assert len([sql for sql in sent if "information_schema" in sql]) <= 2, sent
+    assert len(last) <= 20, last

@@ -14,6 +14,7 @@ from autodiff.cli.options import Confirm, Yes, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
 from autodiff.migrations.alembic_folder import is_alembic_folder
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from autodiff.commands.adopt import Bridge, Converted
@@ -123,8 +124,8 @@ def _bridge(shell: Shell, bridge: Bridge, *, dry_run: bool, yes: bool) -> None:
     if not dry_run:
         if not yes:
             shown = [
-                f"Alembic's {count} revisions come before the migrations; nothing is run, and "
-                "their files do not change:",
+                f"Alembic's history ({counted(count, 'revision')}) comes before the migrations; "
+                "nothing is run, and no file of it changes:",
                 *(f"  {line}" for line in lines),
             ]
             ask_at_terminal(shell, shown, "Adopt Alembic's history?")

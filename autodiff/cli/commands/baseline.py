@@ -11,6 +11,7 @@ from autodiff.cli.format import migration_data, short_path
 from autodiff.cli.options import flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.utils.counting import counted
 
 __all__ = ["run_baseline"]
 
@@ -71,8 +72,8 @@ def run_baseline(
     shell.answer(
         [
             short_path(baseline.migration.path),
-            f"{len(baseline.replaced)} revisions of Alembic are replaced; their files are not used "
-            "any more and can be deleted",
+            f"{counted(len(baseline.replaced), 'revision')} of Alembic replaced; Alembic's files "
+            "are not used any more and can be deleted",
         ],
         data,
     )

@@ -15,6 +15,7 @@ from autodiff.cli.format import evidence_line, short_path
 from autodiff.cli.options import complete_range, flag
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from autodiff.commands.lint import LintResult
@@ -195,12 +196,12 @@ def _data(finding: Finding) -> dict[str, object]:
 
 
 def _summary(count: int, migrations: int) -> str:
-    where = "1 migration" if migrations == 1 else f"{migrations} migrations"
+    where = counted(migrations, "migration")
     return f"{_count(count)} in {where}"
 
 
 def _count(findings: int) -> str:
-    return {0: "no findings", 1: "1 finding"}.get(findings, f"{findings} findings")
+    return counted(findings, "finding") if findings else "no findings"
 
 
 def _explain(shell: Shell, code: str) -> int:

@@ -18,6 +18,7 @@ from autodiff.cli.prompts import TerminalQuestioner, is_interactive
 from autodiff.cli.shell import Shell
 from autodiff.cli.terminal import ask_yes_no
 from autodiff.errors import ConfigError
+from autodiff.utils.counting import counted
 
 __all__ = ["run_push"]
 
@@ -100,8 +101,8 @@ def run_push(
             shell.note(f"  {line}")
         if not asks:
             raise ConfigError(
-                f"push would apply {len(lines)} changes to the database, and nobody can be asked: "
-                "nothing was changed",
+                f"push would apply {counted(len(lines), 'change')} to the database, and "
+                "nobody can be asked: nothing was changed",
                 hint="pass --yes to apply them, or --dry-run to show them",
             )
         if not ask_yes_no("Apply these changes to the database?"):

@@ -8,6 +8,7 @@ from autodiff.cli.format import migration_data
 from autodiff.cli.guards import ask_at_terminal, confirm_environment
 from autodiff.cli.options import Confirm, TargetArgument, Yes
 from autodiff.cli.shell import Shell
+from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
     from autodiff.runner.runner import StampPreview
@@ -35,7 +36,7 @@ def run_stamp(
     if not yes and (preview.added or preview.removed):
         ask_at_terminal(shell, _lines(preview), "Change these records?")
     applied = project.stamp(target)
-    count = f"{len(applied)} migrations" if len(applied) != 1 else "1 migration"
+    count = counted(len(applied), "migration")
     last = f", up to {applied[-1].name}" if applied else ""
     shell.answer(
         [f"recorded {count} as applied{last}"],

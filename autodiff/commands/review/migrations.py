@@ -18,7 +18,7 @@ from autodiff.commands.review.changes import change_of_step
 from autodiff.dialects import dialect_of
 from autodiff.errors import AutodiffError, DatabaseError, MigrationFileError, database_words
 from autodiff.lint.reader import read_script
-from autodiff.migrations import Graph, Migration, load_graph
+from autodiff.migrations import Graph, Migration
 from autodiff.plan import DataLoss, DataLossFinder
 from autodiff.rehearse import RehearsalRequest, RehearsedHistory, rehearse_history
 from autodiff.report import MigrationSql, Picture, Problem, Review, ReviewedMigration
@@ -90,7 +90,7 @@ def _graph(project: Workspace, problems: list[Problem]) -> Graph:
     """Return the migrations; a file that cannot be read is a problem."""
     errors: list[MigrationFileError] = []
     try:
-        graph = load_graph(*project.folders, problems=errors)
+        graph = project.graph(problems=errors)
     except AutodiffError:
         if errors:  # the place of its migration in the history is unknown
             raise errors[0] from None

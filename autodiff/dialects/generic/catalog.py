@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.generic.types import type_python, type_sql
+from autodiff.dialects.scope import is_excluded
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.schema.naming import name_constraints
 from autodiff.schema.objects import (
@@ -34,6 +35,7 @@ from autodiff.schema.objects import (
     Unique,
     View,
 )
+from autodiff.schema.objects import Sequence as SequenceNoun
 from autodiff.schema.sqltext import strip_parentheses
 from autodiff.utils.sharing import map_shared, pause_garbage_collection, replace_changed
 
@@ -50,7 +52,7 @@ _NOT_READ = (
     "SQLAlchemy's Inspector does not read them",
 )
 _VIEW_HEAD = re.compile(r"\s*CREATE\b.*?\bAS\b(?=[\s(])", re.IGNORECASE | re.DOTALL)
-_NEXT_VALUE = re.compile(r"\s*nextval\s*\(", re.IGNORECASE)
+_NEXT_VALUE = re.compile(r"\s*nextval\s*\(\s*'(.*)'\s*\)\s*", re.IGNORECASE)
 
 
 class GenericCatalog(Catalog):
@@ -67,7 +69,42 @@ class GenericCatalog(Catalog):
             reader = _NamespaceReader(self.dialect, inspector, namespace)
             tables.update(reader.tables(scope))
             views.update(reader.views(scope))
-        return Schema(tables=tables, views=views, namespaces=frozenset(scope.namespaces))
+        return Schema(
+            tables=tables,
+            views=views,
+            sequences=self._sequences(inspector, scope, tables.values()),
+            namespaces=frozenset(scope.namespaces),
+        )
+
+    def _sequences(
+        self, inspector: Inspector, scope: Scope, tables: Iterable[Table]
+    ) -> dict[Name, SequenceNoun]:
+        """Return the sequences that number no rows, with the options that the models declare.
+
+        An Inspector reads only the names.
+        """
+        template = self.dialect.abilities.counting_sequence or ""
+        if not self.dialect.features.sequences:
+            return {}
+        declared = scope.declared.sequences if scope.declared is not None else {}
+        counting = {
+            Name(template.format(table=table.name.name, column=column.name), table.name.schema)
+            for table in tables
+            for column in table.columns
+            if column.autoincrement
+        }
+        left_out = [template.format(table=pattern, column="*") for pattern in scope.exclude]
+        found = (
+            Name(name, namespace)
+            for namespace in (None, *scope.namespaces)
+            for name in sorted(optional(partial(inspector.get_sequence_names, schema=namespace)))
+        )
+        return {
+            name: declared.get(name) or SequenceNoun(name=name)
+            for name in found
+            if name in declared
+            or not (name in counting or scope.leaves_out(name) or is_excluded(name, left_out))
+        }
 
     def align(self, current: Table, desired: Table) -> Table:
         """Return the current table, with the orders of index columns that were not read.
@@ -82,6 +119,13 @@ class GenericCatalog(Catalog):
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         """Return the sequences, and the kinds of objects that are not read at all."""
+        kinds, reason = _NOT_READ
+        options = ("options of sequences",) if self.dialect.features.sequences else ()
+        not_read = [
+            UnmanagedObject(kind="all", name=kind, reason=reason) for kind in (*kinds, *options)
+        ]
+        if options:
+            return not_read
         inspector = sa.inspect(connection)
         found = [
             UnmanagedObject(
@@ -92,8 +136,7 @@ class GenericCatalog(Catalog):
             for namespace in (None, *scope.namespaces)
             for name in optional(partial(inspector.get_sequence_names, schema=namespace))
         ]
-        kinds, reason = _NOT_READ
-        return found + [UnmanagedObject(kind="all", name=kind, reason=reason) for kind in kinds]
+        return found + not_read
 
 
 def optional(read: Callable[[], Sequence[Any]]) -> Sequence[Any]:
@@ -167,17 +210,17 @@ class _NamespaceReader:
         indexes = sorted(self._indexes(parts), key=lambda index: index.name or "")
         found = Table(
             name=name,
-            columns=tuple(map(self._column, parts["columns"] or ())),
+            columns=tuple(self._column(data, name) for data in parts["columns"] or ()),
             constraints=tuple(constraints),
             indexes=tuple(indexes),
             comment=comment if self._dialect.features.comments else None,
         )
         return name_constraints(found, implicit=True)
 
-    def _column(self, data: Mapping[str, Any]) -> Column:
+    def _column(self, data: Mapping[str, Any], table: Name) -> Column:
         sql = type_sql(data["type"], self._dialect.sqlalchemy)
         default, computed = data.get("default"), data.get("computed")
-        counts = self._counts(data)
+        counts = self._counts(data, table)
         return Column(
             name=str(data["name"]),
             type=ColumnType(sql=sql, python=type_python(sql, self._dialect.sqlalchemy)),
@@ -189,13 +232,19 @@ class _NamespaceReader:
             comment=data.get("comment") if self._dialect.features.comments else None,
         )
 
-    def _counts(self, data: Mapping[str, Any]) -> bool:
+    def _counts(self, data: Mapping[str, Any], table: Name) -> bool:
         """Return whether the database numbers the rows by the column, without an identity."""
         if not (self._dialect.features.autoincrement and data.get("autoincrement") is True):
             return False
-        if self._dialect.abilities.counting_sequence is not None:
-            return bool(_NEXT_VALUE.match(str(data.get("default") or "")))
-        return True
+        template = self._dialect.abilities.counting_sequence
+        if template is None:
+            return True
+        numbered = _NEXT_VALUE.fullmatch(str(data.get("default") or ""))
+        if numbered is None:
+            return False
+        sequence = template.format(table=table.name, column=data["name"])
+        name = numbered[1].replace('"', "").lower()  # the schema can come before it
+        return f".{name}".endswith(f".{sequence.lower()}")
 
     def _constraints(self, parts: Mapping[str, Any]) -> Iterator[Constraint]:
         key = parts["pk_constraint"] or {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.dialects import dialect_for
@@ -90,6 +91,28 @@ def test_script_without_a_driver(url: str, expected: tuple[str, ...], tmp_path: 
     down = Project(url, directory=folder.path).script("b:a", "downgrade").text
     assert "ALTER TABLE users DROP COLUMN email;" in down
     assert "DELETE FROM autodiff_history WHERE autodiff_history.revision = 'b';" in down
+
+
+@pytest.mark.parametrize(
+    ("url", "default"),
+    [("mssql+pyodbc://", "NEXT VALUE FOR num"), ("oracle+oracledb://", "num.nextval")],
+)
+def test_migrations_are_generated_without_a_driver(url: str, default: str, tmp_path: Path) -> None:
+    """The first one from models alone, the next one from the lock file; sequences are created."""
+    metadata = sa.MetaData()
+    sequence = sa.Sequence("num", start=10, increment=2, metadata=metadata)
+    users = sa.Table(
+        "users", metadata, sa.Column("id", sa.Integer, sa.Sequence("user_num"), primary_key=True)
+    )
+    project = Project(url, metadata, tmp_path / "m")
+    project.generate("first", source="history")
+    users.append_column(sa.Column("no", sa.Integer, server_default=sequence.next_value()))
+    project.generate("second", source="history")
+    script = project.script().text
+    assert "CREATE SEQUENCE num INCREMENT BY 2 START WITH 10;" in script
+    assert "CREATE SEQUENCE user_num;" in script
+    assert f" no INTEGER{' NULL' if 'mssql' in url else ''} DEFAULT {default}" in script
+    assert not project.check(offline=True)
 
 
 def test_migrations_are_not_applied_where_only_scripts_are_tested() -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from autodiff.dialects.mysql.expressions import quote_identifier, quote_string
 
@@ -288,6 +289,7 @@ def start_of_query(*, mariadb: bool) -> str:
     return f"SELECT /*+ SET_VAR(group_concat_max_len = {_MAX_TEXT_LENGTH}) */"
 
 
+@lru_cache(maxsize=16)
 def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     """Return the queries for MySQL 8; only for the tables in `:only` if `limited`.
 
@@ -304,6 +306,7 @@ def mysql_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     )
 
 
+@lru_cache(maxsize=16)
 def mariadb_queries(databases: int, marks: Marks, *, limited: bool) -> QuerySet:
     """Return the queries for MariaDB 10.6; only for the tables in `:only` if `limited`.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
@@ -146,16 +146,16 @@ class Rows:
     """
 
     unit: str
-    tables: Sequence[TableRow]
-    columns: Lines
-    indexes: Lines
-    keys: Lines
-    actions: Lines
-    checks: Lines
-    partitions: Lines
-    views: Sequence[ViewRow]
-    sequences: Sequence[Any]
-    namespaces: frozenset[str]
+    tables: Sequence[TableRow] = ()
+    columns: Lines = field(default_factory=dict)
+    indexes: Lines = field(default_factory=dict)
+    keys: Lines = field(default_factory=dict)
+    actions: Lines = field(default_factory=dict)
+    checks: Lines = field(default_factory=dict)
+    partitions: Lines = field(default_factory=dict)
+    views: Sequence[ViewRow] = ()
+    sequences: Sequence[Any] = ()
+    namespaces: frozenset[str] = frozenset()
 
 
 class _MarkInFieldError(Exception):
@@ -205,6 +205,8 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     build = catalog.mariadb_queries if mariadb else catalog.mysql_queries
     queries = build(len(server.schemas), server.marks, limited=server.scope.only is not None)
     tables = server.tables(queries.tables)
+    if not tables and server.scope.only is not None and not server.scope.namespaces:
+        return Rows(unit=server.marks.unit)
     kinds = {row.type for row in tables}
     gathered = [queries.columns, queries.indexes, queries.keys, queries.actions, queries.checks]
     if any("partitioned" in row.options for row in tables):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
@@ -42,10 +43,26 @@ lock, so these are the sessions that could hold it.
 """
 
 
+_KEPT = "autodiff_kept"
+"""The key in `connection.info` of what `keep_limits` has set.
+
+SQLAlchemy empties `info` when it reconnects: the new session has not been set up.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Kept:
+    """The limits of a session, and whether it checks foreign keys."""
+
+    limits: Mapping[str, str]
+    checks: int
+
+
 class MySQLSession(Session):
     """Transactions and limits of a MySQL or MariaDB connection."""
 
     dialect: MySQL
+    begins_transactions = True
 
     def current_schema(self, connection: Connection) -> str | None:
         known = known_records(connection)
@@ -65,6 +82,7 @@ class MySQLSession(Session):
         from autodiff.dialects.mysql.session.settings import restore_settings
 
         restore_settings(connection, before, own_tables)
+        connection.info.pop(_KEPT, None)
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
@@ -75,19 +93,51 @@ class MySQLSession(Session):
         restored.
         https://dev.mysql.com/doc/refman/en/implicit-commit.html
         """
-        query = "SELECT @@foreign_key_checks, @@sql_mode"
         with connection.begin():
-            checks, mode = connection.exec_driver_sql(query).one()
-            if NO_BACKSLASH_ESCAPES in mode:
-                connection.exec_driver_sql(f"SET sql_mode = '{with_backslash_escapes(mode)}'")
-
-            def restore() -> None:
-                connection.exec_driver_sql(f"SET foreign_key_checks = {int(checks)}")
-                if NO_BACKSLASH_ESCAPES in mode:
-                    connection.exec_driver_sql(f"SET sql_mode = '{mode}'")
-
-            with _restoring(restore), _session_variables(connection, self._limits(limits)):
+            kept = connection.info.get(_KEPT)
+            if kept is None or kept.limits != self._limits(limits):
+                with self._settings(connection, limits):
+                    yield
+                return
+            try:
                 yield
+            except BaseException:
+                with suppress(SQLAlchemyError):
+                    connection.exec_driver_sql(f"SET foreign_key_checks = {kept.checks}")
+                raise
+
+    @contextmanager
+    def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
+        """Set limits on the session, so that `transaction` does not have to set and restore them.
+
+        After hand-written code, `restore_settings` ends that: the code can have changed them.
+        """
+        with self._settings(connection, limits) as checks:
+            connection.commit()
+            connection.info[_KEPT] = _Kept(limits=self._limits(limits), checks=checks)
+            try:
+                yield
+            finally:
+                with suppress(SQLAlchemyError):  # the connection may be gone
+                    connection.info.pop(_KEPT, None)
+        with suppress(SQLAlchemyError):  # it only ends the transaction that restored the limits
+            connection.commit()
+
+    @contextmanager
+    def _settings(self, connection: Connection, limits: Limits) -> Iterator[int]:
+        """Set what the statements depend on, and restore it; yield whether keys are checked."""
+        query = "SELECT @@foreign_key_checks, @@sql_mode"
+        checks, mode = connection.exec_driver_sql(query).one()
+        if NO_BACKSLASH_ESCAPES in mode:
+            connection.exec_driver_sql(f"SET sql_mode = '{with_backslash_escapes(mode)}'")
+
+        def restore() -> None:
+            connection.exec_driver_sql(f"SET foreign_key_checks = {int(checks)}")
+            if NO_BACKSLASH_ESCAPES in mode:
+                connection.exec_driver_sql(f"SET sql_mode = '{mode}'")
+
+        with _restoring(restore), _session_variables(connection, self._limits(limits)):
+            yield int(checks)
 
     @contextmanager
     def read_only_transaction(self, connection: Connection, seconds: float) -> Iterator[None]:
