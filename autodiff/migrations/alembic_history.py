@@ -42,6 +42,7 @@ _KEYS: dict[str, type[object]] = {
     "heads": list,
     "replaced_by": str,
     "x": list,
+    "configure": str,
 }
 
 
@@ -54,6 +55,7 @@ class AlembicHistory:
     replaced_by: the revision of the baseline that has replaced the history.
     heads: the last revisions of the history that the baseline has replaced.
     x: the arguments that env.py and the revisions read with `context.get_x_argument()`.
+    configure: a function of the application, MODULE:FUNCTION, that prepares Alembic's Config.
     """
 
     folder: AlembicFolder | None = None
@@ -63,6 +65,7 @@ class AlembicHistory:
     replaced_by: str | None = None
     heads: tuple[str, ...] = ()
     x: tuple[str, ...] = ()
+    configure: str | None = None
 
     @property
     def location(self) -> str:
@@ -99,6 +102,7 @@ def read_alembic(migrations: Path) -> AlembicHistory | None:
         replaced_by=values.get("replaced_by"),
         heads=tuple(values.get("heads", ())),
         x=tuple(values.get("x", ())),
+        configure=values.get("configure"),
     )
 
 
@@ -138,6 +142,7 @@ def alembic_text(history: AlembicHistory, migrations: Path) -> str:
         "version_table": history.version_table,
         "version_table_schema": history.version_table_schema,
         "replaced_by": history.replaced_by,
+        "configure": history.configure,
     }
     comment = "# Databases that Alembic has upgraded to these heads have the baseline.\n"
     if history.folder is not None:

@@ -27,6 +27,7 @@ from autodiff.errors import ConfigError, DatabaseError, HistoryError
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
 from autodiff.runner.hidden_tables import hide_tables
+from autodiff.utils.imports import import_application_module
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -115,6 +116,8 @@ class AlembicEnvironment:
         with _import_path(folder):
             scripts = ScriptDirectory.from_config(config)
             attributes = config.attributes = _Attributes()
+            if self.history.configure is not None:
+                _configure(self.history.configure, config)
             begun = False
 
             def take(heads: Any, context: MigrationContext) -> list[MigrationStep]:
@@ -202,6 +205,28 @@ class _Attributes(dict[str, Any]):
     def __contains__(self, key: object) -> bool:
         self.asked_for_connection |= key == "connection"
         return super().__contains__(key)
+
+
+def _configure(name: str, config: Config) -> None:
+    """Let a function of the application prepare Alembic's Config, as its own command does.
+
+    Raises ConfigError if there is no such function, or it fails.
+    """
+    module, _, function = name.partition(":")
+    found = import_application_module(
+        module,
+        (),
+        subject=f"the function {name!r} of alembic.toml",
+        setting="configure",
+        error_class=ConfigError,
+    )
+    try:
+        getattr(found, function)(config)
+    except Exception as error:
+        raise ConfigError(
+            f"the function {name!r} of alembic.toml failed: {type(error).__name__}: {error}",
+            hint="it receives Alembic's Config, and sets the attributes that env.py reads",
+        ) from error
 
 
 def _environment_context(

@@ -225,6 +225,10 @@ class _Run:
             needed = "environment variables and settings"
             if b"get_x_argument" in folder.env_py.read_bytes() and not self._part.history.x:
                 needed += ', and its -x arguments (x = ["NAME=VALUE"] in alembic.toml)'
+            if "'Config' object has no attribute" in lines[0]:
+                needed += (
+                    ', and the attributes of Config (configure = "MODULE:FUNCTION" in alembic.toml)'
+                )
             hint = (
                 "env.py must run by itself, as for the command alembic upgrade: set the "
                 f"{needed} that it needs; then {hint}"

@@ -268,6 +268,31 @@ def test_arguments_of_env(history: AlembicProject, database: Callable[[str], sa.
     assert len(project.upgrade()) == 4
 
 
+def test_attributes_of_config(
+    history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function of the application sets what its own command sets before it calls Alembic."""
+    read = "from alembic import context\nassert context.config.shop_settings == 'shop'\n"
+    history.env.write_text(read + history.env.read_text())
+    url = database("sqlite")
+    project = adopted(history, url)
+    with pytest.raises(MigrationFailedError, match="no attribute 'shop_settings'") as error:
+        project.upgrade()
+    assert 'configure = "MODULE:FUNCTION" in alembic.toml' in (error.value.hint or "")
+    (history.root / "shop_configuration.py").write_text(
+        "def prepare(config):\n    config.shop_settings = 'shop'\n\n"
+        "def broken(config):\n    config.x()\n"
+    )
+    monkeypatch.syspath_prepend(str(history.root))
+    path = history.root / "migrations" / "alembic.toml"
+    text = path.read_text()
+    path.write_text(f'{text}configure = "shop_configuration:broken"\n')
+    with pytest.raises(MigrationFailedError, match=r"'shop_configuration:broken' of .* failed"):
+        project.upgrade()
+    path.write_text(f'{text}configure = "shop_configuration:prepare"\n')
+    assert len(project.upgrade()) == 4
+
+
 def test_env_that_leaves_traces(
     history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -114,6 +114,7 @@ def replace_alembic(
         folder=None,
         database=None,
         x=(),
+        configure=None,
         replaced_by=migration.revision,
         heads=graph.tips(revisions),
     )
