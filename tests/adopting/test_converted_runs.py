@@ -485,6 +485,15 @@ def test_arguments_for_x(history: History) -> None:
     assert len(project.upgrade()) == 1
 
 
+def test_modules_that_alembic_imports(history: History) -> None:
+    """A script may use them without an import of its own."""
+    body = "sa.orm.Session; sa.dialects.postgresql.JSONB; sa.text('x').compile; sa.Enum.name"
+    history.write("a1", body, None)
+    text = convert_text(read_migration(history.versions / "a1.py")).text
+    modules = "import sqlalchemy.dialects; import sqlalchemy.dialects.postgresql"
+    assert f"import sqlalchemy as sa; {modules}; import sqlalchemy.orm\n" in text
+
+
 def test_upgrade_that_is_no_function(history: History) -> None:
     """The line of its assignment is named."""
     path = history.versions / "a1.py"

@@ -9,7 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autodiff.commands.adopt.batch_arguments import batch_problems
-from autodiff.commands.adopt.script_imports import Edits, convert_imports, registered_names
+from autodiff.commands.adopt.script_imports import (
+    Edits,
+    convert_imports,
+    import_submodules,
+    registered_names,
+)
 from autodiff.migrations.files import assignments, parse_python
 from autodiff.render.layout import lay_out
 from autodiff.utils.python_source import parse_source
@@ -88,6 +93,7 @@ def convert_text(
     own_names = registered_names(tree) | (helpers.registered if helpers else set())
     convert_imports(tree, own_names, edits)
     used = helpers.convert_imports(tree, None, edits) if helpers else ""
+    import_submodules(tree, edits)
     text = _as_utf8(_replaced(migration.text, edits.replaced))
     if settings.is_moved:
         edits.problems += _place_problems(tree)
@@ -107,6 +113,7 @@ def convert_helper(path: Path, name: str, text: str, helpers: HelperModules) -> 
     edits = Edits()
     convert_imports(tree, registered_names(tree) | helpers.registered, edits)
     helpers.convert_imports(tree, name, edits)
+    import_submodules(tree, edits)
     edits.problems += _place_problems(tree)
     text = _as_utf8(_replaced(text, edits.replaced))
     return ConvertedText(text=text, problems=_lines(str(path), edits))
