@@ -18,6 +18,9 @@ def hide_tables(dialect: sa.Dialect, names: Collection[str]) -> Iterator[None]:
 
     Revisions that copy, convert or empty all tables must do the same as without autodiff.
     """
+    if "get_table_names" in vars(dialect):
+        yield
+        return
     found: Callable[..., list[str]] = dialect.get_table_names
 
     def get_table_names(*arguments: Any, **options: Any) -> list[str]:

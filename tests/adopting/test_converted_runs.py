@@ -485,6 +485,19 @@ def test_arguments_for_x(history: History) -> None:
     assert len(project.upgrade()) == 1
 
 
+def test_all_tables_are_those_of_the_application(history: History) -> None:
+    """A script that copies all tables does not find those of autodiff."""
+    body = """
+for name in sa.inspect(op.get_bind()).get_table_names():
+    if name != "alembic_version":
+        op.create_table("copy_of_" + name, sa.Column("id", sa.Integer))
+assert op.get_context().bind is op.get_bind()
+"""
+    history.write("a1", TABLES, None)
+    history.write("a2", body, "a1")
+    history.run()
+
+
 def test_modules_that_alembic_imports(history: History) -> None:
     """A script may use them without an import of its own."""
     body = "sa.orm.Session; sa.dialects.postgresql.JSONB; sa.text('x').compile; sa.Enum.name"
