@@ -234,8 +234,8 @@ def _environment_context(
 ) -> EnvironmentContext:
     """Return Alembic's environment.
 
-    In offline mode, all SQL goes to the buffer of the options: the env.py of the multi-database
-    template writes a file of its own otherwise.
+    In offline mode, all SQL goes to the buffer of the options. Otherwise the env.py of the
+    multi-database template writes it to a file.
     """
     from alembic.runtime.environment import EnvironmentContext
 

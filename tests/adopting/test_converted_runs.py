@@ -499,7 +499,7 @@ assert op.get_context().bind is op.get_bind()
 
 
 def test_modules_that_alembic_imports(history: History) -> None:
-    """A script may use them without an import of its own."""
+    """The copy imports the modules that the script uses without importing them."""
     body = "sa.orm.Session; sa.dialects.postgresql.JSONB; sa.text('x').compile; sa.Enum.name"
     history.write("a1", body, None)
     text = convert_text(read_migration(history.versions / "a1.py")).text
