@@ -25,7 +25,7 @@ from tests.benchmarks.comparing import (
     their_changes,
 )
 from tests.benchmarks.counts import Count, exceeding
-from tests.benchmarks.drafted import generated
+from tests.benchmarks.drafted import created, generated
 from tests.benchmarks.fleet import measure
 from tests.benchmarks.report import (
     Growth,
@@ -138,9 +138,12 @@ def test_loading_and_upgrading_are_measured(
 
 
 def test_the_rehearsal_is_measured(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """A draft with a rehearsal is measured against one without."""
-    row = generated("sqlite", database("sqlite"), tmp_path / "migrations", TABLES, 1)
+    """A draft with a rehearsal is measured against one without, and against create_all()."""
+    url, other_url = database("sqlite"), database("sqlite")
+    folder = tmp_path / "migrations"
+    row = generated("sqlite", database("sqlite"), folder, tables=TABLES, changed=2, rounds=1)
     assert row.limit is not None
+    assert created("sqlite", url, other_url, tmp_path / "new", TABLES).limit is not None
 
 
 def test_the_offline_check_is_measured(tmp_path: Path) -> None:

@@ -292,7 +292,8 @@ class JournaledSink(Sink):
             case Effect.CATALOG if self._join_transaction(operations, statements):
                 self._run_announced(operations, statements)
             case _:
-                self._send_one_by_one(operations, statements)
+                with self._live.performing(operations):
+                    self._send_one_by_one(operations, statements)
                 self._counter.complete_operations(operations)
                 if statements and all(isinstance(item, _SEEN) for item in operations):
                     self._writer.write_later(self._counter.progress)

@@ -142,11 +142,17 @@ class LiveSink(Sink):
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run operations with the statements given, and remember the tables of others."""
-        if self._tables.is_empty:
+        with self.performing(operations):
             super().perform(operations, statements)
+
+    @contextmanager
+    def performing(self, operations: Sequence[Operation]) -> Iterator[None]:
+        """Remember the tables that the operations, which are run inside, do not affect."""
+        if self._tables.is_empty:
+            yield
             return
         with self._tables.around(operations):
-            super().perform(operations, statements)
+            yield
 
     def execute(self, sql: str) -> int:
         """Run one statement verbatim: the driver looks for no parameters in it."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import Scope
+from autodiff.schema.objects import Index, IndexElement
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -106,13 +108,29 @@ class TableCache:
         self._keeps = True
         try:
             yield
+        except BaseException:
+            self._forget_affected(operations)
+            raise
         finally:
             self._keeps = False
-            self._forget_affected(operations)
+        known = self._after_new_indexes(operations)
+        self._forget_affected(operations)
+        self._remember(known)
 
     def _forget_affected(self, operations: Sequence[Operation]) -> None:
         for name in {name for operation in operations for name in tables_of(operation)}:
             self._tables.pop(name.name.lower(), None)
+
+    def _after_new_indexes(self, operations: Sequence[Operation]) -> list[Table]:
+        """Return tables that are known after operations: those that only got a plain index."""
+        match operations:
+            case [CreateIndex(index=index, table=name, if_not_exists=False)] if _is_plain(index):
+                table = self._known(name)
+                is_new = table is not None and table.index(index.name or "") is None
+                if table is not None and is_new and not _can_replace_another(index, table):
+                    indexes = sorted((*table.indexes, index), key=lambda item: item.name or "")
+                    return [replace(table, indexes=tuple(indexes))]
+        return []
 
     def _read_all(self, name: Name) -> None:
         namespaces = (name.schema,) if name.schema else ()
@@ -137,6 +155,19 @@ class TableCache:
             return tables.get(name)
         found = (table for table in tables.values() if _is_same_schema(table.name, name))
         return next(found, None)
+
+
+def _is_plain(index: Index) -> bool:
+    """Return whether the catalog has an index as it was declared."""
+    columns_alone = index.elements == tuple(IndexElement(text=name) for name in index.columns)
+    return columns_alone and index == Index(
+        name=index.name, elements=index.elements, unique=index.unique
+    )
+
+
+def _can_replace_another(index: Index, table: Table) -> bool:
+    """Return whether the server may drop an index of a foreign key for it, as MySQL does."""
+    return any(key.columns == index.columns[: len(key.columns)] for key in table.foreign_keys)
 
 
 def _is_same_schema(one: Name, other: Name) -> bool:

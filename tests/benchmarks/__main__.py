@@ -17,7 +17,7 @@ from tests.benchmarks import counts, revisions
 from tests.benchmarks.command_growth import CommandGrowth, command_growth
 from tests.benchmarks.commands import checked, checked_offline, helped
 from tests.benchmarks.comparing import Size, compared, create, grown, queries
-from tests.benchmarks.drafted import generated
+from tests.benchmarks.drafted import created, generated
 from tests.benchmarks.report import (
     Growth,
     Measured,
@@ -114,7 +114,7 @@ def _commands(options: argparse.Namespace, databases: Databases) -> Iterator[Row
 
 
 def _upgrade(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
-    for kind in (kind for kind in options.databases if kind != "mariadb"):
+    for kind in options.databases:
         folder = databases.folder()
         yield upgraded(
             kind, lambda kind=kind: databases.new(kind), folder, options.migrations, options.rounds
@@ -127,9 +127,19 @@ def _load(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
 
 
 def _generate(options: argparse.Namespace, databases: Databases) -> Iterator[Row]:
-    for kind in (kind for kind in options.databases if kind != "mariadb"):
-        url, folder = databases.new(kind), databases.folder()
-        yield generated(kind, url, folder, options.tables, min(options.rounds, 3))
+    rounds = min(options.rounds, 3)
+    for kind in options.databases:
+        for changed in (1, max(options.tables * 2 // 5, 1)):
+            yield generated(
+                kind,
+                databases.new(kind),
+                databases.folder(),
+                tables=options.tables,
+                changed=changed,
+                rounds=rounds,
+            )
+        url, other_url = databases.new(kind), databases.new(kind)
+        yield created(kind, url, other_url, databases.folder(), options.tables)
 
 
 BENCHMARKS: dict[str, Callable[[argparse.Namespace, Databases], Iterator[Row]] | None] = {

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
+from autodiff.schema.objects import Name
 from tests.run.killing import run_and_kill
 from tests.run.test_killed import moments
 from tests.support import Database, Folder, opened
@@ -270,3 +271,23 @@ def test_a_migration_reads_only_its_own_tables(mariadb: Database, tmp_path: Path
     last = sent[next(n for n, sql in enumerate(sent) if "journal" in sql) :]
     assert len([sql for sql in sent if "information_schema" in sql]) <= 2, sent
     assert len(last) <= 20, last
+
+
+def test_a_table_is_not_read_again_after_each_new_index(mariadb: Database, tmp_path: Path) -> None:
+    """The table is read once, and marked before each statement, with two queries each."""
+    folder = Folder(tmp_path / "m")
+    columns = ", ".join(f'sa.Column("{name}", sa.Integer())' for name in "abc")
+    steps = [f'op.create_index("ix_{name}", "t", ["{name}"])' for name in "abc"]
+    folder.write("a", joined(f'op.create_table("t", {columns})', *steps), 'op.drop_table("t")')
+    sent: list[str] = []
+    sa.event.listen(
+        mariadb.connection.engine,
+        "before_cursor_execute",
+        lambda *arguments: sent.append(arguments[2]),
+    )
+    mariadb.runner(folder).upgrade()
+    read = [sql for sql in sent if "GROUP_CONCAT" in sql]
+    assert len(read) == 1 + 2 + 2 * len(steps)
+    assert [index.name for index in mariadb.schema().tables[Name("t")].indexes] == [
+        *("ix_a", "ix_b", "ix_c")
+    ]

@@ -24,6 +24,11 @@ _DDL = re.compile(
 _NAMED = re.compile(
     r"\b(ALGORITHM|LOCK)\s*=\s*(DEFAULT|INSTANT|NOCOPY|INPLACE|COPY|NONE|SHARED|EXCLUSIVE)\b", re.I
 )
+_NAME = r"((?:`(?:[^`]|``)+`|[\w$]+)(?:\.(?:`(?:[^`]|``)+`|[\w$]+))?)"
+_CREATED = re.compile(rf"\s*CREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?{_NAME}", re.I)
+_CHANGED = re.compile(
+    rf"\s*(?:ALTER\s+TABLE\s+{_NAME}|CREATE\s+(?:UNIQUE\s+)?INDEX\s+{_NAME}\s+ON\s+{_NAME})", re.I
+)
 _DONE = "DO 0"
 """A statement without an effect, in place of one that was run with its algorithm."""
 # ER_ALTER_OPERATION_NOT_SUPPORTED with and without a reason, ER_WRONG_USAGE for a combination, and
@@ -41,16 +46,25 @@ class MySQLMeter(Meter):
 
     The server chooses the same algorithm without the clause, so the result is the same. If it
     accepts none, for example because existing rows violate the change, the statement is sent
-    unchanged.
+    unchanged. So is a change of a table that the migration created: nobody waits for it.
     """
 
     def __init__(self, connection: Connection, *, is_mariadb: bool) -> None:
         self._connection = connection
         self._is_mariadb = is_mariadb
         self._found = Effects()
+        self._created: set[str] = set()
+
+    def reset(self) -> None:
+        self._created.clear()
 
     def begin(self, sql: str, *, with_locks: bool = True) -> str:
         self._found = Effects()
+        if created := _CREATED.match(sql):
+            self._created.add(created[1])
+        changed = _CHANGED.match(sql)
+        if changed is not None and (changed[1] or changed[3]) in self._created:
+            return sql
         match = _DDL.match(sql)
         if match is None:
             return sql
