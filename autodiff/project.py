@@ -465,7 +465,13 @@ class Project(Workspace):
 
         return create_baseline(self, message, rehearse=rehearse)
 
-    def adopt(self, folder: str | Path | None = None, *, name: str | None = None) -> Bridge:
+    def adopt(
+        self,
+        folder: str | Path | None = None,
+        *,
+        name: str | None = None,
+        x: Iterable[str] = (),
+    ) -> Bridge:
         """Put the project's Alembic history before its migrations, without writing anything.
 
         Alembic's files do not change. Alembic runs its revisions, through the env.py of the
@@ -474,6 +480,7 @@ class Project(Workspace):
         Args:
             folder: The file alembic.ini, or Alembic's folder; None searches them.
             name: A section of alembic.ini, or a database of an env.py for several databases.
+            x: The arguments that env.py and the revisions read with `context.get_x_argument()`.
 
         Returns:
             The revisions. The method `write()` of the result writes the file alembic.toml into the
@@ -486,7 +493,8 @@ class Project(Workspace):
         """
         from autodiff.commands.adopt import bridge_alembic
 
-        return bridge_alembic(self, None if folder is None else Path(folder), name=name)
+        place = None if folder is None else Path(folder)
+        return bridge_alembic(self, place, name=name, x=tuple(x))
 
     def replace_alembic(
         self, message: str = "baseline", *, without_data: bool = False
@@ -510,13 +518,22 @@ class Project(Workspace):
 
         return replace_alembic(self, message, without_data=without_data)
 
-    def convert(self, folder: str | Path, *, skip: bool = False) -> Converted:
+    def convert(
+        self,
+        folder: str | Path,
+        *,
+        name: str | None = None,
+        x: Iterable[str] = (),
+        skip: bool = False,
+    ) -> Converted:
         """Convert Alembic's scripts to migrations of this project, without writing them.
 
         Alembic's table `alembic_version` and its folder are not changed.
 
         Args:
             folder: Alembic's folder, its folder `versions`, or the file alembic.ini.
+            name: A section of alembic.ini, or a database of an env.py for several databases.
+            x: The arguments that the scripts read with `context.get_x_argument()`.
             skip: Whether to copy scripts that must be changed by hand too.
 
         Returns:
@@ -530,7 +547,7 @@ class Project(Workspace):
         """
         from autodiff.commands.adopt import convert_alembic
 
-        return convert_alembic(self, Path(folder), skip=skip)
+        return convert_alembic(self, Path(folder), name=name, x=tuple(x), skip=skip)
 
     def squash(
         self,

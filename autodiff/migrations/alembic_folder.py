@@ -18,7 +18,7 @@ from typing import Any
 from autodiff.errors import ConfigError
 from autodiff.utils.python_source import parse_source
 
-__all__ = ["AlembicFolder", "find_alembic_folder", "is_alembic_folder"]
+__all__ = ["AlembicFolder", "find_alembic_folder", "find_named_folder", "is_alembic_folder"]
 
 _INI = "alembic.ini"
 _PYPROJECT = "pyproject.toml"
@@ -92,7 +92,7 @@ class AlembicFolder:
             path.resolve()
             for folder in self.version_locations
             for path in folder.glob(pattern)
-            if path.name != "__init__.py" and "__pycache__" not in path.parts
+            if not path.name.startswith(("__init__", ".#")) and "__pycache__" not in path.parts
         }
         return tuple(sorted(found))
 
@@ -125,6 +125,28 @@ def find_alembic_folder(
     if not path.is_dir():
         raise ConfigError(f"{path} does not exist", hint="name alembic.ini or Alembic's folder")
     return _named_folder(path, start, section)
+
+
+def find_named_folder(
+    start: Path, named: str | Path | None, name: str | None
+) -> tuple[AlembicFolder | None, str | None]:
+    """Return the Alembic folder for a name, and the name if it is that of one of its databases.
+
+    Args:
+        start, named: See `find_alembic_folder`.
+        name: A section of alembic.ini, or one of the databases of a multi-database env.py.
+
+    Raises ConfigError, also if there is no such section.
+    """
+    try:
+        found = find_alembic_folder(start, named)
+    except ConfigError:
+        if name is None:
+            raise
+        found = None
+    if name is None or (found is not None and name in found.databases):
+        return found, name
+    return find_alembic_folder(start, named, section=name), None
 
 
 def is_alembic_folder(path: Path) -> bool:
@@ -259,10 +281,16 @@ def _prepended(options: Mapping[str, Any], places: Sequence[Path]) -> tuple[Path
 
 def _parse_ini(ini: Path) -> ConfigParser:
     parser = ConfigParser({"here": ini.parent.as_posix()})
+    hint = "correct the file"
     try:
-        parser.read_string(ini.read_text(encoding="utf-8"), source=str(ini))
+        text = ini.read_text(encoding="utf-8")
+        if text.startswith("\ufeff"):
+            raise ValueError("it begins with a byte order mark, which Alembic refuses")
+        parser.read_string(text, source=str(ini))
     except (OSError, ValueError, IniError) as error:
-        raise ConfigError(f"cannot read {ini}: {error}", hint="correct the file") from error
+        if isinstance(error, ValueError):
+            hint = "save it as UTF-8 text without a byte order mark"
+        raise ConfigError(f"cannot read {ini}: {error}", hint=hint) from error
     return parser
 
 

@@ -10,6 +10,7 @@ import os
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,7 +33,7 @@ __all__ = [
 
 ALEMBIC_FILE = "alembic.toml"
 _VERSION_TABLE = "alembic_version"
-_KEYS = {
+_KEYS: dict[str, type[object]] = {
     "config": str,
     "section": str,
     "database": str,
@@ -40,6 +41,8 @@ _KEYS = {
     "version_table_schema": str,
     "heads": list,
     "replaced_by": str,
+    "x": list,
+    "configure": str,
 }
 
 
@@ -51,6 +54,8 @@ class AlembicHistory:
     database: the name of the database, if env.py is for several (setting `databases`).
     replaced_by: the revision of the baseline that has replaced the history.
     heads: the last revisions of the history that the baseline has replaced.
+    x: the arguments that env.py and the revisions read with `context.get_x_argument()`.
+    configure: a function of the application, MODULE:FUNCTION, that prepares Alembic's Config.
     """
 
     folder: AlembicFolder | None = None
@@ -59,6 +64,8 @@ class AlembicHistory:
     version_table_schema: str | None = None
     replaced_by: str | None = None
     heads: tuple[str, ...] = ()
+    x: tuple[str, ...] = ()
+    configure: str | None = None
 
     @property
     def location(self) -> str:
@@ -84,6 +91,8 @@ def read_alembic(migrations: Path) -> AlembicHistory | None:
         if "config" not in values:
             raise _invalid(path, "it has no config")
         start = (migrations / values["config"]).resolve()
+        if not start.exists():
+            raise _invalid(path, f"its config {start} does not exist")
         folder = find_alembic_folder(start.parent, start, section=values.get("section"))
     return AlembicHistory(
         folder=folder,
@@ -92,6 +101,8 @@ def read_alembic(migrations: Path) -> AlembicHistory | None:
         version_table_schema=values.get("version_table_schema"),
         replaced_by=values.get("replaced_by"),
         heads=tuple(values.get("heads", ())),
+        x=tuple(values.get("x", ())),
+        configure=values.get("configure"),
     )
 
 
@@ -112,6 +123,8 @@ def _values(path: Path) -> dict[str, Any]:
     for name, value in values.items():
         if name not in _KEYS or not isinstance(value, _KEYS[name]):
             raise _invalid(path, f"{name} is unknown or has a value of another type")
+        if isinstance(value, list) and not all(isinstance(item, str) for item in value):
+            raise _invalid(path, f"{name} must be a list of strings")
     return values
 
 
@@ -129,6 +142,7 @@ def alembic_text(history: AlembicHistory, migrations: Path) -> str:
         "version_table": history.version_table,
         "version_table_schema": history.version_table_schema,
         "replaced_by": history.replaced_by,
+        "configure": history.configure,
     }
     comment = "# Databases that Alembic has upgraded to these heads have the baseline.\n"
     if history.folder is not None:
@@ -137,8 +151,9 @@ def alembic_text(history: AlembicHistory, migrations: Path) -> str:
         section = history.folder.section if history.folder.ini is not None else None
         values = {"config": source, "section": section, **values}
     lines = [f"{k} = {toml_string(v)}\n" for k, v in values.items() if v is not None]
-    if history.heads:
-        lines.append(f"heads = [{', '.join(map(toml_string, history.heads))}]\n")
+    for name, listed in (("heads", history.heads), ("x", history.x)):
+        if listed:
+            lines.append(f"{name} = [{', '.join(map(toml_string, listed))}]\n")
     return comment + "".join(lines)
 
 
@@ -155,11 +170,18 @@ def read_revisions(
 
 
 def parse_revisions(
-    paths: Iterable[Path], problems: list[MigrationFileError] | None = None
+    paths: Iterable[Path],
+    problems: list[MigrationFileError] | None = None,
+    *,
+    required: bool = True,
 ) -> list[Migration]:
-    """Return the revisions in files of Alembic; see `read_revisions`."""
+    """Return the revisions in files of Alembic; see `read_revisions`.
+
+    required: whether each file must be a revision.
+    """
+    parse = partial(parse_alembic, required=required)
     if problems is None:
-        found = [parse_alembic(path) for path in paths]
+        found = [parse(path) for path in paths]
     else:
-        found = [read_or_note(path, problems, parse_alembic) for path in paths]
+        found = [read_or_note(path, problems, parse) for path in paths]
     return [replace(item, is_alembic=True) for item in found if item is not None]

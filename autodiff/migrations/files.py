@@ -9,7 +9,9 @@ import unicodedata
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from io import BytesIO
 from pathlib import Path
+from tokenize import detect_encoding
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 from autodiff.dialects import NAMES, is_known
@@ -54,8 +56,11 @@ _REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.M
 _PARENTS_LINE = re.compile(
     r"^(?:parents|down_revision)\b[^=\n]*=\s*(\([^()]*\)|[^\n]*)", re.MULTILINE
 )
+_REVISION_NAME = re.compile(r"([a-f0-9]+)\.py\Z")
 _LABEL = re.compile(r"(?!\d+\Z|(?:head|heads|base)\Z)[\w.]+")
 LABEL_HINT = "use letters, digits, dots and _, but not a number, head, heads or base"
+_DECLARED_WITHIN = 1000
+"""The first two lines, which can declare an encoding, are shorter than this many bytes."""
 _SLUG_LENGTH = 60
 _SLUG_BYTES = 200
 """File systems allow 255 bytes; the number, the endings and temporary names need some of them."""
@@ -259,13 +264,28 @@ def parse_migration(path: Path, text: str, down_text: str = "") -> Migration:
 def read_text(path: Path) -> str:
     """Return the text of a migration file, without a byte order mark.
 
+    A Python file may declare another encoding than UTF-8 in its first two lines.
+
     Raises MigrationFileError if it can't be read.
     """
     try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
+        source = path.read_bytes()
+        text = source.decode(_encoding(source) if path.suffix == ".py" else "utf-8-sig")
+    except OSError as error:
+        raise MigrationFileError(
+            str(path), error.strerror or str(error), hint="check the permissions of the file"
+        ) from error
+    except (ValueError, LookupError, SyntaxError) as error:
         raise MigrationFileError(str(path), str(error), hint="save it as UTF-8 text") from error
     return text.replace("\r\n", "\n").replace("\r", "\n") if "\r" in text else text
+
+
+def _encoding(source: bytes) -> str:
+    """Return the encoding of a Python file; raise SyntaxError for an unknown one."""
+    if b"coding" not in source[:_DECLARED_WITHIN]:
+        return "utf-8-sig"
+    found, _ = detect_encoding(BytesIO(source).readline)
+    return found
 
 
 def parse_python(path: Path, text: str) -> ast.Module:
@@ -325,15 +345,29 @@ def _read_fields(
     return values, docstring.splitlines()[0] if docstring else _slug(path), tree
 
 
-def parse_alembic(path: Path) -> Migration | None:
-    """Return the migration for a revision file of Alembic; None if the file has no revision.
+def parse_alembic(path: Path, *, required: bool = True) -> Migration | None:
+    """Return the migration for a revision file of Alembic.
 
-    Raises MigrationFileError if it can't be read, or computes its revision or parents.
+    As for Alembic, a file without `revision` has the one in its name, such as 1a2b3c.py.
+
+    required: whether a file without either is an error. None is returned for it otherwise.
+
+    Raises MigrationFileError if it can't be read, has no revision, or computes its revision or
+    parents.
     """
     text = read_text(path)
     values, message, _ = _read_fields(path, text, _ALEMBIC_FIELDS)
+    named = _REVISION_NAME.match(path.name)
+    if "revision" not in values and named is not None:
+        values["revision"] = named[1]
     if "revision" not in values:
-        return None
+        if not required:
+            return None
+        raise MigrationFileError(
+            str(path),
+            "it has no revision, so Alembic refuses the folder",
+            hint='move it to another folder, or write its revision like revision = "7d1c09be"',
+        )
     _require_revision(path, values)
     return Migration(
         revision=values["revision"],
@@ -452,16 +486,20 @@ def _source(value: ast.expr) -> str:
 def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
     """Yield the assignments at the top level of a file, in order; the last one of a name counts."""
     for node in tree.body:
-        target: ast.expr
-        value: ast.expr
-        if isinstance(node, ast.Assign) and len(node.targets) == 1:
-            target, value = node.targets[0], node.value
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from _bound(target, node.value)
         elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            target, value = node.target, node.value
-        else:
-            continue
-        if isinstance(target, ast.Name):
-            yield target.id, value
+            yield from _bound(node.target, node.value)
+
+
+def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that an assignment binds: two for `revision, parents = "7d1c09be", ()`."""
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+        for inner, item in zip(target.elts, value.elts, strict=False):
+            yield from _bound(inner, item)
 
 
 def _named(path: Path, values: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from autodiff.op.alembic.config import Config, config
 from autodiff.op.statements import execute
-from autodiff.runner.context import current_settings
+from autodiff.runner.context import current_connection, current_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -43,7 +43,7 @@ class MigrationContext:
     @property
     def connection(self) -> sa.Connection | None:
         """The connection, after everything that was submitted before; None without one."""
-        return None if self.as_sql else self._executor.connection()
+        return None if self.as_sql else current_connection()
 
     bind = connection
 

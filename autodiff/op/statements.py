@@ -8,7 +8,7 @@ import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
 from autodiff.op._executor import compiler_for
-from autodiff.runner.context import current_executor
+from autodiff.runner.context import current_connection, current_executor
 from autodiff.schema.operations import Execute
 
 if TYPE_CHECKING:
@@ -131,4 +131,4 @@ def get_bind() -> sa.Connection:
     Raises:
         MigrationFailedError: There is no connection, because SQL is written to a file.
     """
-    return current_executor().connection()
+    return current_connection()

@@ -14,19 +14,24 @@ import os
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_for
-from autodiff.errors import ConfigError, DatabaseError
+from autodiff.errors import ConfigError, DatabaseError, HistoryError
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
+from autodiff.runner.hidden_tables import hide_tables
+from autodiff.utils.imports import import_application_module
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.runtime.environment import EnvironmentContext
     from alembic.runtime.migration import MigrationContext, MigrationStep
     from alembic.script import ScriptDirectory
     from sqlalchemy.engine import URL, Connection
@@ -40,6 +45,8 @@ Steps: TypeAlias = (
 
 _ONE_AT_A_TIME = threading.RLock()
 """Alembic's `context` and `op` are global to the process."""
+_RUN: ContextVar[object] = ContextVar("autodiff_alembic_run", default=None)
+"""The run of this thread, and of the worker threads that asyncio and anyio start for it."""
 _ADDRESS = frozenset(
     "host hostaddr port user username password passwd database dbname db unix_socket service dsn"
     "".split()
@@ -53,11 +60,13 @@ class AlembicEnvironment:
 
     url: the URL of the database.
     prepare: called with each new connection; raises an error for one to another database.
+    own_tables: the tables of autodiff, which revisions that look for all tables must not find.
     """
 
     history: AlembicHistory
     url: URL
     prepare: Callable[[Connection], None] = lambda connection: None
+    own_tables: tuple[str, ...] = ()
 
     def run(self, steps: Steps) -> None:
         """Run env.py, and the steps for the heads that it finds.
@@ -81,21 +90,34 @@ class AlembicEnvironment:
             "destination_rev": "heads",
             "output_buffer": output,
         }
+        called = False
+
+        def noting(*arguments: Any) -> list[MigrationStep]:
+            nonlocal called
+            called = True
+            return steps(*arguments)
+
         with _ONE_AT_A_TIME:
-            self._run(steps, options)
+            self._run(noting, options)
+        if not called:
+            raise HistoryError(
+                "env.py did not call context.run_migrations() in offline mode",
+                hint="env.py must run the revisions if context.is_offline_mode() is true",
+            )
         return output.getvalue()
 
     def _run(self, steps: Steps, options: dict[str, Any]) -> None:
         folder = self.history.folder
         assert folder is not None
         _require_alembic(folder)
-        from alembic.runtime.environment import EnvironmentContext
         from alembic.script import ScriptDirectory
 
         config = self._config(folder)
         with _import_path(folder):
             scripts = ScriptDirectory.from_config(config)
             attributes = config.attributes = _Attributes()
+            if self.history.configure is not None:
+                _configure(self.history.configure, config)
             begun = False
 
             def take(heads: Any, context: MigrationContext) -> list[MigrationStep]:
@@ -104,13 +126,13 @@ class AlembicEnvironment:
                 return steps(scripts, context, tuple(heads or ()))
 
             def run_env() -> None:
-                with EnvironmentContext(config, scripts, fn=take, **options):
+                with _environment_context(config, scripts, take, options):
                     scripts.run_env()
 
             def run() -> None:
                 with (
                     redirect_stdout(sys.stderr),  # what env.py prints is not our output
-                    _connecting_to(self.url, self.prepare),
+                    _connecting_to(self.url, self.prepare, self.own_tables),
                     _application(folder),
                 ):
                     try:
@@ -122,7 +144,7 @@ class AlembicEnvironment:
                             attributes["connection"] = connection
                             run_env()
 
-            with _kept_logging():
+            with _kept_logging(), _kept_folder():
                 _outside_event_loop(run)
 
     @contextmanager
@@ -138,12 +160,14 @@ class AlembicEnvironment:
 
     def _config(self, folder: AlembicFolder) -> Config:
         """Return the configuration as Alembic's command line makes it."""
+        from alembic import command
         from alembic.config import Config
 
         arguments = argparse.Namespace(
+            cmd=(command.upgrade, ["revision"], ["sql", "tag"]),
             config=str(folder.source),
             name=folder.section,
-            x=None,
+            x=list(self.history.x) or None,
             raiseerr=True,
             revision="heads",
             sql=False,
@@ -183,6 +207,51 @@ class _Attributes(dict[str, Any]):
         return super().__contains__(key)
 
 
+def _configure(name: str, config: Config) -> None:
+    """Let a function of the application prepare Alembic's Config, as its own command does.
+
+    Raises ConfigError if there is no such function, or it fails.
+    """
+    module, _, function = name.partition(":")
+    found = import_application_module(
+        module,
+        (),
+        subject=f"the function {name!r} of alembic.toml",
+        setting="configure",
+        error_class=ConfigError,
+    )
+    try:
+        getattr(found, function)(config)
+    except Exception as error:
+        raise ConfigError(
+            f"the function {name!r} of alembic.toml failed: {type(error).__name__}: {error}",
+            hint="it receives Alembic's Config, and sets the attributes that env.py reads",
+        ) from error
+
+
+def _environment_context(
+    config: Config, scripts: ScriptDirectory, steps: Callable[..., Any], options: dict[str, Any]
+) -> EnvironmentContext:
+    """Return Alembic's environment.
+
+    In offline mode, all SQL goes to the buffer of the options. Otherwise the env.py of the
+    multi-database template writes it to a file.
+    """
+    from alembic.runtime.environment import EnvironmentContext
+
+    environment = EnvironmentContext(config, scripts, fn=steps, **options)
+    configure = environment.configure
+
+    def configure_here(*arguments: Any, **given: Any) -> None:
+        if "output_buffer" in options and given.get("output_buffer") is not None:
+            given["output_buffer"] = options["output_buffer"]
+        configure(*arguments, **given)
+
+    # alembic.context calls it on this object; a subclass is not known to that module
+    environment.configure = configure_here  # type: ignore[method-assign]
+    return environment
+
+
 def _require_alembic(folder: AlembicFolder) -> None:
     try:
         import alembic  # noqa: F401
@@ -212,7 +281,7 @@ def _import_path(folder: AlembicFolder) -> Iterator[None]:
 @contextmanager
 def _application(folder: AlembicFolder) -> Iterator[None]:
     """Enter the context of the Flask application if env.py uses it, as `flask db` does."""
-    if "current_app" not in folder.env_py.read_text(encoding="utf-8"):
+    if b"current_app" not in folder.env_py.read_bytes():
         yield
         return
     try:
@@ -222,6 +291,16 @@ def _application(folder: AlembicFolder) -> Iterator[None]:
         return
     with ScriptInfo(os.environ.get("FLASK_APP")).load_app().app_context():
         yield
+
+
+@contextmanager
+def _kept_folder() -> Iterator[None]:
+    """Restore the current folder, from which relative paths start: env.py may change it."""
+    before = Path.cwd()
+    try:
+        yield
+    finally:
+        os.chdir(before)
 
 
 @contextmanager
@@ -277,12 +356,27 @@ def _outside_event_loop(run: Callable[[], None]) -> None:
 
 
 @contextmanager
-def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[None]:
-    """Let all new connections of this thread go to the database of the URL, and prepare them."""
+def _connecting_to(
+    url: URL, prepare: Callable[[Connection], None], own_tables: Sequence[str]
+) -> Iterator[None]:
+    """Let all new connections of this thread go to the database of the URL, and prepare them.
+
+    An engine of the application keeps connections in its pool. Those that were opened before are
+    closed, because they reach another database; at the end, those to this database are.
+    """
     owner = threading.get_ident()
+    run = object()
+    opened: list[Any] = []
+    engines: dict[int, sa.Engine] = {}
+    dialects: set[int] = set()
+    hiding = ExitStack()
+
+    def is_own_thread() -> bool:
+        """Return whether this is the thread of the run, or a worker thread that it has started."""
+        return threading.get_ident() == owner or _RUN.get() is run
 
     def connect(dialect: sa.Dialect, record: Any, args: Any, parameters: dict[str, Any]) -> Any:
-        if threading.get_ident() != owner:
+        if not is_own_thread():
             return None
         if not dialect_for(url.get_backend_name()).matches(dialect.name):
             raise DatabaseError(
@@ -293,17 +387,39 @@ def _connecting_to(url: URL, prepare: Callable[[Connection], None]) -> Iterator[
         target = url.set(drivername=f"{dialect.name}+{dialect.driver}")
         new_args, new_parameters = dialect.create_connect_args(target)
         kept = {k: v for k, v in parameters.items() if k not in _ADDRESS}
-        return dialect.connect(*new_args, **{**kept, **new_parameters})
+        opened.append(dialect.connect(*new_args, **{**kept, **new_parameters}))
+        return opened[-1]
 
     def check(connection: Connection) -> None:
-        if threading.get_ident() == owner:
-            prepare(connection)
-            connection.rollback()
+        if not is_own_thread():
+            return
+        if _opened_here(connection):
+            engines[id(connection.engine)] = connection.engine
+        elif isinstance(connection.engine.pool, sa.pool.QueuePool):
+            connection.engine.dispose()
+            connection.invalidate()
+            engines[id(connection.engine)] = connection.engine
+        prepare(connection)
+        connection.rollback()
+        if id(connection.dialect) not in dialects:
+            dialects.add(id(connection.dialect))
+            hiding.enter_context(hide_tables(connection.dialect, own_tables))
+
+    def _opened_here(connection: Connection) -> bool:
+        raw = connection.connection.dbapi_connection
+        return any(raw is each for each in opened)
 
     sa.event.listen(sa.Engine, "do_connect", connect)
     sa.event.listen(sa.Engine, "engine_connect", check)
+    token = _RUN.set(run)
     try:
         yield
     finally:
+        _RUN.reset(token)
+        hiding.close()
         sa.event.remove(sa.Engine, "engine_connect", check)
         sa.event.remove(sa.Engine, "do_connect", connect)
+        for engine in engines.values():
+            # connections of an asynchronous driver can be closed only in its event loop
+            with suppress(Exception):
+                engine.dispose(close=not engine.dialect.is_async)

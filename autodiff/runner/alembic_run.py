@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL
 
 from autodiff.dialects import dialect_of
+from autodiff.dialects.scope import OWN_TABLES
 from autodiff.errors import (
     AutodiffError,
     ConfigError,
@@ -91,6 +92,8 @@ def run_by_alembic(
         raise
     except (Exception, SystemExit) as error:
         session.connection.rollback()
+        if isinstance(error, SystemExit) and not error.code and not run.waiting:
+            return  # env.py ended the command when everything was done
         failure = run.failure(error, done)
         _note_failure(session, run, failure)
         raise failure from error
@@ -103,6 +106,7 @@ def run_by_alembic(
             hint="env.py must call context.run_migrations() for the database of autodiff; for "
             "several databases name one: autodiff adopt --name NAME",
         )
+    run.require_committed()
 
 
 def _note_failure(session: Session, run: _Run, failure: MigrationFailedError) -> None:
@@ -218,9 +222,16 @@ class _Run:
         )
         inner = error.hint if isinstance(error, AutodiffError) else None
         if not in_revision and inner is None:
+            needed = "environment variables and settings"
+            if b"get_x_argument" in folder.env_py.read_bytes() and not self._part.history.x:
+                needed += ', and its -x arguments (x = ["NAME=VALUE"] in alembic.toml)'
+            if "'Config' object has no attribute" in lines[0]:
+                needed += (
+                    ', and the attributes of Config (configure = "MODULE:FUNCTION" in alembic.toml)'
+                )
             hint = (
                 "env.py must run by itself, as for the command alembic upgrade: set the "
-                f"environment variables and settings that it needs; then {hint}"
+                f"{needed} that it needs; then {hint}"
             )
         return MigrationFailedError(lines, revision=migration.revision, hint=inner or hint)
 
@@ -228,6 +239,16 @@ class _Run:
     def current(self) -> Migration:
         """The revision that runs, or would run next."""
         return self.waiting[0][1] if self.waiting else self._all[-1][1]
+
+    def require_committed(self) -> None:
+        """Raise MigrationFailedError if env.py has not committed what Alembic did."""
+        if len(self._kept()) < len(self._all):
+            raise MigrationFailedError(
+                "env.py ran the revisions and did not commit them, so the database is unchanged",
+                revision=self.current.revision,
+                hint="a statement that env.py runs before context.begin_transaction() begins a "
+                "transaction, which env.py must commit: connection.commit()",
+            )
 
     def _kept(self) -> list[Migration]:
         """Return the revisions of this run that the version table has, or has no more."""
@@ -320,17 +341,26 @@ def _held(session: Session) -> Iterator[None]:
 class _Place:
     """The database on which Alembic runs: its URL, what identifies it, and the search path.
 
+    own_tables: the tables of autodiff in it.
     is_pooled: whether each transaction may have another session, so that none can be changed.
     """
 
     url: URL
     identity: str
     search_path: str | None = None
+    own_tables: tuple[str, ...] = ()
     is_pooled: bool = False
 
     def environment(self, part: AlembicPart) -> AlembicEnvironment:
         """Return the env.py of the history on this database."""
-        return AlembicEnvironment(history=part.history, url=self.url, prepare=self.prepare)
+        return AlembicEnvironment(
+            history=part.history,
+            url=self.url,
+            prepare=self.prepare,
+            own_tables=tuple(
+                name for name in self.own_tables if name != part.history.version_table
+            ),
+        )
 
     def prepare(self, connection: Connection) -> None:
         """Let a new connection of env.py look for names where autodiff does.
@@ -364,6 +394,7 @@ class _Place:
 def _reachable(session: Session) -> Iterator[_Place]:
     """Yield the session's database; a copy if it is a SQLite database in memory."""
     identity = session.dialect.scratch.identity(session.connection)
+    own_tables = (*OWN_TABLES, session.history.table.name, session.journal.table.name)
     search_path = session.dialect.session.search_path(session.connection)
     if not session.lock.in_transaction:
         session.connection.rollback()
@@ -373,11 +404,12 @@ def _reachable(session: Session) -> Iterator[_Place]:
             url=url,
             identity=identity,
             search_path=search_path,
+            own_tables=own_tables,
             is_pooled=session.lock.in_transaction,
         )
         return
     with _copied(session.connection) as place:
-        yield place
+        yield replace(place, own_tables=own_tables)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
@@ -29,7 +30,7 @@ def failure(
     progress = sink.entry.progress
     if isinstance(error, RowsInTheWayError) and not progress.steps:
         return _refused(migration, kind, done, error)
-    lines = _with_reason(f"{kind} of {migration.path.name} failed", error)
+    lines = _with_reason(f"{kind} of {migration.path.name} failed{_line(migration, error)}", error)
     if statement:
         lines.append(f"statement: {flat_sql(statement)}")
     lines += [f"held by {blocker}" for blocker in blockers or ()]
@@ -90,6 +91,15 @@ def stopped(
             lines.append(f"sent and not confirmed: {sink.entry.progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
     return MigrationFailedError(lines, revision=migration.revision, hint=hint)
+
+
+def _line(migration: Migration, error: Exception) -> str:
+    """Return the line of the file that raised an error of Python, as a part of a sentence."""
+    if isinstance(error, AutodiffError | DBAPIError):
+        return ""
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == str(migration.path)]
+    return f" at line {lines[-1]}" if lines else ""
 
 
 def _with_reason(what: str, error: BaseException) -> list[str]:

@@ -263,6 +263,21 @@ def test_spellings_of_the_import(
         project.downgrade("base")
 
 
+def test_settings_that_cannot_be_read(
+    database: Callable[[str], sa.URL], alembic: Path, tmp_path: Path
+) -> None:
+    """The error is about alembic.ini, and not that there are no migrations."""
+    ini = tmp_path / "alembic.ini"
+    for text, reason in (
+        ("[alembic]\nscript_location = %(gone)s\n", "cannot read script_location"),
+        ("[alembic]\nscript_location = gone\n", "gone does not exist"),
+        ("\ufeff[alembic]\n", "byte order mark"),
+    ):
+        ini.write_text(text, encoding="utf-8")
+        with pytest.raises(ConfigError, match=reason):
+            Project(database("sqlite"), models(), tmp_path / "m").convert(tmp_path)
+
+
 def test_a_folder_without_scripts_is_refused(any_database: sa.URL, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="there are no migrations in"):

@@ -253,6 +253,126 @@ def test_env_with_an_open_connection_is_refused(
     assert schema(other) == {}
 
 
+def test_arguments_of_env(history: AlembicProject, database: Callable[[str], sa.URL]) -> None:
+    """Arguments for -x are kept in alembic.toml; the hint names them if they are missing."""
+    read = "from alembic import context\ncontext.get_x_argument(as_dictionary=True)['region']\n"
+    history.env.write_text(read + history.env.read_text())
+    url = database("sqlite")
+    project = adopted(history, url)
+    with pytest.raises(MigrationFailedError, match=r"env\.py:2: KeyError: 'region'") as error:
+        project.upgrade()
+    assert 'x = ["NAME=VALUE"] in alembic.toml' in (error.value.hint or "")
+    (history.root / "migrations" / "alembic.toml").unlink()
+    project.adopt(history.root / "alembic.ini", x=["region=eu", "data"]).write()
+    assert 'x = ["region=eu", "data"]' in (history.root / "migrations/alembic.toml").read_text()
+    assert len(project.upgrade()) == 4
+
+
+def test_attributes_of_config(
+    history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A function of the application sets what its own command sets before it calls Alembic."""
+    read = "from alembic import context\nassert context.config.shop_settings == 'shop'\n"
+    history.env.write_text(read + history.env.read_text())
+    url = database("sqlite")
+    project = adopted(history, url)
+    with pytest.raises(MigrationFailedError, match="no attribute 'shop_settings'") as error:
+        project.upgrade()
+    assert 'configure = "MODULE:FUNCTION" in alembic.toml' in (error.value.hint or "")
+    (history.root / "shop_configuration.py").write_text(
+        "def prepare(config):\n    config.shop_settings = 'shop'\n\n"
+        "def broken(config):\n    config.x()\n"
+    )
+    monkeypatch.syspath_prepend(str(history.root))
+    path = history.root / "migrations" / "alembic.toml"
+    text = path.read_text()
+    path.write_text(f'{text}configure = "shop_configuration:broken"\n')
+    with pytest.raises(MigrationFailedError, match=r"'shop_configuration:broken' of .* failed"):
+        project.upgrade()
+    path.write_text(f'{text}configure = "shop_configuration:prepare"\n')
+    assert len(project.upgrade()) == 4
+
+
+def test_env_that_leaves_traces(
+    history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """env.py may change the folder, start threads and end the process when it is done."""
+    monkeypatch.chdir(history.root)
+    text = history.env.read_text().replace("    run_migrations_online()\n", "    start()\n")
+    start = "def start():\n    asyncio.run(asyncio.to_thread(run_migrations_online))\n"
+    history.env.write_text(
+        "import asyncio, os, sys\nos.chdir('/')\n"
+        + text.replace("if context.is_offline_mode", f"{start}\nif context.is_offline_mode")
+        + "\nsys.exit(0)\n"
+    )
+    url = database("sqlite")
+    assert len(adopted(history, url).upgrade()) == 4
+    assert versions(url) == ["d4"]
+    assert Path.cwd() == history.root
+
+
+def test_env_with_the_engine_of_the_application(
+    history: AlembicProject, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its pool keeps connections, which must not reach another database in the next run."""
+    own, urls = database("sqlite"), [database("sqlite") for _ in range(2)]
+    (history.root / "application_with_pool.py").write_text(
+        f"import sqlalchemy as sa\nengine = sa.create_engine({str(own)!r})\n"
+    )
+    monkeypatch.syspath_prepend(str(history.root))
+    history.env.write_text(
+        "from alembic import context\nfrom application_with_pool import engine\n"
+        "with engine.connect() as connection:\n    context.configure(connection=connection)\n"
+        "    with context.begin_transaction():\n        context.run_migrations()\n"
+    )
+    from importlib import import_module
+
+    engine = import_module("application_with_pool").engine
+    with engine.connect() as connection:
+        connection.exec_driver_sql("CREATE TABLE mine (id INTEGER)")
+    adopted_without_lock(history, urls[0])
+    for url in urls:
+        Project(url, directory=history.root / "migrations").upgrade()
+        assert versions(url) == ["d4"]
+    assert sa.inspect(engine).get_table_names() == ["mine"]
+
+
+def test_revision_that_copies_all_tables(
+    history: AlembicProject, any_database: sa.URL, database: Callable[[str], sa.URL]
+) -> None:
+    """It finds those of the application, and none of autodiff."""
+    copies = (
+        "bind = op.get_bind()\n    found = sa.MetaData(); found.reflect(bind)\n"
+        "    assert set(found.tables) == set(sa.inspect(bind).get_table_names())\n"
+        "    for name in found.tables:\n"
+        "        op.create_table('copy_of_' + name, sa.Column('id', sa.Integer()))"
+    )
+    history.revision("e5", "d4", up=copies, down="pass")
+    other = database(any_database.get_backend_name())
+    command.upgrade(history.config(other), "heads")
+    adopted_without_lock(history, any_database).upgrade()
+    assert schema(any_database) == schema(other)
+
+
+def test_env_that_does_not_commit(
+    history: AlembicProject, database: Callable[[str], sa.URL]
+) -> None:
+    """A statement before Alembic's transaction begins one that nobody commits."""
+    text = history.env.read_text()
+    statement = "        connection.exec_driver_sql('SELECT 1')\n"
+    history.env.write_text(
+        text.replace(
+            "        context.configure(\n            connection",
+            f"{statement}        context.configure(\n            connection",
+        )
+    )
+    project = adopted_without_lock(history, database("postgresql"))
+    with pytest.raises(MigrationFailedError, match="did not commit them") as error:
+        project.upgrade()
+    assert "connection.commit()" in (error.value.hint or "")
+    assert applied(project) == []
+
+
 def test_async_env(history: AlembicProject, database: Callable[[str], sa.URL]) -> None:
     """An env.py of Alembic's async template runs too."""
     history.use_async_env()
@@ -315,6 +435,23 @@ def test_broken_history(history: AlembicProject, broken: str) -> None:
     assert not (history.root / "migrations").exists()
 
 
+def test_files_of_all_forms(history: AlembicProject, database: Callable[[str], sa.URL]) -> None:
+    """A revision can have another encoding, be assigned with others, or be the name of the file."""
+    folder = history.folder / "versions"
+    body = "def upgrade():\n    pass\ndef downgrade():\n    pass\n"
+    text = f"# coding: latin-1\n# é\nrevision, down_revision = 'e5', 'd4'\n{body}"
+    (folder / "accents.py").write_bytes(text.encode("latin-1"))
+    (folder / "f6.py").write_text(f"down_revision = old = 'e5'\n{body}")
+    history.env.write_bytes("# coding: latin-1\n# é\n".encode("latin-1") + history.env.read_bytes())
+    url = database("sqlite")
+    project = adopted(history, url)
+    assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4", "e5", "f6"]
+    assert versions(url) == ["f6"]
+    (folder / "utils.py").write_text("x = 1\n")
+    with pytest.raises(AutodiffError, match=r"utils\.py: it has no revision, so Alembic refuses"):
+        project.graph()
+
+
 def test_no_alembic_history(tmp_path: Path) -> None:
     """The message names the path that was searched."""
     project = Project(None, models(), tmp_path / "migrations")
@@ -355,7 +492,9 @@ def test_baseline_replaces_the_history(
     assert applied(project) == []
 
 
-def test_database_of_several(tmp_path: Path, database: Callable[[str], sa.URL]) -> None:
+def test_database_of_several(
+    tmp_path: Path, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """With an env.py for several databases, one is named, and the others are not touched."""
     history = AlembicProject(tmp_path, template="multidb")
     history.revision("a1", up="pass", down="pass")
@@ -374,8 +513,28 @@ def test_database_of_several(tmp_path: Path, database: Callable[[str], sa.URL]) 
     with pytest.raises(ConfigError, match="engine1, engine2"):
         project.adopt(history.root / "alembic.ini")
     project.adopt(history.root / "alembic.ini", name="engine2").write()
+    monkeypatch.chdir(tmp_path)  # the template writes a file in offline mode
+    text = project.script("base:head").text
+    assert "CREATE TABLE two" in text
+    assert "CREATE TABLE one" not in text
     project.upgrade()
     assert set(schema(url)) == {"alembic_version", "two"}
+
+
+def test_section_of_several(
+    history: AlembicProject, database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A name chooses a section if none is called alembic."""
+    ini = history.root / "alembic.ini"
+    text = ini.read_text().replace("[alembic]", "[first]", 1)
+    ini.write_text(text + "\n[second]\nscript_location = %(here)s/alembic\n")
+    project = Project(database("sqlite"), models(), tmp_path / "migrations")
+    with pytest.raises(ConfigError, match="several others: first, second"):
+        project.adopt(ini)
+    project.adopt(ini, name="second").write()
+    assert len(project.upgrade()) == 4
+    with pytest.raises(HistoryError, match="has adopted an Alembic history"):
+        project.convert(ini, name="second")
 
 
 FLASK_APP = """

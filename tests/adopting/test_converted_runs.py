@@ -16,6 +16,7 @@ from alembic.config import Config
 from autodiff import Project
 from autodiff.commands.adopt.script_text import ScriptSettings, convert_text
 from autodiff.migrations import read_migration
+from autodiff.migrations.files import parse_alembic
 from tests.support import Database, opened
 
 ENV = """
@@ -395,6 +396,17 @@ def test_helper_modules(history: History, monkeypatch: pytest.MonkeyPatch) -> No
     )
     history.write("a3", 'h.create("v")', "a2", head=op_import + "import shop_tools.tables as h")
     history.write("a4", "key()", "a3", head=op_import + "from shop_tools.names import key")
+    inner = package / "inner"
+    inner.mkdir()
+    (inner / "__init__.py").write_text("from .made import make\nfrom . import other as other\n")
+    (inner / "made.py").write_text("from alembic import op\n\ndef make(sql): op.execute(sql)\n")
+    (inner / "other.py").write_text("import alembic.op\nrun = alembic.op.execute\n")
+    history.write(
+        "a5",
+        "inner.made.make('SELECT 1'); make('SELECT 2'); other.run('SELECT 3')",
+        "a4",
+        head="from shop_tools import inner\nfrom shop_tools.inner import make, other",
+    )
     history.run()
     assert (history.root / "m" / "_tables.py").read_text().splitlines()[1:3] == [
         "from autodiff import op",
@@ -412,6 +424,12 @@ def test_helper_modules(history: History, monkeypatch: pytest.MonkeyPatch) -> No
         ("import alembic", "alembic.util.msg('x')", "uses alembic.util"),
         ("from alembic.op import create_entity", "create_entity()", "imports create_entity"),
         ("import importlib", "importlib.import_module('alembic.op')", "imports alembic: importlib"),
+        (
+            "from alembic import op\ndef read(operations):\n    operations.get_context().script",
+            "",
+            "a1.py:4 uses operations.get_context().script",
+        ),
+        ("", "open(__file__)", "a1.py:7 uses __file__, which is in another folder"),
         ("", "with op.batch_alter_table('t') as b:\n    b.sync_enum()", "uses b.sync_enum"),
     ],
 )
@@ -445,6 +463,56 @@ def test_arguments_of_a_batch_without_counterpart(
     elsewhere = ScriptSettings(recreates_tables=False)
     others = convert_text(read_migration(history.versions / "a1.py"), elsewhere).problems
     assert bool(others) == ("always" in arguments)
+
+
+def test_lines_of_python_only(history: History) -> None:
+    """Lines are counted as Python does, and the copy is in UTF-8."""
+    history.write("a1", TABLES + 'op.execute("UPDATE c SET a = 1")', None)
+    path = history.versions / "a1.py"
+    head = "# coding: latin-1\n# é\x0c\nx = 'a\x85b'\n"
+    path.write_bytes((head + path.read_text()).encode("latin-1"))
+    history.run()
+    text = (history.root / "m" / "0001_a1.py").read_text()
+    assert text.startswith("# coding: utf-8\n# é\x0c\n")
+
+
+def test_arguments_for_x(history: History) -> None:
+    """They are written into the scripts that read them."""
+    body = 'assert context.get_x_argument(as_dictionary=True) == {"a": "1", "b": ""}'
+    history.write("a1", body, None, head="from alembic import context")
+    project = Project(history.own, directory=history.root / "m")
+    project.convert(history.root / "alembic", x=["a=1", "b"]).write()
+    assert len(project.upgrade()) == 1
+
+
+def test_all_tables_are_those_of_the_application(history: History) -> None:
+    """A script that copies all tables does not find those of autodiff."""
+    body = """
+for name in sa.inspect(op.get_bind()).get_table_names():
+    if name != "alembic_version":
+        op.create_table("copy_of_" + name, sa.Column("id", sa.Integer))
+assert op.get_context().bind is op.get_bind()
+"""
+    history.write("a1", TABLES, None)
+    history.write("a2", body, "a1")
+    history.run()
+
+
+def test_modules_that_alembic_imports(history: History) -> None:
+    """The copy imports the modules that the script uses without importing them."""
+    body = "sa.orm.Session; sa.dialects.postgresql.JSONB; sa.text('x').compile; sa.Enum.name"
+    history.write("a1", body, None)
+    text = convert_text(read_migration(history.versions / "a1.py")).text
+    modules = "import sqlalchemy.dialects; import sqlalchemy.dialects.postgresql"
+    assert f"import sqlalchemy as sa; {modules}; import sqlalchemy.orm\n" in text
+
+
+def test_upgrade_that_is_no_function(history: History) -> None:
+    """The line of its assignment is named."""
+    path = history.versions / "a1.py"
+    path.write_text("revision = 'a1'\ndown_revision = None\nupgrade = lambda: None\n")
+    problems = convert_text(parse_alembic(path)).problems
+    assert problems == ("a1.py:3 it has no upgrade() that is written with def",)
 
 
 def test_arguments_of_upgrade(history: History) -> None:

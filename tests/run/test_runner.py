@@ -195,7 +195,7 @@ def test_a_failed_migration_leaves_nothing_behind(
         before = db.state()
         with pytest.raises(MigrationFailedError) as caught:
             db.runner(folder).upgrade()
-        assert caught.value.message.startswith("upgrade of 0004_step_dddd.py failed: ")
+        assert caught.value.message.startswith("upgrade of 0004_step_dddd.py failed")
         assert caught.value.message.endswith("\napplied before it, and kept: 0003_step_cccc.py")
         assert caught.value.revision == "dddd"
         assert db.history() == ["aaaa", "bbbb", "cccc"]
@@ -243,7 +243,7 @@ def test_a_failure_of_the_first_migration_keeps_nothing(sqlite: Database, tmp_pa
     with pytest.raises(MigrationFailedError) as caught:
         sqlite.runner(folder).upgrade()
     assert caught.value.message == (
-        "upgrade of 0001_step_aaaa.py failed: ValueError: no such thing\n"
+        "upgrade of 0001_step_aaaa.py failed at line 10: ValueError: no such thing\n"
         "applied before it, and kept: nothing"
     )
     assert caught.value.statement is None

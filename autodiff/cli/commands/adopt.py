@@ -17,6 +17,7 @@ from autodiff.migrations.alembic_folder import is_alembic_folder
 from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
+    from autodiff.commands.adopt import Bridge, Converted
     from autodiff.project import Project
 
 __all__ = ["run_adopt"]
@@ -51,6 +52,15 @@ def run_adopt(
             show_default=False,
         ),
     ] = None,
+    x: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-x",
+            metavar="TEXT",
+            help="An argument that env.py reads, as for alembic -x; can be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     message: Annotated[
         str, typer.Option("--message", "-m", help="With --baseline: the name of the file.")
     ] = "baseline",
@@ -79,9 +89,9 @@ def run_adopt(
         autodiff adopt --convert alembic
         autodiff adopt --baseline --dry-run
     """
-    if baseline and (folder is not None or convert):
+    if baseline and (folder is not None or convert or x):
         raise ConfigError(
-            "--baseline is for a database without migrations, and takes no Alembic folder",
+            "--baseline is for a database without migrations, and takes no Alembic folder or -x",
             hint="run autodiff adopt --baseline, or autodiff adopt FOLDER",
         )
     project = shell.project()
@@ -91,21 +101,14 @@ def run_adopt(
         _baseline(shell, project, message, dry_run=dry_run, rehearse=not no_rehearse, yes=yes)
     elif convert or (folder is not None and not is_alembic_folder(folder)):
         place = folder or project.config.root
-        _convert(shell, project, place, skip=skip, dry_run=dry_run, yes=yes)
+        converted = project.convert(place, name=name, x=x or (), skip=skip)
+        _convert(shell, converted, dry_run=dry_run, yes=yes)
     else:
-        _bridge(shell, project, folder, name, dry_run=dry_run, yes=yes)
+        bridge = project.adopt(folder, name=name, x=x or ())
+        _bridge(shell, bridge, dry_run=dry_run, yes=yes)
 
 
-def _bridge(
-    shell: Shell,
-    project: Project,
-    folder: Path | None,
-    name: str | None,
-    *,
-    dry_run: bool,
-    yes: bool,
-) -> None:
-    bridge = project.adopt(folder, name=name)
+def _bridge(shell: Shell, bridge: Bridge, *, dry_run: bool, yes: bool) -> None:
     applied = {migration.revision for migration in bridge.applied or ()}
     count = len(bridge.revisions)
     lines = [
@@ -167,10 +170,7 @@ def _baseline(
     )
 
 
-def _convert(
-    shell: Shell, project: Project, folder: Path, *, skip: bool, dry_run: bool, yes: bool
-) -> None:
-    converted = project.convert(folder, skip=skip)
+def _convert(shell: Shell, converted: Converted, *, dry_run: bool, yes: bool) -> None:
     for note in converted.notes:
         shell.note(f"note: {note}")
     files = [short_path(path) for path in converted.texts]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autodiff.commands.adopt.baseline import refuse_history
+from autodiff.commands.adopt.baseline import refuse_adopted, refuse_history
 from autodiff.commands.adopt.scripts import Scripts, convert_scripts, find_scripts
 from autodiff.commands.generate import checksums
 from autodiff.commands.lock import relock
@@ -71,12 +71,21 @@ class Converted:
             runner.stamp(*(migration.revision for migration in self.applied))
 
 
-def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> Converted:
+def convert_alembic(
+    project: Workspace,
+    folder: Path,
+    *,
+    name: str | None = None,
+    x: Sequence[str] = (),
+    skip: bool = False,
+) -> Converted:
     """Return the migrations for Alembic's scripts in a folder.
 
     Args:
         project: The project.
         folder: Alembic's folder, its folder of versions, alembic.ini, or a folder of scripts.
+        name: A section of alembic.ini, or a database of an env.py for several.
+        x: The arguments that scripts read with `context.get_x_argument()`.
         skip: Whether to copy scripts that must be changed by hand too; notes name their lines.
 
     Raises:
@@ -84,7 +93,7 @@ def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> 
             has.
         ConfigError: There are no scripts, or some must be changed by hand.
     """
-    scripts = find_scripts(project, folder)
+    scripts = find_scripts(project, folder, name=name)
     graph = scripts.graph
     here = scripts.place.resolve() == project.directory.resolve()
     if not len(graph):
@@ -92,6 +101,7 @@ def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> 
             f"there are no migrations in {scripts.place}",
             hint="name the folder that contains Alembic's versions: autodiff adopt alembic",
         )
+    refuse_adopted(project)
     with project.connect() as connection:
         refuse_history(project, connection, Graph() if here else project.graph())
         applied = _applied(connection, scripts)
@@ -99,7 +109,7 @@ def convert_alembic(project: Workspace, folder: Path, *, skip: bool = False) -> 
         revision: migration.path if here else _numbered(project, number, migration)
         for number, (revision, migration) in enumerate(graph.migrations.items(), 1)
     }
-    texts, helpers = convert_scripts(project, scripts)
+    texts, helpers = convert_scripts(project, scripts, x)
     problems = [line for each in (*texts.values(), *helpers.values()) for line in each.problems]
     if problems and not skip:
         raise ConfigError(

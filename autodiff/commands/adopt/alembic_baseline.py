@@ -113,6 +113,8 @@ def replace_alembic(
         graph.alembic,
         folder=None,
         database=None,
+        x=(),
+        configure=None,
         replaced_by=migration.revision,
         heads=graph.tips(revisions),
     )

@@ -18,6 +18,7 @@ from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.errors import HistoryError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration
+from autodiff.migrations.alembic_history import ALEMBIC_FILE
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import restore_on_error
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["Baseline", "create_baseline", "plan_creation", "refuse_history"]
+__all__ = ["Baseline", "create_baseline", "plan_creation", "refuse_adopted", "refuse_history"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +77,16 @@ def create_baseline(project: Workspace, message: str, *, rehearse: bool = True) 
             project=project,
             draft=replace(draft, lock=lock),
             left_out=tuple(dialect.catalog.unmanaged_objects(connection, scope)),
+        )
+
+
+def refuse_adopted(project: Workspace) -> None:
+    """Raise HistoryError if the project has adopted an Alembic history."""
+    path = project.directory / ALEMBIC_FILE
+    if path.is_file():
+        raise HistoryError(
+            f"the project has adopted an Alembic history: {path}",
+            hint="to adopt another one, or to convert it, delete this file first",
         )
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autodiff.commands.adopt.baseline import refuse_adopted
 from autodiff.commands.lock import relock
 from autodiff.errors import AutodiffError, ConfigError, HistoryError
 from autodiff.migrations import LOCK_NAME, Graph, Migration
-from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
+from autodiff.migrations.alembic_folder import AlembicFolder, find_named_folder
 from autodiff.migrations.alembic_history import (
     ALEMBIC_FILE,
     AlembicHistory,
@@ -66,7 +67,11 @@ class Bridge:
 
 
 def bridge_alembic(
-    project: Workspace, named: Path | None = None, *, name: str | None = None
+    project: Workspace,
+    named: Path | None = None,
+    *,
+    name: str | None = None,
+    x: Sequence[str] = (),
 ) -> Bridge:
     """Return the Alembic history of a project, as the part that comes before its migrations.
 
@@ -74,6 +79,7 @@ def bridge_alembic(
         project: The project.
         named: alembic.ini, pyproject.toml or the folder; None searches them.
         name: A section of alembic.ini, or a database of a multi-database env.py.
+        x: The arguments that env.py and the revisions read with `context.get_x_argument()`.
 
     Raises:
         ConfigError: There is no Alembic history, or it is not complete.
@@ -86,13 +92,10 @@ def bridge_alembic(
         database=database,
         version_table=folder.version_table,
         version_table_schema=folder.version_table_schema,
+        x=tuple(x),
     )
+    refuse_adopted(project)
     own = project.graph()
-    if own.alembic is not None:
-        raise HistoryError(
-            f"the project has adopted an Alembic history: {project.directory / ALEMBIC_FILE}",
-            hint="to adopt another one, delete this file first",
-        )
     if len(own):
         raise HistoryError(
             f"cannot adopt Alembic's history: there are migrations in {project.directory}: "
@@ -122,7 +125,7 @@ def _find(
     """Return the Alembic folder, and the name of its database if it is for several."""
     root = project.config.root
     start = None if named is None else named.resolve()
-    found = find_alembic_folder(root, start)
+    found, database = find_named_folder(root, start, name)
     if found is None:
         raise ConfigError(
             f"there is no Alembic history in {root}: no alembic.ini, no [tool.alembic] in "
@@ -130,12 +133,8 @@ def _find(
             hint="name its folder: autodiff adopt FOLDER; or, for a database without migrations, "
             "run autodiff adopt --baseline",
         )
-    if name in found.databases:
-        return found, name
     if name is not None:
-        section = find_alembic_folder(root, start, section=name)
-        assert section is not None
-        return section, None
+        return found, database
     if len(found.databases) > 1:
         raise ConfigError(
             f"{found.source} is for several databases: {', '.join(found.databases)}",

@@ -71,21 +71,34 @@ class HelperModules:
         source = _absolute(node, module, is_package=self._is_package(module))
         if source is None or is_alembic(source):
             return
-        if self._is_helper(source):
+        lines = []
+        inner = [a for a in node.names if self._path(f"{source}.{a.name}") is not None]
+        helpers = [a for a in inner if self._is_helper(f"{source}.{a.name}")]
+        others = [a for a in inner if a not in helpers]
+        members = [alias for alias in node.names if alias not in inner]
+        is_helper = self._is_helper(source)
+        if is_helper and members:
             yield source
-            edits.replaced.append(
-                (node, f"from .{self._stem(source)} import {joined_names(node.names)}")
-            )
-            return
-        helpers = [a for a in node.names if self._is_helper(f"{source}.{a.name}")]
-        others = [alias for alias in node.names if alias not in helpers]
-        lines = [f"from {source} import {joined_names(others)}"] if others else []
+            lines.append(f"from .{self._stem(source)} import {joined_names(members)}")
+        elif members:
+            lines.append(f"from {source} import {joined_names(members)}")
+        if others:
+            lines.append(f"from {source} import {joined_names(others)}")
         for alias in helpers:
             yield f"{source}.{alias.name}"
             stem = self._stem(f"{source}.{alias.name}")
             lines.append(f"from . import {stem} as {alias.asname or alias.name}")
-        if helpers or node.level:
+        if is_helper and members and self._is_package(module) and source != module:
+            yield from self._bind_module(source, module, lines)
+        if helpers or node.level or is_helper:
             edits.replaced.append((node, "; ".join(lines)))
+
+    def _bind_module(self, source: str, package: str | None, lines: list[str]) -> Iterator[str]:
+        """Bind a module in its package, as the import of anything from the module does."""
+        parent, _, name = source.rpartition(".")
+        if parent == package:
+            yield source
+            lines.append(f"from . import {self._stem(source)} as {name}")
 
     def _convert_import(self, node: ast.Import, edits: Edits) -> Iterator[str]:
         lines = []

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
+from importlib.util import find_spec
 
 from autodiff import op
 from autodiff.op.batch import BatchOperations
 from autodiff.op.migration_context import MigrationContext, MigrationImpl
 
-__all__ = ["Edits", "convert_imports", "is_alembic", "joined_names", "registered_names"]
+__all__ = [
+    "Edits",
+    "convert_imports",
+    "import_submodules",
+    "is_alembic",
+    "joined_names",
+    "registered_names",
+]
 
 _COMPAT = "autodiff.op.alembic"
 _MODULES = {"alembic.op": "autodiff.op", "alembic.context": f"{_COMPAT}.context"}
 """Modules of Alembic, and the module with the same functions."""
+_SQLALCHEMY = "sqlalchemy"
+_LAZY = frozenset({"orm", "dialects", "ext"})
+"""The parts of the package sqlalchemy that it does not import itself."""
 _OPERATIONS = ("Operations", "BatchOperations", "MigrateOperation")
 _NAMES = {
     ("alembic", "op"): ("autodiff", "op"),
@@ -96,6 +108,37 @@ def convert_imports(tree: ast.Module, registered: Collection[str], edits: Edits)
         elif isinstance(node, ast.Call) and _imports_by_name(node):
             edits.problems.append((node.lineno, f"imports alembic: {ast.unparse(node)}"))
     _check_uses(tree, registered, edits)
+
+
+def import_submodules(tree: ast.Module, edits: Edits) -> None:
+    """Import the modules of SQLAlchemy that a script uses without an import, such as `sa.orm`.
+
+    Under Alembic they are imported by Alembic itself, or by the models that env.py imports.
+    """
+    replaced = {id(node) for node, _ in edits.replaced}
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Import) or id(node) in replaced:
+            continue
+        names = [a.asname or a.name for a in node.names if a.name == _SQLALCHEMY]
+        used = {module for name in names for module in _submodules(tree, name)}
+        if used:
+            lines = [ast.unparse(node), *(f"import {module}" for module in sorted(used))]
+            edits.replaced.append((node, "; ".join(lines)))
+
+
+def _submodules(tree: ast.Module, name: str) -> Iterator[str]:
+    """Yield the modules that are used as attributes of the package `sqlalchemy`."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Attribute):
+            continue
+        first, *parts = ast.unparse(node).split(".")
+        if first != name or parts[0] not in _LAZY:
+            continue
+        module = ".".join([_SQLALCHEMY, *parts])
+        if parts[-1].isidentifier() and find_spec(f"{_SQLALCHEMY}.{parts[0]}") is not None:
+            with suppress(ImportError):  # the parent is a class or a function
+                if find_spec(module) is not None:
+                    yield module
 
 
 def _executed(tree: ast.Module) -> Iterator[ast.AST]:
@@ -201,26 +244,34 @@ def _check_uses(tree: ast.Module, registered: Collection[str], edits: Edits) -> 
         if _attributes(target, registered) is None:
             edits.problems.append((1, f"imports {target.rpartition('.')[2]}, which autodiff lacks"))
     batches = {name: {*dir(BatchOperations), *registered} for name in _batches(tree, allowed)}
+    received = {node.arg for node in ast.walk(tree) if isinstance(node, ast.arg)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
-            _check_attribute(node, {**allowed, **batches}, edits)
+            _check_attribute(node, {**allowed, **batches}, received if allowed else (), edits)
 
 
 def _check_attribute(
-    node: ast.Attribute, allowed: Mapping[str, set[str] | None], edits: Edits
+    node: ast.Attribute,
+    allowed: Mapping[str, set[str] | None],
+    received: Collection[str],
+    edits: Edits,
 ) -> None:
+    """Note an attribute that an object of autodiff lacks.
+
+    received: the names of arguments: an implementation of an operation receives `op` as one.
+    """
     owner = ast.unparse(node.value)
     names = allowed.get(owner)
-    if owner.endswith("get_context()") and _is_bound(owner, allowed):
+    if owner.endswith("get_context()") and _is_bound(owner, {*allowed, *received}):
         names = set(dir(MigrationContext))
-    elif owner.endswith("get_context().impl") and _is_bound(owner, allowed):
+    elif owner.endswith("get_context().impl") and _is_bound(owner, {*allowed, *received}):
         names = set(dir(MigrationImpl))
     if names is not None and node.attr not in names:
         what = f"uses {owner}.{node.attr}, which has no counterpart in autodiff.op"
         edits.problems.append((node.lineno, what))
 
 
-def _is_bound(owner: str, allowed: Mapping[str, object]) -> bool:
+def _is_bound(owner: str, allowed: Collection[str]) -> bool:
     return owner.partition(".get_context()")[0] in allowed or owner.startswith("get_context()")
 
 

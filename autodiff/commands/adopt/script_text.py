@@ -9,8 +9,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from autodiff.commands.adopt.batch_arguments import batch_problems
-from autodiff.commands.adopt.script_imports import Edits, convert_imports, registered_names
-from autodiff.migrations.files import parse_python
+from autodiff.commands.adopt.script_imports import (
+    Edits,
+    convert_imports,
+    import_submodules,
+    registered_names,
+)
+from autodiff.migrations.files import assignments, parse_python
 from autodiff.render.layout import lay_out
 from autodiff.utils.python_source import parse_source
 from autodiff.utils.quoting import python_string
@@ -25,6 +30,8 @@ __all__ = ["ConvertedText", "ScriptSettings", "convert_helper", "convert_text"]
 
 _SECRET = re.compile(r"url$|passw|secret|token|(^|_)key$", re.IGNORECASE)
 """Names of options whose values are not copied."""
+_ENCODING = re.compile(r"\A((?:[^\n]*\n)?[ \t\f]*#[^\n]*?coding[:=][ \t]*)[-\w.]+")
+"""The declaration of the encoding in one of the first two lines of a Python file."""
 _NO_DOWNGRADE = """
 
 def downgrade() -> None:
@@ -39,16 +46,20 @@ class ScriptSettings:
     naming_convention: the naming convention of the target metadata.
     functions: the names in it that are functions, which a script cannot contain.
     version_table, version_table_schema: Alembic's version table.
+    x: the arguments that a script reads with `context.get_x_argument()`.
     config: the options of alembic.ini by section.
     recreates_tables: whether Alembic's batch mode recreates tables of this kind of database.
+    is_moved: whether the script is copied into another folder.
     """
 
     naming_convention: Mapping[str, str] = field(default_factory=dict)
     functions: tuple[str, ...] = ()
     version_table: str = "alembic_version"
     version_table_schema: str | None = None
+    x: tuple[str, ...] = ()
     config: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     recreates_tables: bool = True
+    is_moved: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +93,10 @@ def convert_text(
     own_names = registered_names(tree) | (helpers.registered if helpers else set())
     convert_imports(tree, own_names, edits)
     used = helpers.convert_imports(tree, None, edits) if helpers else ""
-    text = _replaced(migration.text, edits.replaced)
+    import_submodules(tree, edits)
+    text = _as_utf8(_replaced(migration.text, edits.replaced))
+    if settings.is_moved:
+        edits.problems += _place_problems(tree)
     if edits.bound:
         edits.problems += batch_problems(tree, always=not settings.recreates_tables)
         kept = _settings_of(tree, migration.text + used, settings, edits)
@@ -99,7 +113,15 @@ def convert_helper(path: Path, name: str, text: str, helpers: HelperModules) -> 
     edits = Edits()
     convert_imports(tree, registered_names(tree) | helpers.registered, edits)
     helpers.convert_imports(tree, name, edits)
-    return ConvertedText(text=_replaced(text, edits.replaced), problems=_lines(str(path), edits))
+    import_submodules(tree, edits)
+    edits.problems += _place_problems(tree)
+    text = _as_utf8(_replaced(text, edits.replaced))
+    return ConvertedText(text=text, problems=_lines(str(path), edits))
+
+
+def _as_utf8(text: str) -> str:
+    """Return the text with the encoding in which the copy is written."""
+    return _ENCODING.sub(r"\g<1>utf-8", text)
 
 
 def _lines(name: str, edits: Edits) -> tuple[str, ...]:
@@ -110,11 +132,19 @@ def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
     return {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
+def _place_problems(tree: ast.Module) -> Iterator[tuple[int, str]]:
+    """Yield that a file looks for other files from its own place, which changes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and node.id == "__file__":
+            yield node.lineno, "uses __file__, which is in another folder after the conversion"
+
+
 def _signature_problems(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """Yield that upgrade() is missing, or that a function needs arguments."""
     functions = _functions(tree)
     if "upgrade" not in functions:
-        yield 1, "it has no upgrade()"
+        bound = {name: value.lineno for name, value in assignments(tree)}
+        yield bound.get("upgrade", 1), "it has no upgrade() that is written with def"
     for name in ("upgrade", "downgrade"):
         arguments = functions[name].args if name in functions else None
         if arguments is None:
@@ -148,6 +178,8 @@ def _settings_of(
             found["version_table"] = settings.version_table
         if settings.version_table_schema is not None:
             found["version_table_schema"] = settings.version_table_schema
+    if "get_x_argument" in text and settings.x:
+        found["x"] = list(settings.x)
     if "config" in text and (sections := _sections_of(text, settings.config, edits)):
         found["config"] = sections
     return found
@@ -185,28 +217,37 @@ def _is_quoted(name: str, text: str) -> bool:
 
 def _with_settings(text: str, settings: Mapping[str, Any]) -> str:
     """Insert `alembic_settings = {...}` before the first function or class."""
-    first = next(
-        node
-        for node in parse_source(text).body
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    lines = _lines_of(text)
+    line = next(
+        (
+            min([node.lineno, *(d.lineno for d in node.decorator_list)]) - 1
+            for node in parse_source(text).body
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        ),
+        len(lines),
     )
-    line = min([first.lineno, *(d.lineno for d in first.decorator_list)]) - 1
-    lines = text.splitlines(keepends=True)
     written = lay_out(f"alembic_settings = {_literal(settings)}")
     return "".join([*lines[:line], f"{written}\n\n\n", *lines[line:]])
 
 
-def _literal(value: Mapping[str, Any] | str) -> str:
+def _lines_of(text: str) -> list[str]:
+    """Return the lines as Python counts them: str.splitlines() splits at more characters."""
+    return re.findall(r"[^\n]*\n|[^\n]+", text)
+
+
+def _literal(value: Mapping[str, Any] | Sequence[str]) -> str:
     """Return nested settings as a literal of Python."""
     if isinstance(value, str):
         return python_string(value)
+    if not isinstance(value, Mapping):
+        return f"[{', '.join(map(python_string, value))}]"
     items = (f"{python_string(name)}: {_literal(item)}" for name, item in value.items())
     return f"{{{', '.join(items)}}}"
 
 
 def _replaced(text: str, edits: Sequence[tuple[ast.AST, str]]) -> str:
     """Return the text with the source of each node replaced; columns of nodes count bytes."""
-    lines = [line.encode() for line in text.splitlines(keepends=True)]
+    lines = [line.encode() for line in _lines_of(text)]
     for start, end, new in sorted(_places(edits), reverse=True):
         (first, left), (last, right) = start, end
         joined = lines[first][:left] + new.encode() + lines[last][right:]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +14,9 @@ from autodiff.commands.adopt.helper_modules import HelperModules
 from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
 from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, load_graph
-from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
+from autodiff.migrations.alembic_folder import AlembicFolder, find_named_folder, is_alembic_folder
 from autodiff.migrations.alembic_history import parse_revisions, read_revisions
-from autodiff.migrations.files import parse_python
+from autodiff.migrations.files import parse_python, read_text
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -50,27 +50,32 @@ class Scripts:
     @property
     def env_py(self) -> Path | None:
         """The file env.py of the folder; above a folder of scripts, the nearest one."""
-        if self.settings is not None:
-            return self.settings.env_py
         folders = (self.place, *self.place.resolve().parents[:2])
+        if self.settings is not None:
+            folders = (self.settings.script_location,)
         return next((path for folder in folders if (path := folder / "env.py").is_file()), None)
 
 
 def find_scripts(
-    project: Workspace, folder: Path, problems: list[MigrationFileError] | None = None
+    project: Workspace,
+    folder: Path,
+    problems: list[MigrationFileError] | None = None,
+    *,
+    name: str | None = None,
 ) -> Scripts:
     """Return the scripts in a folder, in all folders of versions of the Alembic folder.
 
     problems: receives the errors of scripts that can't be read, instead of their being raised.
+    name: a section of alembic.ini, or a database of a multi-database env.py.
 
-    Raises ConfigError if the folder does not exist.
+    Raises ConfigError if the folder or the section does not exist.
     """
     if folder.resolve() == project.directory.resolve():
         return Scripts(graph=load_graph(folder), place=folder)
     try:
-        found = find_alembic_folder(project.config.root, folder.resolve())
+        found, _ = find_named_folder(project.config.root, folder.resolve(), name)
     except ConfigError:
-        if not folder.is_dir():
+        if name is not None or not folder.is_dir() or _has_settings(folder):
             raise
         found = None
     if found is None:
@@ -80,24 +85,33 @@ def find_scripts(
     return Scripts(graph=Graph.of(read_revisions(found, problems)), place=place, settings=found)
 
 
+def _has_settings(folder: Path) -> bool:
+    """Return whether a folder may have settings of Alembic, so that an error is about them."""
+    return is_alembic_folder(folder) or (folder / "pyproject.toml").is_file()
+
+
 def _without_settings(folder: Path, problems: list[MigrationFileError] | None) -> Scripts:
     """Return the scripts of a folder that has no env.py."""
     place = folder / "versions" if (folder / "versions").is_dir() else folder
     files = sorted(path for path in place.glob("*.py") if path.name != "__init__.py")
-    return Scripts(graph=Graph.of(parse_revisions(files, problems)), place=place)
+    found = parse_revisions(files, problems, required=False)
+    return Scripts(graph=Graph.of(found), place=place)
 
 
 def convert_scripts(
-    project: Workspace, scripts: Scripts
+    project: Workspace, scripts: Scripts, x: Sequence[str] = ()
 ) -> tuple[dict[str, ConvertedText], dict[str, ConvertedText]]:
     """Return the text of each revision, and of each copy of a helper module by file name.
+
+    x: the arguments that scripts read with `context.get_x_argument()`.
 
     Raises MigrationFileError, with the line, if a script is not valid Python.
     """
     migrations = scripts.graph.migrations
     helpers = HelperModules(_import_path(project, scripts))
     helpers.find([parse_python(m.path, m.text) for m in migrations.values()])
-    settings = _settings(project, scripts)
+    is_moved = scripts.place.resolve() != project.directory.resolve()
+    settings = replace(_settings(project, scripts), x=tuple(x), is_moved=is_moved)
     texts = {
         revision: convert_text(migration, settings, helpers)
         for revision, migration in migrations.items()
@@ -143,7 +157,7 @@ def _naming_convention(project: Workspace, env_py: Path | None) -> Mapping[str, 
 
     Alembic applies no convention if there are several MetaData objects.
     """
-    text = "target_metadata" if env_py is None else env_py.read_text(encoding="utf-8")
+    text = "target_metadata" if env_py is None else read_text(env_py)
     if not project.has_models or "target_metadata" not in text or _NO_METADATA.search(text):
         return {}
     [metadata, *others] = project.metadata()

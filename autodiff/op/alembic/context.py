@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.op.alembic.config import config
 from autodiff.op.statements import execute, get_bind, get_context
+from autodiff.runner.context import current_settings
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -62,5 +63,9 @@ def get_tag_argument() -> str | None:
 
 
 def get_x_argument(as_dictionary: bool = False) -> list[str] | dict[str, str]:
-    """Return an empty list or dictionary: there is no option -x."""
-    return {} if as_dictionary else []
+    """Return the arguments that were given to `autodiff adopt --convert -x`."""
+    arguments = list(current_settings().get("x", ()))
+    if not as_dictionary:
+        return arguments
+    parts = (argument.partition("=") for argument in arguments)
+    return {name: value for name, _, value in parts}

@@ -80,6 +80,13 @@ APPLICATIONS = {
         alembic="heat/db/alembic.ini",
         models="heat.db.models:BASE",
     ),
+    "ironic": Application(
+        requirements=("ironic==39.0.0",),
+        alembic="ironic/db/sqlalchemy/alembic.ini",
+        models="ironic.db.sqlalchemy.models:Base",
+        url_variable=OSLO_URL,
+        setup="import ironic.conf\n" + OSLO_SETUP,
+    ),
     "keystone": Application(
         requirements=("keystone==30.0.0",),
         alembic="keystone/common/sql/alembic.ini",
@@ -87,6 +94,14 @@ APPLICATIONS = {
         imports=tuple(f"keystone.{name}" for name in KEYSTONE),
         options={"recursive_version_locations": "true"},
         setup="import keystone.conf\nkeystone.conf.configure()\n" + OSLO_SETUP,
+    ),
+    "manila": Application(
+        requirements=("manila==23.0.1",),
+        alembic="manila/db/migrations/alembic.ini",
+        models="manila.db.sqlalchemy.models:BASE",
+        databases=SERVERS,
+        url_variable=OSLO_URL,
+        setup=OSLO_SETUP,
     ),
     "masakari": Application(
         requirements=("masakari==22.0.0",),
