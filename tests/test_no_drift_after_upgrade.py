@@ -168,3 +168,33 @@ def test_table_of_another_schema_is_left_alone(
     project = Project(url, metadata, tmp_path)
     assert project.generate("second") is not None
     assert "tenant" not in (tmp_path / "0002_second.py").read_text()
+
+
+def long_named(type_: Any) -> sa.MetaData:
+    """Return models whose names have up to 63 characters and more bytes."""
+    metadata = sa.MetaData()
+    table, column = "таблица_заказов_покупателей_магазина", "наименование_товара_на_складе_города"
+    sa.Table(
+        table,
+        metadata,
+        sa.Column("ключ", sa.Integer, primary_key=True),
+        sa.Column(column, type_, index=True),
+        sa.Column("родитель", sa.ForeignKey(f"{table}.ключ")),
+        sa.UniqueConstraint(column, "родитель"),
+        sa.CheckConstraint(sa.text(f'length("{column}") < 20'), name=f"проверка_{table}"),
+        sa.Index(f"индекс_{table}", column, postgresql_include=[column]),
+    )
+    return metadata
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_names_with_more_bytes_than_the_server_keeps(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str
+) -> None:
+    """PostgreSQL cuts them after 63 bytes; MariaDB counts characters."""
+    url = database(kind)
+    long_named(sa.String(50)).create_all(sa.create_engine(url, poolclass=sa.NullPool))
+    assert Project(url, long_named(sa.String(50)), tmp_path / "none").generate("none") is None
+    assert_no_drift(
+        database(kind), tmp_path / "m", long_named(sa.String(50)), long_named(sa.String(60))
+    )
