@@ -156,6 +156,10 @@ class Dialect(ABC):
         quoted = self.quote(name.name)
         return f"{self.quote(name.schema)}.{quoted}" if name.schema else quoted
 
+    def unquoted_name(self, text: str) -> str:
+        """Return the name that the database takes a name without quotes for."""
+        return text
+
     def literal(self, value: str) -> str:
         """Return a string as an SQL literal."""
         return quote_literal(value)

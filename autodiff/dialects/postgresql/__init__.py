@@ -99,6 +99,9 @@ class PostgreSQL(Dialect):
         finally:
             meter.close()
 
+    def unquoted_name(self, text: str) -> str:
+        return text.lower()
+
     def literal_bytes(self, value: bytes) -> str:
         return f"'\\x{value.hex()}'"
 
