@@ -53,9 +53,7 @@ def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
         ),
         (
             'Name COLLATE Other."My C" DESC',
-            IndexElement(
-                text="name", collation="My C", collation_schema="other", descending=True
-            ),
+            IndexElement(text="name", collation="My C", collation_schema="other", descending=True),
         ),
         ('name COLLATE pg_catalog."C"', IndexElement(text="name", collation="C")),
         ("name COLLATE public.German", IndexElement(text="name", collation="german")),
