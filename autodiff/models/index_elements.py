@@ -148,7 +148,7 @@ class _Reader:
 
 
 def _meant(text: str, dialect: Dialect) -> str:
-    """Return the name that a name in SQL, with or without quotes, stands for."""
+    """Return the name that SQL refers to, written with or without quotes."""
     name = unquote_identifier(text)
     return dialect.unquoted_name(name) if name == text else name
 

@@ -163,8 +163,8 @@ def _not_json(column: str, source: str) -> str | None:
 def _too_long(column: str, before: str, after: str) -> str | None:
     """Return a condition for values that are too long for a type of texts or bytes.
 
-    Bytes must also be valid in UTF-8, the usual charset, to become a text. Texts and bytes that
-    stay what they are can only be too long, and are compared elsewhere.
+    Bytes must also be valid in UTF-8, the usual charset, to become a text. The lengths of two types
+    of texts, or of bytes, are compared elsewhere.
     """
     source, target = _word(before), _word(after)
     kinds = _BYTES if target in _BYTES else _TEXTS - {"json"}

@@ -144,15 +144,12 @@ class MySQLConstraintDDL(ConstraintDDL):
                 after = without
         if key in keys_without_index(current) and not _shares_columns(key, after):
             changes.append(self.ddl.indexes.drop_change(index_name(key)))
-        elif (
-            key in keys_without_index(current)
-            and self.dialect.is_mariadb
-            and not has_generated_name(key)
-        ):
-            # The server names the index after the key that was added last
-            others = [other for other in keys_without_index(after) if other.columns == key.columns]
+        elif self.dialect.is_mariadb and not has_generated_name(key) and not current.index(name):
+            # The server may have named the index of both keys after the one that was added last
+            others = [other for other in after.foreign_keys if other.columns == key.columns]
             for other in others[:1]:
-                changes += self._rename_for(other, index_name(key), after)
+                without = replace(after, indexes=())
+                changes += self._rename_for(other, index_name(key), without)
         return changes
 
     def _rename_for(self, key: ForeignKey, name: str, without: Table) -> list[str]:
