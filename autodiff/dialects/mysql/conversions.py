@@ -88,6 +88,8 @@ def unconvertible(column: str, before: str, after: str, *, is_mariadb: bool) -> 
     if target in _TEXTS or target in _BYTES:
         return _too_long(column, before, after)
     if target in _LISTS:
+        if source == target and set(_set_values(before)) <= set(_set_values(after)):
+            return None
         return _not_listed(column, source, after)
     if source in _NUMBERS - _OWN_RANGE and target not in _OWN_RANGE:
         return None

@@ -17,6 +17,8 @@ _FLOATS = ("real", "double precision")
 _INTEGER = r"^\s*[-+]?\d+\s*$"
 _DECIMAL = r"^\s*([-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?|nan|[-+]?inf(inity)?)\s*$"
 _PLAIN = r"^-?(0|[1-9]\d*)(\.\d*)?$"
+_MONEY_DIGITS = 16
+"""The digits before the decimal point that money, bits and floats always have room for."""
 _LONGEST_TEXT = {"boolean": 5, "date": 13, "uuid": 36, "macaddr": 17, "macaddr8": 23, "inet": 43}
 """The number of characters of the longest value as text."""
 _FIRST_WITH_INPUT_CHECK = 16
@@ -41,7 +43,7 @@ def unconvertible(
         return f"substr({column}::text, 10, 5) <> 'ff:fe'"
     if source == "bigint" and target == "oid":
         return f"{column} NOT BETWEEN 0 AND {2**32 - 1}"
-    if (outside := _out_of_range(column, split_type(source)[0], split_type(target)[0])) is not None:
+    if (outside := _out_of_range(column, source, split_type(target)[0])) is not None:
         return outside
     text = _text(column, before, after, is_enum=enums.before or bool(enums.values))
     if text is None or target in ("citext", "name"):
@@ -92,7 +94,10 @@ def _text(column: str, before: str, after: str, *, is_enum: bool) -> str | None:
 
 def _out_of_range(column: str, source: str, target: str) -> str | None:
     """Return a condition for numbers that are too large, or too close to zero; NaN is large."""
-    if source not in ("numeric", *_FLOATS):
+    limits = shape(source, {})
+    source = split_type(source)[0]
+    is_small = limits.digits is not None and limits.digits <= _MONEY_DIGITS
+    if source not in ("numeric", *_FLOATS) or is_small:
         return None
     match target:
         case "money":
