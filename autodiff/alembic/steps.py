@@ -135,7 +135,10 @@ class _Writer:
     def _call(self, item: PerformedStep) -> str | None:
         """Return the call of Alembic's operation, None if no operation does the same."""
         [operation, *more] = item.operations
-        if more or item.rebuilt or not self._has_call(operation, len(item.statements)):
+        renames_index = any(", RENAME INDEX " in sql for sql in item.statements)
+        if more or item.rebuilt or renames_index:
+            return None  # Alembic does not rename the index that another key needs
+        if not self._has_call(operation, len(item.statements)):
             return None
         if isinstance(operation, RenameColumn):
             py, table = self.py, operation.table

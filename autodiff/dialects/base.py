@@ -21,6 +21,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.features import Features
+from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
 from autodiff.dialects.neutral_values import neutral_value
 from autodiff.schema.objects import (
     Check,
@@ -156,6 +157,10 @@ class Dialect(ABC):
         quoted = self.quote(name.name)
         return f"{self.quote(name.schema)}.{quoted}" if name.schema else quoted
 
+    def unquoted_name(self, text: str) -> str:
+        """Return the name that the database takes a name without quotes for."""
+        return text
+
     def literal(self, value: str) -> str:
         """Return a string as an SQL literal."""
         return quote_literal(value)
@@ -221,11 +226,14 @@ class Dialect(ABC):
         """
         return neutral_value(type_.sql)
 
-    def unconvertible(self, column: str, before: str, after: str) -> str | None:
+    def unconvertible(
+        self, column: str, before: str, after: str, enums: EnumSides = NO_ENUMS
+    ) -> str | None:
         """Return a condition for values of a column that cannot be converted to another type.
 
         column: the quoted name of the column.
         before, after: types as the catalog spells them.
+        enums: which of them are enum types.
         None if the conversion always succeeds, or no condition can find the values that fail.
         """
         return None

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
 
@@ -87,6 +88,9 @@ def conversion_loss(
         return _same_family_loss(before, after, old, old_shape, new_shape)
     if new == "text":
         return _as_text_loss(old, old_shape, new_shape)
+    if old == "text" and new == "bytes":
+        found = _shorter(_in_bytes(old_shape), new_shape, "bytes") or _padded(before, after)
+        return found or _BYTES_NOTATIONS.get(backend)
     if old == "text":
         return _FROM_TEXT.get(new, _UNKNOWN)
     return _CROSSINGS.get((old, new), _UNKNOWN)
@@ -105,9 +109,12 @@ _FROM_TEXT: dict[str, str | None] = {
     "uuid": "the case and punctuation of UUIDs, and texts that are not UUIDs",
     "json": "texts that are not JSON",
     "jsonb": "spacing, duplicate keys and the order of keys, and texts that are not JSON",
-    "bytes": None,
     "enum": "texts that are not values of the enum",
 }
+_BYTES_NOTATIONS = {
+    "postgresql": "the notation of texts: a downgrade returns their bytes in hexadecimal"
+}
+"""What texts lose by becoming bytes, by backend: https://www.postgresql.org/docs/current/datatype-binary.html"""
 _CROSSINGS: dict[tuple[str, str], str | None] = {
     ("json", "jsonb"): "spacing, duplicate keys and the order of keys",
     ("jsonb", "json"): None,
@@ -212,7 +219,7 @@ def _same_family_loss(before: str, after: str, family: str, old: Shape, new: Sha
         case "text":
             return _shorter(old, new, "characters") or _trimmed(before, after)
         case "bytes":
-            return _shorter(old, new, "bytes")
+            return _shorter(old, new, "bytes") or _padded(before, after)
         case "enum":
             gone = [value for value in old.values if value not in new.values]
             return f"rows with the values {', '.join(map(repr, gone))}" if gone else None
@@ -227,6 +234,18 @@ def _shorter(old: Shape, new: Shape, unit: str) -> str | None:
         return f"everything after {new.length} {unit}"
     if new.size is not None and (old.size is None or old.size > new.size) and old.length is None:
         return f"everything after {counted(new.size, 'byte')}"
+    return None
+
+
+def _in_bytes(found: Shape) -> Shape:
+    """Return the limits of a text, of which each character can have four bytes, in bytes."""
+    return found if found.length is None else replace(found, length=4 * found.length)
+
+
+def _padded(before: str, after: str) -> str | None:
+    """Return what is lost by padding: BINARY fills shorter values with zero bytes."""
+    if _word(after) == "binary" and _word(before) != "binary":
+        return "the length of shorter values: they are filled with zero bytes"
     return None
 
 
@@ -263,10 +282,13 @@ def _longest_text(family: str, found: Shape) -> int | None:
 def _affinity_loss(before: str, after: str) -> str | None:
     """Return what SQLite's conversion to a numeric affinity loses.
 
-    Numbers are only converted if that loses nothing, so only texts lose.
+    Numbers are converted to integers only if that loses nothing, but large ones to REAL always.
     """
     if _is_numeric(after) and not _is_numeric(before):
         return "leading zeros, trailing zeros and spaces of texts that look like numbers"
+    old, new = shape(before, {}), shape(after, {})
+    if old.kind == "integer" and new.kind == "float" and old.high > _EXACT_INTEGERS["double"]:
+        return f"exact numbers beyond {_EXACT_INTEGERS['double']}"
     return None
 
 

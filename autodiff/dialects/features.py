@@ -39,7 +39,7 @@ class Features:
     Columns and keys:
     enforces_types: a value that does not fit the type of its column is refused, or cut.
     typeless_columns: a column may have no type.
-    text_sizes: the number of bytes that types of texts hold, if that is limited.
+    text_sizes: the number of bytes that types of texts and bytes hold, if that is limited.
     primary_keys_not_null: a primary key makes its columns NOT NULL.
     unique_is_index: a unique constraint and a unique index are the same.
     merges_unique_constraints: CREATE TABLE keeps one of several equal unique constraints.

@@ -16,7 +16,16 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.dialects.features import Features
 
-__all__ = ["Misfit", "Shape", "comparable", "misfit", "one_of", "shape"]
+__all__ = [
+    "NO_ENUMS",
+    "EnumSides",
+    "Misfit",
+    "Shape",
+    "comparable",
+    "misfit",
+    "one_of",
+    "shape",
+]
 
 _Kind: TypeAlias = Literal["text", "bytes", "integer", "decimal", "float", "enum", "other"]
 _BITS = {"tinyint": 8, "smallint": 16, "mediumint": 24, "integer": 32, "int": 32, "bigint": 64}
@@ -29,7 +38,12 @@ _WORDS: dict[str, _Kind] = {
     "tinytext": "text",
     "mediumtext": "text",
     "longtext": "text",
+    "binary": "bytes",
     "varbinary": "bytes",
+    "tinyblob": "bytes",
+    "blob": "bytes",
+    "mediumblob": "bytes",
+    "longblob": "bytes",
     "numeric": "decimal",
     "decimal": "decimal",
     "real": "float",
@@ -40,7 +54,7 @@ _WORDS: dict[str, _Kind] = {
     **dict.fromkeys(_BITS, "integer"),
 }
 _TYPE = re.compile(
-    r"(?P<word>[a-z]+(?: varying| precision)?)\s*(?:\((?P<inside>.*?)\))?(?P<rest>[ a-z]*)"
+    r"(?P<word>[a-z]+(?: varying| precision)?)(?!\w)\s*(?:\((?P<inside>.*?)\))?(?P<rest>[ a-z]*)"
 )
 _NUMBERS = ("integer", "decimal", "float")
 _BYTES_A_CHARACTER = 4
@@ -69,6 +83,20 @@ class Shape:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EnumSides:
+    """Which of two types are enum types, or arrays of them.
+
+    before: whether the old type is one. values: those of the new type; empty if it is none.
+    """
+
+    before: bool = False
+    values: tuple[str, ...] = ()
+
+
+NO_ENUMS = EnumSides()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Misfit:
     """A condition for rows, and the words for it in a message: "is longer than 20"."""
 
@@ -77,7 +105,7 @@ class Misfit:
 
 
 def shape(sql: str, sizes: Mapping[str, int]) -> Shape:
-    """Return the limits of a type; `sizes` has the bytes that types of texts hold, by name."""
+    """Return the limits of a type; `sizes` has the bytes that some types hold, by name."""
     if listed := _LISTED.match(sql):
         values = [unquote_literal(part) for part in split_top_level(listed["inside"])]
         return Shape(kind="enum", values=tuple(value or "" for value in values))

@@ -70,7 +70,8 @@ def _plain_index(words: list[str]) -> list[str]:
     upper = [word.upper() for word in words]
     while "COLLATE" in upper:
         place = upper.index("COLLATE")
-        del words[place : place + 2], upper[place : place + 2]
+        end = place + (4 if upper[place + 2 : place + 3] == ["."] else 2)
+        del words[place:end], upper[place:end]
     name = next((i for i, word in enumerate(words) if word == "."), None)
     if name is not None and "ON" in upper and name < upper.index("ON"):
         del words[name - 1 : name + 1]  # the schema of the index, on SQLite

@@ -209,7 +209,7 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
             f"cannot declare an index of table {index.table}: it has no name",
             hint='name the index, or add "ix" to the naming convention of the MetaData',
         )
-    elements = tuple([declare_element(part, options, compiler) for part in index.expressions])
+    elements = tuple([declare_element(p, options, dialect, compiler) for p in index.expressions])
     if not options:
         return Index(name=name, elements=elements, unique=bool(index.unique))
     where = options.get("where")

@@ -19,6 +19,7 @@ from autodiff.schema.objects import IndexElement, plain_element
 from autodiff.schema.sqltext import strip_parentheses, tokens, unquote_identifier
 
 if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
 __all__ = ["declare_element", "parse_element"]
@@ -26,7 +27,9 @@ __all__ = ["declare_element", "parse_element"]
 _Token = tuple[str, str]
 
 
-def declare_element(part: Any, options: dict[str, Any], compiler: Compiler) -> IndexElement:
+def declare_element(
+    part: Any, options: dict[str, Any], dialect: Dialect, compiler: Compiler
+) -> IndexElement:
     """Return a part of an index, taken out of desc(), nulls_last() and collate().
 
     `postgresql_ops` counts for columns and labels only: SQLAlchemy ignores it for desc("name").
@@ -40,7 +43,7 @@ def declare_element(part: Any, options: dict[str, Any], compiler: Compiler) -> I
         if part.modifier in (operators.nulls_first_op, operators.nulls_last_op):
             nulls_first = part.modifier is operators.nulls_first_op
         part = part.element
-    element = _without_order(part, compiler)
+    element = _without_order(part, dialect, compiler)
     descending = descending or element.descending
     nulls_first = element.nulls_first if nulls_first is None else nulls_first
     length = options.get("length")
@@ -54,19 +57,38 @@ def declare_element(part: Any, options: dict[str, Any], compiler: Compiler) -> I
     )
 
 
-def _without_order(part: Any, compiler: Compiler) -> IndexElement:
+def _without_order(part: Any, dialect: Dialect, compiler: Compiler) -> IndexElement:
     """Return a part that is not in desc() or the like; its text can contain an order."""
     text = _written_text(part)
     if text is not None:
-        return parse_element(text)
-    collation = None
+        return parse_element(text, dialect)
     if isinstance(part, BinaryExpression) and isinstance(part.right, CollationClause):
-        part, collation = part.left, str(part.right.collation).strip('"')
-        if (text := _written_text(part)) is not None:
-            return replace(parse_element(text), collation=collation)
+        element = _without_order(part.left, dialect, compiler)
+        return _collated(element, part.right, dialect)
     is_column = isinstance(part, ColumnClause)
     text = str(part.name) if is_column else strip_parentheses(compiler.expression(part))
-    return IndexElement(text=text, is_expression=not is_column, collation=collation)
+    return IndexElement(text=text, is_expression=not is_column)
+
+
+def _collated(element: IndexElement, clause: Any, dialect: Dialect) -> IndexElement:
+    """Return an element with the collation of sa.collate().
+
+    SQLAlchemy writes a name with quotes if it needs them, and has schemas of collations since 2.1;
+    before, a schema can be in a `quoted_name` that gets no quotes.
+    """
+    name = clause.collation
+    if getattr(name, "quote", None) is False:
+        reader = _Reader([token for token in tokens(str(name)) if token[0] != "space"])
+        if (named := reader.take_collation(dialect)) is not None and not reader.rest:
+            return replace(element, collation=named[0], collation_schema=named[1])
+    schema = _needed_schema(getattr(clause, "collation_schema", None), dialect)
+    return replace(element, collation=str(name).strip('"'), collation_schema=schema)
+
+
+def _needed_schema(schema: str | None, dialect: Dialect) -> str | None:
+    """Return the schema of a collation, None for those in which it is found without."""
+    is_found = schema is None or schema in ("pg_catalog", dialect.default_schema)
+    return None if is_found else str(schema)
 
 
 def _written_text(part: Any) -> str | None:
@@ -103,6 +125,13 @@ class _Reader:
             del self.rest[:2]
         return parts
 
+    def take_collation(self, dialect: Dialect) -> tuple[str, str | None] | None:
+        """Take the name of a collation, and return it and its schema, as the catalog has them."""
+        parts = [_meant(part, dialect) for part in self.take_name() or ()]
+        if not parts:
+            return None
+        return parts[-1], _needed_schema(parts[-2] if len(parts) > 1 else None, dialect)
+
     def take_brackets(self) -> list[str]:
         """Take a pair of brackets if one comes next, and return the tokens inside."""
         if not self.rest or self.rest[0][1] != "(":
@@ -118,7 +147,13 @@ class _Reader:
         return inside
 
 
-def parse_element(text: str) -> IndexElement:
+def _meant(text: str, dialect: Dialect) -> str:
+    """Return the name that SQL refers to, written with or without quotes."""
+    name = unquote_identifier(text)
+    return dialect.unquoted_name(name) if name == text else name
+
+
+def parse_element(text: str, dialect: Dialect) -> IndexElement:
     """Return a part of an index that was written as text, such as "lower(name) text_ops DESC".
 
     What comes after the column or expression may be a collation, an operator class and an order:
@@ -126,13 +161,13 @@ def parse_element(text: str) -> IndexElement:
     """
     spelled = list(tokens(text.strip()))
     for end in _possible_ends(spelled):
-        found = _suffixes([token for token in spelled[end:] if token[0] != "space"])
+        found = _suffixes([token for token in spelled[end:] if token[0] != "space"], dialect)
         if found is not None:
             head = "".join(part for _, part in spelled[:end]).strip()
             is_column = end == 1 and spelled[0][0] in ("word", "quoted")
             return replace(
                 found,
-                text=unquote_identifier(head) if is_column else strip_parentheses(head),
+                text=_meant(head, dialect) if is_column else strip_parentheses(head),
                 is_expression=not is_column,
             )
     return IndexElement(text=strip_parentheses(text), is_expression=True)
@@ -166,13 +201,14 @@ def _is_order(rest: list[_Token]) -> bool:
     return not reader.rest
 
 
-def _suffixes(rest: list[_Token]) -> IndexElement | None:
+def _suffixes(rest: list[_Token], dialect: Dialect) -> IndexElement | None:
     """Return the collation, operator class and order in the tokens, None if there are others."""
-    reader, collation, opclass = _Reader(rest), None, None
+    reader, opclass = _Reader(rest), None
+    collation: tuple[str | None, str | None] = (None, None)
     if reader.take("COLLATE"):
-        if (name := reader.take_name()) is None:
+        if (taken := reader.take_collation(dialect)) is None:
             return None
-        collation = unquote_identifier(name[-1])
+        collation = taken
     if not _begins_order(reader) and (named := reader.take_name()) is not None:
         opclass = ".".join(named)
         if parameters := reader.take_brackets():
@@ -185,7 +221,8 @@ def _suffixes(rest: list[_Token]) -> IndexElement | None:
         descending=descending,
         nulls_first=None if nulls_first == descending else nulls_first,
         opclass=opclass,
-        collation=collation,
+        collation=collation[0],
+        collation_schema=collation[1],
     )
 
 

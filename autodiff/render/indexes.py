@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from autodiff.render.part import Part
 from autodiff.schema.objects import Index, IndexElement
-from autodiff.schema.sqltext import quote_identifier
+from autodiff.schema.sqltext import quote_identifier, quote_qualified
 
 __all__ = ["IndexSource"]
 
@@ -22,7 +22,8 @@ class IndexSource(Part):
         text = element.text if element.is_expression else self._quoted(element.text)
         if element.is_expression and (element.collation or element.opclass):
             text = f"({text})"
-        text += f" COLLATE {quote_identifier(element.collation)}" if element.collation else ""
+        if element.collation is not None:
+            text += f" COLLATE {quote_qualified(element.collation, element.collation_schema)}"
         text += f" {element.opclass}" if element.opclass else ""
         text += " DESC" if element.descending else ""
         if element.nulls_first is not None:

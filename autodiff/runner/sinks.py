@@ -19,7 +19,9 @@ from autodiff.schema.apply import evolve_tables, spelled_like
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     Backfill,
+    CreateTable,
     Operation,
+    RenameTable,
     Require,
 )
 from autodiff.utils.quoting import sql_comment
@@ -275,6 +277,12 @@ class RecordingSink(Sink):
         self._dialect = dialect
         self._tables = dict(tables)
         self._complete = complete
+        self._performed: Sequence[str] = ()
+
+    def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Collect the statements, which also show what happens to the indexes of tables."""
+        self._performed = statements
+        super().perform(operations, statements)
 
     def execute(self, sql: str) -> int:
         """Collect one statement."""
@@ -339,13 +347,20 @@ class RecordingSink(Sink):
         """Apply an operation to the tables."""
         operation = self._spelled(operation)
         altered = getattr(operation, "table", None)
-        before = self._tables.get(altered) if isinstance(altered, Name) else None
+        is_new = isinstance(operation, CreateTable)
+        altered = operation.table.name if isinstance(operation, CreateTable) else altered
+        before = self._tables.get(altered) if isinstance(altered, Name) and not is_new else None
         if before is not None and self._dialect.features.case_insensitive_names:
             operation = spelled_like(operation, before)
         evolve_tables(self._tables, operation)
+        if isinstance(operation, RenameTable) and operation.after in self._tables:
+            renamed = self._tables[operation.after]
+            followed = self._dialect.ddl.with_followed_names(operation.before, renamed)
+            self._tables[operation.after] = followed
         after = self._tables.get(altered) if isinstance(altered, Name) else None
-        if before is not None and after is not None:
-            self._tables[after.name] = self._dialect.ddl.with_implied_indexes(before, after)
+        if after is not None and (is_new or before is not None):
+            ddl = self._dialect.ddl
+            self._tables[after.name] = ddl.with_implied_indexes(before, after, self._performed)
 
     def connection(self) -> Connection:
         """Raise MigrationFailedError: there is no connection."""

@@ -230,6 +230,7 @@ class IndexElement:
     """A part of an index: the name of a column, or an expression if `is_expression` is true.
 
     nulls_first: None for the default of the sort order.
+    collation_schema: None if the collation needs none, because it is found without.
     length: the prefix length on MySQL.
     """
 
@@ -239,6 +240,7 @@ class IndexElement:
     nulls_first: bool | None = None
     opclass: str | None = None
     collation: str | None = None
+    collation_schema: str | None = None
     length: int | None = None
 
 

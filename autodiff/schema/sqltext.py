@@ -265,6 +265,12 @@ def quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
+def quote_qualified(name: str, schema: str | None) -> str:
+    """Return a name in double quotes, with its schema if it has one."""
+    quoted = quote_identifier(name)
+    return quoted if schema is None else f"{quote_identifier(schema)}.{quoted}"
+
+
 def unquote_identifier(text: str) -> str:
     """Return a name without its quotes, if it has any."""
     if text[:1] in ('"', "`") and text[-1:] == text[:1] and len(text) > 1:

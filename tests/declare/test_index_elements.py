@@ -51,6 +51,12 @@ def _elements(*parts: Any, **options: Any) -> tuple[IndexElement, ...]:
                 nulls_first=True,
             ),
         ),
+        (
+            'Name COLLATE Other."My C" DESC',
+            IndexElement(text="name", collation="My C", collation_schema="other", descending=True),
+        ),
+        ('name COLLATE pg_catalog."C"', IndexElement(text="name", collation="C")),
+        ("name COLLATE public.German", IndexElement(text="name", collation="german")),
         ("lower(name)", IndexElement(text="lower(name)", is_expression=True)),
         ("name || 'desc'", IndexElement(text="name || 'desc'", is_expression=True)),
         ("name || 'x' DESC", IndexElement(text="name || 'x'", is_expression=True, descending=True)),
@@ -82,6 +88,7 @@ def test_expression_element_is_parsed() -> None:
     elements = _elements(
         "age",
         sa.collate(sa.column("name"), "C"),
+        sa.collate(sa.column("name"), sa.quoted_name('other."My C"', quote=False)),
         sa.column("age").desc().nulls_last(),
         label,
         postgresql_ops={"small": "text_pattern_ops", "age": "int4_ops"},
@@ -89,6 +96,7 @@ def test_expression_element_is_parsed() -> None:
     assert elements == (
         IndexElement(text="age", opclass="int4_ops"),
         IndexElement(text="name", collation="C"),
+        IndexElement(text="name", collation="My C", collation_schema="other"),
         IndexElement(text="age", descending=True, nulls_first=False),
         IndexElement(text="lower(name)", is_expression=True, opclass="text_pattern_ops"),
     )

@@ -194,6 +194,51 @@ def test_a_script_ignores_the_case_of_names(
     assert_same_state(live, scripted)
 
 
+def test_a_script_knows_the_indexes_of_foreign_keys(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    run_successfully: Callable[[sa.URL, str], None],
+) -> None:
+    """MariaDB creates, renames and drops them itself, also when a migration is applied again."""
+    folder = Folder(tmp_path / "m")
+    folder.write(
+        "aaaa",
+        'op.create_table("users", sa.Column("id", sa.Integer, primary_key=True))\n'
+        'op.create_table("posts", sa.Column("id", sa.Integer, primary_key=True), '
+        'sa.Column("a", sa.Integer), sa.Column("b", sa.Integer), sa.Column("c", sa.Integer), '
+        'sa.ForeignKeyConstraint(["a"], ["users.id"], name="fk_a"), '
+        'sa.ForeignKeyConstraint(["b"], ["users.id"], name="posts_ibfk_1"), '
+        'sa.ForeignKeyConstraint(["c"], ["users.id"], name="fk_c"))\n'
+        'op.create_index("ix_a", "posts", ["a", "c"])\n'
+        'op.create_index("ix_b", "posts", ["b"])',
+        'op.drop_table("posts")\nop.drop_table("users")',
+    )
+    folder.write(
+        "bbbb",
+        'op.drop_index("ix_a", "posts")\nop.rename_table("posts", "texts")\n'
+        'op.create_foreign_key("fk_d", "texts", "users", ["c"], ["id"])\n'
+        'op.drop_constraint("texts_ibfk_1", "texts", type_="foreignkey")',
+        'op.create_foreign_key("texts_ibfk_1", "texts", "users", ["b"], ["id"])\n'
+        'op.drop_constraint("fk_d", "texts", type_="foreignkey")\n'
+        'op.rename_table("texts", "posts")\nop.create_index("ix_a", "posts", ["a", "c"])',
+    )
+    one, other = database("mariadb"), database("mariadb")
+    live, scripted = (
+        Project(url.set(drivername="mariadb+pymysql"), directory=folder.path)
+        for url in (one, other)
+    )
+    live.upgrade("1")
+    run_successfully(other, scripted.script("1").text)
+    assert_same_state(one, other)
+    for _ in range(2):
+        live.upgrade()
+        run_successfully(other, scripted.script("1:head").text)
+        assert_same_state(one, other)
+        live.downgrade()
+        run_successfully(other, scripted.script("head:1", "downgrade").text)
+        assert_same_state(one, other)
+
+
 def assert_same_state(first_url: sa.URL, second_url: sa.URL) -> None:
     with opened(first_url) as first, opened(second_url) as second:
         assert recorded_state(first) == recorded_state(second)

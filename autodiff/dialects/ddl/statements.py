@@ -127,11 +127,18 @@ class DDL:
         """Return whether a statement only fails because the database cannot do an operation."""
         return False
 
-    def with_implied_indexes(self, current: Table, after: Table) -> Table:
+    def with_implied_indexes(
+        self, current: Table | None, after: Table, statements: Iterable[str]
+    ) -> Table:
         """Return a table after an operation with the indexes that its statements add or drop.
 
-        `current` is the table before the operation, and `after` what the operation says.
+        `current` is the table before the operation, None if it is new; `after` is what the
+        operation says.
         """
+        return after
+
+    def with_followed_names(self, before: Name, after: Table) -> Table:
+        """Return a renamed table with the names that the database changes along with its own."""
         return after
 
     def spare_indexes(self, before: Table, after: Table) -> list[str]:

@@ -15,6 +15,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.mysql import conversions, expressions, types
 from autodiff.dialects.mysql.declared_options import register_options
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES, OLD_FEATURES
+from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
 from autodiff.schema.objects import ColumnType, EnumType
 
 if TYPE_CHECKING:
@@ -142,8 +143,10 @@ class MySQL(Dialect):
             return enum_type[1]
         return super().neutral_value(type_, enum)
 
-    def unconvertible(self, column: str, before: str, after: str) -> str | None:
-        return conversions.unconvertible(column, before, after)
+    def unconvertible(
+        self, column: str, before: str, after: str, enums: EnumSides = NO_ENUMS
+    ) -> str | None:
+        return conversions.unconvertible(column, before, after, is_mariadb=self.is_mariadb)
 
     def changed_texts(self, column: str, before: str, after: str) -> str | None:
         return conversions.changed_texts(column, before, after)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
 from autodiff.dialects.postgresql import conversions, types
 from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.dialects.postgresql.features import FEATURES
@@ -99,6 +100,9 @@ class PostgreSQL(Dialect):
         finally:
             meter.close()
 
+    def unquoted_name(self, text: str) -> str:
+        return text.lower()
+
     def literal_bytes(self, value: bytes) -> str:
         return f"'\\x{value.hex()}'"
 
@@ -122,8 +126,10 @@ class PostgreSQL(Dialect):
             return self.literal(enum.values[0])
         return super().neutral_value(type_, enum)
 
-    def unconvertible(self, column: str, before: str, after: str) -> str | None:
-        return conversions.unconvertible(column, before, after, self.version)
+    def unconvertible(
+        self, column: str, before: str, after: str, enums: EnumSides = NO_ENUMS
+    ) -> str | None:
+        return conversions.unconvertible(column, before, after, self.version, enums)
 
     def changed_texts(self, column: str, before: str, after: str) -> str | None:
         return conversions.changed_texts(column, before, after)

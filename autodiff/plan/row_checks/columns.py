@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from autodiff.dialects.base import Dialect
-from autodiff.dialects.narrowing import Misfit, Shape, misfit, one_of
+from autodiff.dialects.narrowing import EnumSides, Misfit, Shape, misfit, one_of
 from autodiff.plan.backfills import FillNeeded
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.plan.row_checks.value_lists import parse_value_list
@@ -127,15 +126,23 @@ def _misfit(change: ColumnAltered, column: Column, context: CheckContext) -> Mis
         return None
     quoted = dialect.quote(column.name)
     found = misfit(quoted, before, after, change.after.type.sql, dialect)
-    found = found or _unconvertible(quoted, column, change.after, dialect)
+    found = found or _unconvertible(quoted, column, change.after, context)
     if found is None or not replaced_values or after.kind == "enum":
         return found
     others = f"{quoted} NOT IN ({', '.join(map(dialect.literal, replaced_values))})"
     return replace(found, condition=f"{found.condition} AND {others}")
 
 
-def _unconvertible(quoted: str, column: Column, after: Column, dialect: Dialect) -> Misfit | None:
-    condition = dialect.unconvertible(quoted, column.type.sql, after.type.sql)
+def _unconvertible(
+    quoted: str, column: Column, after: Column, context: CheckContext
+) -> Misfit | None:
+    enum = context.after.enums.get(after.type.enum) if after.type.enum else None
+    is_enum = column.type.enum is not None
+    has_array = any(side.type.sql.endswith("]") for side in (column, after))
+    if enum is not None and (column.type.enum == after.type.enum or (is_enum and not has_array)):
+        return None
+    sides = EnumSides(before=is_enum, values=enum.values if enum is not None else ())
+    condition = context.dialect.unconvertible(quoted, column.type.sql, after.type.sql, sides)
     words = f"cannot be converted to {after.type.sql}"
     return Misfit(condition=condition, words=words) if condition else None
 

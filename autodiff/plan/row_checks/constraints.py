@@ -21,6 +21,7 @@ from autodiff.schema.objects import (
     Table,
     Unique,
 )
+from autodiff.schema.sqltext import quote_qualified
 
 __all__ = ["part_checks"]
 
@@ -70,6 +71,7 @@ def _unique(part: PrimaryKey | Unique | Index) -> _UniqueOver:
                 text=element.text,
                 is_expression=element.is_expression,
                 collation=element.collation,
+                collation_schema=element.collation_schema,
                 length=element.length,
             )
             for element in part.elements
@@ -156,6 +158,7 @@ def _with_old_names(name: Name, unique: _UniqueOver, context: CheckContext) -> _
                 text=text,
                 is_expression=element.is_expression,
                 collation=element.collation,
+                collation_schema=element.collation_schema,
                 length=element.length,
             )
         )
@@ -190,7 +193,9 @@ def _sql(element: IndexElement, context: CheckContext) -> str:
     text = context.dialect.quote(element.text)
     if element.length is not None:
         text = f"left({text}, {element.length})"
-    return f'{text} COLLATE "{element.collation}"' if element.collation else text
+    if element.collation is None:
+        return text
+    return f"{text} COLLATE {quote_qualified(element.collation, element.collation_schema)}"
 
 
 def _not_null(table: Table, elements: Sequence[IndexElement], context: CheckContext) -> list[str]:

@@ -21,6 +21,7 @@ from autodiff.dialects.mysql.catalog.implicit_indexes import (
     starts_index,
 )
 from autodiff.dialects.mysql.column_checks import column_check
+from autodiff.dialects.mysql.conversions import needs_text
 from autodiff.dialects.mysql.ddl.column_users import (
     User,
     changes_to_drop_users,
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 __all__ = ["MySQLColumnDDL", "differs_by_row"]
 
 _UNKNOWN = ColumnType(sql="", python="")
+_TEXT = ColumnType(sql="varchar(70)", python="")
+"""A text that holds every number, time, UUID and address, and that an index can hold."""
 _NONDETERMINISTIC = re.compile(
     r"\b(?:uuid|uuid_short|rand|random_bytes|sysdate|(?:current_|session_|system_)?user)\b", re.I
 )
@@ -153,6 +156,9 @@ class MySQLColumnDDL(ColumnDDL):
 
         A generated column can be modified only if it stays VIRTUAL or STORED.
         https://dev.mysql.com/doc/refman/en/alter-table-generated-columns.html
+
+        Types between which the server has no conversion are converted through a text: the statement
+        fails if a value does not fit, and succeeds on an empty table.
         """
         column = _altered(operation, current)
         before = current.column(operation.name) if current else None
@@ -162,6 +168,11 @@ class MySQLColumnDDL(ColumnDDL):
         if current is not None and before is not None:
             changes += self._auto_increment_index(before, column, current)
         statement = self.alter_table(operation.table, *changes)
+        old_type = operation.before.type if before is None else before.type
+        if isinstance(old_type, ColumnType) and needs_text(old_type.sql, column.type.sql):
+            text = Column(name=column.name, type=_TEXT, nullable=column.nullable)
+            modify = f"MODIFY COLUMN {self.definition(text)}"
+            return [self.alter_table(operation.table, modify), statement]
         if "autoincrement" in operation.after.fields and not self.dialect.is_mariadb:
             # MySQL refuses to change AUTO_INCREMENT of a column that foreign keys refer to (1833)
             return ["SET foreign_key_checks = 0", statement, "SET foreign_key_checks = 1"]

@@ -30,6 +30,7 @@ from autodiff.schema.objects import (
     Constraint,
     Exclusion,
     ForeignKey,
+    Name,
     PrimaryKey,
     Table,
     Unique,
@@ -143,6 +144,12 @@ class MySQLConstraintDDL(ConstraintDDL):
                 after = without
         if key in keys_without_index(current) and not _shares_columns(key, after):
             changes.append(self.ddl.indexes.drop_change(index_name(key)))
+        elif self.dialect.is_mariadb and not has_generated_name(key) and not current.index(name):
+            # The server may have named the index of both keys after the one that was added last
+            others = [other for other in after.foreign_keys if other.columns == key.columns]
+            for other in others[:1]:
+                without = replace(after, indexes=())
+                changes += self._rename_for(other, index_name(key), without)
         return changes
 
     def _rename_for(self, key: ForeignKey, name: str, without: Table) -> list[str]:
@@ -192,6 +199,19 @@ class MySQLConstraintDDL(ConstraintDDL):
                 raise PlanError(f"{self.dialect.name} does not support exclusion constraints")
             case _:
                 assert_never(kind)
+
+    def with_followed_names(self, before: Name, after: Table) -> Table:
+        """Return a renamed table with the names of constraints that RENAME TABLE changes.
+
+        https://dev.mysql.com/doc/refman/en/rename-table.html
+        """
+        constraints: list[Constraint] = []
+        for item in after.constraints:
+            generated = _GENERATED_NAME.fullmatch(item.name or "")
+            if generated is not None and item.name == before.name + generated[1]:
+                item = replace(item, name=after.name.name + generated[1])
+            constraints.append(item)
+        return replace(after, constraints=tuple(constraints))
 
     def _rename_check(self, operation: RenameConstraint, current: Table | None) -> list[str]:
         """Return one statement that drops and adds the check, so that rows are always checked."""

@@ -8,7 +8,8 @@ https://dev.mysql.com/doc/refman/en/create-table-foreign-keys.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -34,6 +35,7 @@ from autodiff.schema.objects import (
     Table,
 )
 from autodiff.schema.operations import CreateIndex, DropIndex, RenameIndex, SetComment
+from autodiff.schema.sqltext import unquote_identifier
 
 if TYPE_CHECKING:
     from autodiff.dialects.mysql import MySQL
@@ -41,6 +43,11 @@ if TYPE_CHECKING:
 
 __all__ = ["MySQLIndexDDL"]
 
+_NAME = r"`(?:[^`]|``)+`|\w+"
+_INDEX_CHANGE = re.compile(
+    rf"(?:^|, |ALTER TABLE \S+ )(?:(?P<verb>DROP|RENAME|ADD) INDEX (?:IF (?:NOT )?EXISTS )?"
+    rf"(?P<name>{_NAME})(?: TO (?P<new_name>{_NAME})| \((?P<columns>(?:(?:{_NAME})(?:, )?)+)\))?)"
+)
 _KINDS = ("fulltext", "spatial", "vector")
 """The index methods that are written before the word INDEX."""
 
@@ -160,17 +167,31 @@ class MySQLIndexDDL(IndexDDL):
             after = replace(after, indexes=(*after.indexes, spare))
         while lost := keys_that_lose_index(current, after):
             index = _index_of(lost[0], after)
-            changes.append(f"ADD {self.definition(index)}")
+            changes.append(self._add_if_missing(index))
             after = replace(after, indexes=(*after.indexes, index))
         return changes
 
-    def with_replacements(self, current: Table, after: Table) -> Table:
-        """Return the table with what `replacements` adds and `drop_redundant` drops."""
+    def _add_if_missing(self, index: Index) -> str:
+        """Return ADD INDEX; a script that runs again after a downgrade finds the index there."""
+        text = self.definition(index)
+        exists = "INDEX IF NOT EXISTS " if self.dialect.is_mariadb else "INDEX "
+        return f"ADD {text.replace('INDEX ', exists, 1)}"
+
+    def with_replacements(
+        self, current: Table | None, after: Table, statements: Iterable[str]
+    ) -> Table:
+        """Return the table with the indexes that the statements add, drop and rename with others.
+
+        The index that the server creates for a new foreign key is not added: the key implies it.
+        `current` is None for a new table.
+        """
+        if current is None:
+            return replace(after, indexes=(*after.indexes, *indexes_of_keys(after)))
+        for sql in statements:
+            after = _with_index_changes(after, sql)
         spare = _auto_increment_replacement(current, after)
         if spare is not None and after.index(AUTO_INCREMENT_INDEX) is None:
             after = replace(after, indexes=(*after.indexes, spare))
-        while lost := keys_that_lose_index(current, after):
-            after = replace(after, indexes=(*after.indexes, _index_of(lost[0], after)))
         counters = {column.name for column in after.columns if column.autoincrement}
         kept = [index for index in after.indexes if index.name != AUTO_INCREMENT_INDEX]
         others = replace(after, indexes=tuple(kept))
@@ -221,6 +242,39 @@ class MySQLIndexDDL(IndexDDL):
             )
         definition = self.definition(replace(index, comment=operation.after))
         return [self.alter_table(table, self.drop_change(name), f"ADD {definition}")]
+
+
+def indexes_of_keys(table: Table) -> list[Index]:
+    """Return indexes for the foreign keys that need one and have a generated name.
+
+    The server would name such an index after the key. For a key without a name, it would name the
+    index after the column, and so does autodiff.
+    """
+    indexes: list[Index] = []
+    for key in keys_without_index(table):
+        with_indexes = replace(table, indexes=(*table.indexes, *indexes))
+        if has_generated_name(key) and key in keys_without_index(with_indexes):
+            indexes.append(_index_of(key, with_indexes))
+    return indexes
+
+
+def _with_index_changes(table: Table, sql: str) -> Table:
+    """Return the table with the plain indexes that an ALTER TABLE adds, drops and renames."""
+    indexes = list(table.indexes)
+    for match in _INDEX_CHANGE.finditer(sql):
+        verb, name = match["verb"], unquote_identifier(match["name"])
+        if verb == "DROP":
+            indexes = [index for index in indexes if index.name != name]
+        elif verb == "RENAME":
+            new_name = unquote_identifier(match["new_name"])
+            indexes = [
+                replace(index, name=new_name) if index.name == name else index for index in indexes
+            ]
+        elif all(index.name != name for index in indexes):
+            columns = [unquote_identifier(part.strip()) for part in match["columns"].split(",")]
+            elements = tuple(IndexElement(text=column) for column in columns)
+            indexes.append(Index(name=name, elements=elements))
+    return replace(table, indexes=tuple(indexes))
 
 
 def keys_that_lose_index(current: Table, after: Table) -> list[ForeignKey]:

@@ -95,8 +95,13 @@ class MySQLDDL(DDL):
         self.views = MySQLViewDDL(self)
         self.rows = MySQLRowDDL(self)
 
-    def with_implied_indexes(self, current: Table, after: Table) -> Table:
-        return self.indexes.with_replacements(current, after)
+    def with_implied_indexes(
+        self, current: Table | None, after: Table, statements: Iterable[str]
+    ) -> Table:
+        return self.indexes.with_replacements(current, after, statements)
+
+    def with_followed_names(self, before: Name, after: Table) -> Table:
+        return self.constraints.with_followed_names(before, after)
 
     def spare_indexes(self, before: Table, after: Table) -> list[str]:
         return self.indexes.spare_indexes(before, after)

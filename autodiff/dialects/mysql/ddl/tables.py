@@ -7,16 +7,11 @@ https://mariadb.com/kb/en/alter-table/
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.ddl.tables import TableDDL
-from autodiff.dialects.mysql.catalog.implicit_indexes import (
-    has_generated_name,
-    index_name,
-    keys_without_index,
-)
 from autodiff.dialects.mysql.column_checks import is_in_column
+from autodiff.dialects.mysql.ddl.indexes import indexes_of_keys
 from autodiff.dialects.mysql.ddl.table_options import (
     CHARSET_OPTIONS,
     DEFAULTS,
@@ -24,7 +19,7 @@ from autodiff.dialects.mysql.ddl.table_options import (
     option_clauses,
 )
 from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
-from autodiff.schema.objects import Check, Constraint, Index, IndexElement, Name, Option, Table
+from autodiff.schema.objects import Check, Constraint, Name, Option, Table
 from autodiff.schema.operations import RenameTable, SetTableOptions
 from autodiff.utils.object_names import temporary_name
 
@@ -43,7 +38,7 @@ class MySQLTableDDL(TableDDL):
         """Return CREATE TABLE with all indexes: an AUTO_INCREMENT column is refused without one."""
         parts = [self.ddl.columns.definition(column, table) for column in table.columns]
         parts += map(self.ddl.constraints.definition, self.inline_constraints(table))
-        parts += map(self.ddl.indexes.definition, (*table.indexes, *_indexes_of_keys(table)))
+        parts += map(self.ddl.indexes.definition, (*table.indexes, *indexes_of_keys(table)))
         return [self.create_statement(table, parts)]
 
     def inline_constraints(self, table: Table) -> Iterable[Constraint]:
@@ -141,21 +136,6 @@ class MySQLTableDDL(TableDDL):
             if follows_charset(column)
         ]
         return [option_clauses(options).strip(), *columns]
-
-
-def _indexes_of_keys(table: Table) -> list[Index]:
-    """Return indexes for the foreign keys that need one and have a generated name.
-
-    The server would name such an index after the key. For a key without a name, it would name the
-    index after the column, and so does autodiff.
-    """
-    indexes: list[Index] = []
-    for key in keys_without_index(table):
-        with_indexes = replace(table, indexes=(*table.indexes, *indexes))
-        if has_generated_name(key) and key in keys_without_index(with_indexes):
-            elements = tuple(IndexElement(text=name) for name in key.columns)
-            indexes.append(Index(name=index_name(key, with_indexes), elements=elements))
-    return indexes
 
 
 def _convert_to(options: dict[str, Option]) -> str:

@@ -14,7 +14,7 @@ from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
 from autodiff.dialects.postgresql.types import enum_python, plain_default, type_python
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
-from autodiff.schema.sqltext import quote_identifier
+from autodiff.schema.sqltext import quote_qualified
 
 __all__ = ["NO_COLLATION", "SEQUENCE_TYPE", "USUAL_COLLATION", "Columns", "numbers"]
 
@@ -113,9 +113,8 @@ class Columns:
 
     def _collation(self, oid: int) -> str:
         """Return the quoted name of a collation, with its schema if it is needed."""
-        name = quote_identifier(self._names["collation"][oid])
         schema = self._names["collation schema"].get(oid)
-        return name if schema is None else f"{quote_identifier(schema)}.{name}"
+        return quote_qualified(self._names["collation"][oid], schema)
 
     def _enum_type(self, sql: str, enum: EnumRow) -> ColumnType:
         name = self._make_name(enum.schema, enum.name)

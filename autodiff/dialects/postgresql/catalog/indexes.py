@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TypeAlias
 
 from autodiff.dialects.postgresql.catalog.columns import NO_COLLATION, USUAL_COLLATION, Columns
 from autodiff.dialects.postgresql.catalog.expressions import Texts, bracketed
@@ -16,6 +17,11 @@ from autodiff.schema.objects import Column, Index, IndexElement, Option
 from autodiff.schema.sqltext import split_top_level, unquote_identifier
 
 __all__ = ["Indexes", "included", "storage"]
+
+_Collation: TypeAlias = tuple[str | None, str | None]
+"""The name of a collation, and its schema if it is needed."""
+_NO_NAME: _Collation = (None, None)
+_COLLATE = re.compile(r'\s*COLLATE (?:("(?:[^"]|"")+"|\w+)\.)?("(?:[^"]|"")+"|\w+)')
 
 
 class Indexes:
@@ -58,10 +64,11 @@ class Indexes:
             elements.append(_element(text, not number, order, named, own))
         return tuple(elements)
 
-    def _collation(self, table: int, number: int, collation: int) -> str | None:
-        """Return the collation of an element if it differs from that of its column, else None."""
-        default = self._collations.get((table, number), USUAL_COLLATION)
-        return None if collation in (NO_COLLATION, default) else self._names["collation"][collation]
+    def _collation(self, table: int, number: int, collation: int) -> _Collation:
+        """Return the collation of an element if it differs from that of its column."""
+        if collation in (NO_COLLATION, self._collations.get((table, number), USUAL_COLLATION)):
+            return _NO_NAME
+        return self._names["collation"][collation], self._names["collation schema"].get(collation)
 
 
 @lru_cache(4096)
@@ -75,7 +82,7 @@ def _parts(*vectors: str) -> tuple[tuple[int, ...], ...]:
 
 @lru_cache(4096)
 def _element(
-    text: str, is_expression: bool, order: int, opclass: str | None, collation: str | None
+    text: str, is_expression: bool, order: int, opclass: str | None, collation: _Collation
 ) -> IndexElement:
     descending, nulls_first = bool(order & 1), bool(order & 2)  # INDOPTION_DESC, _NULLS_FIRST
     return IndexElement(
@@ -84,20 +91,24 @@ def _element(
         descending=descending,
         nulls_first=None if nulls_first == descending else nulls_first,
         opclass=opclass,
-        collation=collation,
+        collation=collation[0],
+        collation_schema=collation[1],
     )
 
 
-def _expression_collation(row: IndexRow, place: int, method: str) -> str | None:
-    """Return the collation of an expression, None if it is the default of the expression.
+def _expression_collation(row: IndexRow, place: int, method: str) -> _Collation:
+    """Return the collation of an expression if it is not the default of the expression.
 
     Only the definition of the whole index contains it: pg_get_indexdef() omits it for one element.
     """
     _, _, rest = (row.definition or "").partition(f" USING {method} ")
     body, _ = bracketed(rest)
     suffix = split_top_level(body)[place].removeprefix((row.definitions or ())[place])
-    match = re.match(r'\s*COLLATE (?:\w+\.)?("(?:[^"]|"")+"|\w+)', suffix)
-    return None if match is None else unquote_identifier(match[1])
+    match = _COLLATE.match(suffix)
+    if match is None:
+        return _NO_NAME
+    schema = None if match[1] in (None, "pg_catalog") else unquote_identifier(match[1])
+    return unquote_identifier(match[2]), schema
 
 
 def included(row: IndexRow, columns: Mapping[int, Column]) -> tuple[str, ...]:

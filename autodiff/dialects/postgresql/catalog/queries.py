@@ -27,7 +27,11 @@ __all__ = [
 ONLY = " AND c.relname = ANY(:only)"
 """A condition for RELATIONS. It may match a table in another schema: the caller filters names."""
 
-NAMES = """
+_OPCLASS = """CASE WHEN n.nspname <> 'pg_catalog' AND NOT pg_opclass_is_visible(o.oid)
+            THEN quote_ident(n.nspname) || '.' ELSE '' END || quote_ident(o.opcname)"""
+"""The name of an operator class, with its schema if it is needed."""
+
+NAMES = f"""
 SELECT 'schema' AS kind, oid, nspname AS name FROM pg_namespace
 UNION ALL SELECT 'method', oid, amname FROM pg_am
 UNION ALL SELECT 'tablespace', oid, spcname FROM pg_tablespace
@@ -35,7 +39,8 @@ UNION ALL SELECT 'collation', oid, collname FROM pg_collation
 UNION ALL SELECT 'collation schema', c.oid, nspname FROM pg_collation c
           JOIN pg_namespace n ON n.oid = collnamespace
           WHERE nspname <> 'pg_catalog' AND NOT pg_collation_is_visible(c.oid)
-UNION ALL SELECT 'opclass', oid, opcname FROM pg_opclass WHERE NOT opcdefault
+UNION ALL SELECT 'opclass', o.oid, {_OPCLASS} FROM pg_opclass o
+          JOIN pg_namespace n ON n.oid = o.opcnamespace WHERE NOT o.opcdefault
 UNION ALL SELECT 'typcollation', oid, typcollation::text FROM pg_type
           WHERE typcollation NOT IN (0, 100)
 """
@@ -138,7 +143,7 @@ WHERE i.indrelid = ANY(CAST(:relations AS oid[])) AND (i.indisvalid OR ic.relkin
 ORDER BY i.indrelid, ic.relname
 """
 
-COMMENTS = """
+COMMENTS = f"""
 SELECT 'class' AS kind, d.objoid, d.objsubid, d.description
 FROM pg_description d
 JOIN pg_class c ON c.oid = d.objoid
@@ -152,11 +157,12 @@ JOIN pg_namespace n ON n.oid = con.connamespace
 WHERE d.classoid = 'pg_constraint'::regclass AND n.nspname = ANY(:schemas)
 UNION ALL
 SELECT 'opclass', a.attrelid, a.attnum,
-       o.opcname || '(' || array_to_string(ARRAY(SELECT unnest(a.attoptions) ORDER BY 1), ', ')
-       || ')'
+       {_OPCLASS} || '(' ||
+       array_to_string(ARRAY(SELECT unnest(a.attoptions) ORDER BY 1), ', ') || ')'
 FROM pg_attribute a
 JOIN pg_index i ON i.indexrelid = a.attrelid
 JOIN pg_opclass o ON o.oid = i.indclass[a.attnum - 1]
+JOIN pg_namespace n ON n.oid = o.opcnamespace
 WHERE a.attoptions IS NOT NULL
 """
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from autodiff.dialects.ddl.columns import ColumnDDL
-from autodiff.dialects.postgresql.ddl.casts import cast
+from autodiff.dialects.postgresql.ddl.casts import cast, cast_enum
 from autodiff.dialects.postgresql.ddl.do_blocks import do_block
 from autodiff.dialects.postgresql.ddl.sequences import alter_in_range, first_value, reset_options
 from autodiff.dialects.postgresql.ddl.time_zones import utc_conversion
@@ -118,11 +118,11 @@ class PostgreSQLColumnDDL(ColumnDDL):
                 return None
         if family == "text" and "(" not in new.sql:
             return None
-        column, bare = self.quote(operation.name), split_collation(new.sql)[0]
+        column = self.quote(operation.name)
         if family == "text":
             return f"{column}::text"
         if isinstance(before, ColumnType) and before.enum != new.enum:
-            return f"{column}::text::{bare}"  # an enum can only be cast to and from text
+            return cast_enum(column, before.sql, new.sql)
         return cast(column, before.sql if isinstance(before, ColumnType) else None, new.sql)
 
     # Identities and serials

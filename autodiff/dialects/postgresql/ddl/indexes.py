@@ -8,7 +8,7 @@ from __future__ import annotations
 from autodiff.dialects.ddl.indexes import IndexDDL
 from autodiff.schema.objects import IndexElement, Table
 from autodiff.schema.operations import CreateIndex, DropIndex
-from autodiff.schema.sqltext import quote_identifier
+from autodiff.schema.sqltext import quote_qualified
 
 __all__ = ["PostgreSQLIndexDDL"]
 
@@ -39,7 +39,7 @@ class PostgreSQLIndexDDL(IndexDDL):
     def element(self, element: IndexElement) -> str:
         text = f"({element.text})" if element.is_expression else self.quote(element.text)
         if element.collation is not None:
-            text += f" COLLATE {quote_identifier(element.collation)}"
+            text += f" COLLATE {quote_qualified(element.collation, element.collation_schema)}"
         text += f" {element.opclass}" if element.opclass else ""
         text += " DESC" if element.descending else ""
         if element.nulls_first is not None:
