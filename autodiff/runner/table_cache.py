@@ -166,8 +166,12 @@ def _is_plain(index: Index) -> bool:
 
 
 def _can_replace_another(index: Index, table: Table) -> bool:
-    """Return whether the server may drop an index of a foreign key for it, as MySQL does."""
-    return any(key.columns == index.columns[: len(key.columns)] for key in table.foreign_keys)
+    """Return whether an index that starts with the same column may be dropped for it.
+
+    MySQL drops that of a foreign key, and autodiff that of a column with AUTO_INCREMENT.
+    """
+    others = (*table.indexes, *table.foreign_keys)
+    return any(other.columns[:1] == index.columns[:1] for other in others)
 
 
 def _is_same_schema(one: Name, other: Name) -> bool:
