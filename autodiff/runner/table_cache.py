@@ -170,8 +170,9 @@ def _can_replace_another(index: Index, table: Table) -> bool:
 
     MySQL drops that of a foreign key, and autodiff that of a column with AUTO_INCREMENT.
     """
-    others = (*table.indexes, *table.foreign_keys)
-    return any(other.columns[:1] == index.columns[:1] for other in others)
+    taken = [other.columns[:1] for other in table.indexes]
+    taken += [key.columns[:1] for key in table.foreign_keys]
+    return index.columns[:1] in taken
 
 
 def _is_same_schema(one: Name, other: Name) -> bool:
