@@ -1,8 +1,8 @@
 """Remember what the schema was before a migration, to compare it after its steps were undone.
 
-Each table is remembered before the first step that alters it, so that a migration of a large
-database reads only its own tables. A step that can alter anything, such as hand-written SQL, needs
-all tables that are not remembered yet.
+The runner takes the fingerprint of a table before the first step that alters it, so that a
+migration reads only its own tables. Before the first step that can alter anything, such as
+hand-written SQL, it takes the fingerprint of all other tables.
 """
 
 from __future__ import annotations
@@ -23,7 +23,10 @@ __all__ = ["TablesBefore", "is_unchanged", "tables_to_remember", "take_fingerpri
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TablesBefore:
-    """The fingerprint of some tables; without names, of all that are not remembered before it."""
+    """The fingerprint of some tables.
+
+    Without tables, it is that of the whole schema, except for the tables that earlier items name.
+    """
 
     tables: tuple[Name, ...] = ()
     fingerprint: str
@@ -78,7 +81,7 @@ def take_fingerprint(
     tables: Sequence[Name],
     before: Sequence[TablesBefore],
 ) -> str:
-    """Return the fingerprint of tables; without names, of all that are not remembered."""
+    """Return the fingerprint of tables; if there are none, that of all but the remembered ones."""
     without = frozenset[Name]() if tables else _names(before)
     return dialect.catalog.fingerprint(connection, tables, without=without)
 

@@ -104,7 +104,7 @@ IMPORT_ERRORS = {
 
 @pytest.mark.parametrize(("line", "reason"), IMPORT_ERRORS.items())
 def test_a_file_that_cannot_be_imported_is_refused(tmp_path: Path, line: str, reason: str) -> None:
-    """The error names the file and Python's reason. The hint says what to do."""
+    """The error contains the file and Python's reason, and the hint a remedy."""
     path = Folder(tmp_path / "m").write("aaaa")
     path.write_text(path.read_text() + f"\n{line}\n")
     with pytest.raises(MigrationFileError) as caught:
