@@ -32,6 +32,7 @@ from autodiff.schema.changes import (
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, View
 from autodiff.schema.sqltext import mentions
+from autodiff.schema.view_reads import reads
 
 __all__ = ["must_be_replaced", "split_replaced_columns", "with_dependents"]
 
@@ -56,7 +57,8 @@ def with_dependents(
         retyped = _with_new_text_types(retyped, changes, dialect)
         all_changes = [_with_recreated_expression(change, changes) for change in changes]
         all_changes = [_recreate_over_retyped(change, retyped) for change in all_changes]
-        all_changes += _dependent_views(changes, current, desired, retyped)
+        blocked = _blocked_columns(changes)
+        all_changes += _dependent_views(changes, current, desired, retyped, blocked)
         all_changes += _dependent_computed(changes, renamed, desired, retyped)
         for table in sorted({*retyped} & {*renamed.tables} & {*desired.tables}):
             old, new = renamed.tables[table], desired.tables[table]
@@ -142,19 +144,26 @@ def _dependent_views(
     current: Schema,
     desired: Schema,
     retyped: Mapping[Name, Sequence[str]],
+    blocked: Mapping[Name, Sequence[str]] | None = None,
 ) -> Iterator[Change]:
-    """Yield a recreation of each view that reads an altered table or a changed view."""
+    """Yield a recreation of each view that reads what changes, or a view that is changed.
+
+    blocked: the columns that views block, by the old name of their table; without it, views read
+        each table of which a column changes.
+    """
     names = NameMap.of_changes(changes)
     changed = {
         _view_name(change)
         for change in changes
         if isinstance(change, ViewAdded | ViewRemoved | ViewAltered)
     }
-    changed |= {
-        names.table_before(change.table)
-        for change in changes
-        if isinstance(change, ColumnAltered | ColumnRemoved)
-    }
+    if blocked is None:
+        blocked = {}
+        changed |= {
+            names.table_before(change.table)
+            for change in changes
+            if isinstance(change, ColumnAltered | ColumnRemoved)
+        }
     columns = {
         names.table_before(table): [*columns, *names.columns_before(table).values()]
         for table, columns in retyped.items()
@@ -163,7 +172,12 @@ def _dependent_views(
         readers = [
             name
             for name, view in current.views.items()
-            if name not in changed and (_reads_any(view, changed) or _reads_columns(view, columns))
+            if name not in changed
+            and (
+                _reads_any(view, changed)
+                or _reads_columns(view, columns)
+                or _names_blocked(view, blocked)
+            )
         ]
         if not readers:
             return
@@ -173,6 +187,39 @@ def _dependent_views(
             kept = replace(after, reads=view.reads, indexes=view.indexes, comment=view.comment)
             yield ViewAltered(before=view, after=kept)
         changed |= set(readers)
+
+
+def _blocked_columns(changes: Sequence[Change]) -> Mapping[Name, Sequence[str]]:
+    """Return the columns that are dropped or get another type, by the old name of their table.
+
+    PostgreSQL refuses both if a view reads the column; other changes it allows.
+    https://www.postgresql.org/docs/current/sql-altertable.html
+    """
+    names = NameMap.of_changes(changes)
+    found: dict[Name, list[str]] = {}
+    for change in changes:
+        match change:
+            case ColumnRemoved(table=table, column=column):
+                pass
+            case ColumnAltered(table=table, before=column, fields=fields) if (
+                "type" in fields or "computed" in fields
+            ):
+                pass
+            case _:
+                continue
+        old_names = found.setdefault(names.table_before(table), [])
+        old_names += [column.name, names.column_before(table, column.name)]
+    return found
+
+
+def _names_blocked(view: View, blocked: Mapping[Name, Sequence[str]]) -> bool:
+    """Return whether a view names one of the columns, as far as its text shows."""
+    return any(
+        reads(view.sql, table.name, column)
+        for table, columns in blocked.items()
+        if not view.reads or table in view.reads
+        for column in columns
+    )
 
 
 def _reads_columns(view: View, columns: Mapping[Name, Sequence[str]]) -> bool:
