@@ -198,3 +198,33 @@ def test_names_with_more_bytes_than_the_server_keeps(
     assert_no_drift(
         database(kind), tmp_path / "m", long_named(sa.String(50)), long_named(sa.String(60))
     )
+
+
+def mysql_options(length: int) -> sa.MetaData:
+    """Return models with each kind of option of MySQL."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "notes",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("body", sa.Text),
+        sa.Index("ix_body", "body", mysql_length=length, mariadb_length=length),
+        sa.Index("ft_body", "body", mysql_prefix="FULLTEXT", mariadb_prefix="FULLTEXT"),
+        mysql_comment="of the vendor",
+        mariadb_comment="of the vendor",
+        mysql_row_format="DYNAMIC",
+        mariadb_row_format="DYNAMIC",
+    )
+    return metadata
+
+
+@pytest.mark.parametrize("driver", ["mysql+pymysql", "mariadb+pymysql"])
+def test_options_of_mysql_count_for_both_names_of_its_dialect(
+    database: Callable[[str], sa.URL], tmp_path: Path, driver: str
+) -> None:
+    """Migrations have the options of MySQL, whichever name the URL has."""
+    url = database("mariadb").set(drivername=driver)
+    mysql_options(10).create_all(sa.create_engine(url, poolclass=sa.NullPool))
+    assert Project(url, mysql_options(10), tmp_path / "none").generate("none") is None
+    other = database("mariadb").set(drivername=driver)
+    assert_no_drift(other, tmp_path / "m", mysql_options(10), mysql_options(20))

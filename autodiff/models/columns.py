@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from autodiff.errors import ModelsError
-from autodiff.models.options import has_options
+from autodiff.models.options import dialect_options
 from autodiff.models.spelling_check import creates_type
 from autodiff.models.type_call import TypeCall
 from autodiff.models.types import SQL_TYPE, spell_type, stored_type, type_key
@@ -265,14 +265,11 @@ def _says_counting(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
 
 def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:
-    if not has_options(column):
-        return {}
-    prefix = f"{dialect.sqlalchemy.name}_"
     return {
-        key: value
-        for key, value in sorted(column.dialect_kwargs.items())
-        if key.startswith(prefix) and value is not None and key.endswith(_COLUMN_OPTIONS)
+        f"{dialect.name}_{option}": value
+        for option, value in sorted(dialect_options(column, dialect).items())
+        if value is not None and option in _COLUMN_OPTIONS
     }
 
 
-_COLUMN_OPTIONS = ("on_conflict_not_null", "_invisible")
+_COLUMN_OPTIONS = ("on_conflict_not_null", "invisible")

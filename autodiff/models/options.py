@@ -20,12 +20,16 @@ def has_options(thing: Any) -> bool:
 
 
 def dialect_options(thing: Any, dialect: Dialect) -> dict[str, Any]:
-    """Return the options of the dialect that were set, without the prefix of its name."""
+    """Return the options of the dialect that were set, without the prefix of its name.
+
+    SQLAlchemy calls MariaDB `mariadb` if the URL does. Options of that name come before those of
+    MySQL, which migrations for both have.
+    """
     if not has_options(thing):
         return {}
-    prefix = f"{dialect.sqlalchemy.name}_"
     return {
         key.removeprefix(prefix): value
+        for prefix in dict.fromkeys((f"{dialect.name}_", f"{dialect.sqlalchemy.name}_"))
         for key, value in thing.dialect_kwargs.items()
         if key.startswith(prefix)
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from autodiff.dialects.mysql import conversions, expressions, types
 from autodiff.dialects.mysql.declared_options import register_options
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES, OLD_FEATURES
 from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
-from autodiff.schema.objects import ColumnType, EnumType
+from autodiff.schema.objects import ColumnType, EnumType, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -142,6 +143,14 @@ class MySQL(Dialect):
         if enum_type := _ENUM.match(type_.sql):
             return enum_type[1]
         return super().neutral_value(type_, enum)
+
+    def adapt_table(self, table: Table) -> Table:
+        """Return the table with the option `mysql_comment` as its comment, as SQLAlchemy does."""
+        if "mysql_comment" not in table.options:
+            return table
+        options = {key: value for key, value in table.options.items() if key != "mysql_comment"}
+        comment = table.comment or str(table.options["mysql_comment"])
+        return replace(table, options=options, comment=comment)
 
     def unconvertible(
         self, column: str, before: str, after: str, enums: EnumSides = NO_ENUMS
