@@ -38,6 +38,7 @@ ELEMENT = IndexElement(
     nulls_first=False,
     opclass="text_pattern_ops",
     collation="C",
+    collation_schema="audit",
     length=9,
 )
 INDEX = Index(

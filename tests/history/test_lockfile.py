@@ -44,6 +44,7 @@ INDEX = Index(
         IndexElement(text="a", descending=True, nulls_first=False, opclass="x_ops", collation="C"),
         IndexElement(text="lower(b)", is_expression=True),
         IndexElement(text="c", length=7),
+        IndexElement(text="d", collation="german", collation_schema="audit"),
     ),
     unique=True,
     method="gin",
