@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from autodiff import Project, diff
 from autodiff.errors import RehearsalFailedError
 from autodiff.rehearse.draft import prove
+from autodiff.rehearse.proof import Proof
 
 
 def models(*columns: sa.Column[object]) -> sa.MetaData:
@@ -267,3 +268,29 @@ def test_values_of_computed_columns_are_not_lost(any_database: sa.URL) -> None:
         proof = prove(connection, plan, {Path("0001_x.py"): plan.source("x", revision="r")})
     assert proof is not None
     assert (proof.problems, proof.lost) == ((), ())
+
+
+MANY_LOCKS = 'op.execute("SELECT count(pg_advisory_xact_lock(g)) FROM generate_series({}, {}) g")'
+
+
+def test_a_downgrade_with_too_many_locks_is_rehearsed_in_parts(
+    database: Callable[[str], sa.URL],
+) -> None:
+    """A note names the setting; a part that still needs too many locks is a failure."""
+    after = models(sa.Column("mail", sa.String(20)))
+    engine = engine_with_tables(database("postgresql"), models())
+    parts = [MANY_LOCKS.format(1, 8000), *['op.execute("SELECT 1")'] * 100]
+    with engine.connect() as connection:
+        plan = diff(connection, after)
+        source = plan.source("x", revision="r")
+
+        def proved(most: int) -> Proof:
+            steps = "\n    ".join([*parts, MANY_LOCKS.format(8001, most), "op.drop_column"])
+            text = source.replace("    op.drop_column", f"    {steps}")
+            return prove(connection, plan, {Path("0001_x.py"): text})
+
+        divided, refused = proved(16_000), proved(90_000)
+    engine.dispose()
+    assert divided.passed, divided.problems
+    assert "increase max_locks_per_transaction" in divided.notes[0]
+    assert "max_locks_per_transaction" in refused.problems[0]

@@ -158,6 +158,13 @@ class Session(ABC):
         share the lock.
         """
 
+    def is_out_of_locks(self, error: BaseException) -> bool:
+        """Return whether a driver's error is that one transaction needs more locks than there are.
+
+        Smaller transactions can do the same work.
+        """
+        return False
+
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether a driver's error is a lock timeout or a deadlock: a retry can help."""
         return False

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Step", "build_start", "open_scratch", "prove", "prove_steps"]
 
+_PART = 100
+"""How many operations share a transaction if one for all could need too many locks."""
+
 
 Step = Callable[["Connection", Dialect], None]
 """Runs one direction of a migration on a scratch database."""
@@ -71,7 +74,11 @@ def prove(connection: Connection | None, plan: Plan, texts: Mapping[Path, str]) 
             function = load_step(migration, direction)
             return lambda scratch, dialect: _run(scratch, dialect, lambda executor: function())
 
-        return prove_steps(connection, plan, load, migration)
+        def in_parts(scratch: Connection, dialect: Dialect) -> None:
+            function = load_step(migration, "downgrade")
+            _run(scratch, dialect, lambda executor: function(), in_parts=True)
+
+        return prove_steps(connection, plan, load, migration, in_parts)
 
 
 def prove_steps(
@@ -79,10 +86,12 @@ def prove_steps(
     plan: Plan,
     load: Callable[[Direction], Step],
     migration: Migration | None = None,
+    in_parts: Step | None = None,
 ) -> Proof:
     """Return what a scratch database shows about the two directions of a migration.
 
-    `migration` has the lines of the statements; None if they are not those of its file.
+    `migration` has the lines of the statements; None if they are not those of its file. `in_parts`
+    runs the downgrade in several transactions, if one needs too many locks.
 
     If the migration fails with sample rows and passes without, the failure is a note: whether such
     rows exist in the live database is not known.
@@ -92,10 +101,10 @@ def prove_steps(
             skipped=f"it refers to {', '.join(missing)}, which autodiff does not manage",
             cure="apply it to a copy of the database first",
         )
-    with_rows = _rehearse(connection, plan, load, migration, with_rows=True)
+    with_rows = _rehearse(connection, plan, load, migration, in_parts, with_rows=True)
     if with_rows.passed:
         return with_rows
-    without_rows = _rehearse(connection, plan, load, migration, with_rows=False)
+    without_rows = _rehearse(connection, plan, load, migration, in_parts, with_rows=False)
     if not without_rows.passed:
         return with_rows
     notes = tuple(f"with sample rows: {problem}" for problem in with_rows.problems)
@@ -121,6 +130,7 @@ def _rehearse(
     plan: Plan,
     load: Callable[[Direction], Step],
     migration: Migration | None,
+    in_parts: Step | None,
     *,
     with_rows: bool,
 ) -> Proof:
@@ -141,7 +151,7 @@ def _rehearse(
                         return run
                     return partial(_recorded, run, recorder, migration, statements)
 
-                proof_run = _proof_run(plan, measured, dialect)
+                proof_run = _proof_run(plan, measured, dialect, in_parts)
                 if plan.online is not None and with_rows:
                     proof_run = _with_writer(proof_run, waits)
                 proof = proof_run.run(opened, with_rows=with_rows)
@@ -230,7 +240,9 @@ def _namespaces(plan: Plan) -> tuple[str, ...]:
     return tuple(sorted({*plan.current.namespaces, *plan.desired.namespaces}))
 
 
-def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) -> ProofRun:
+def _proof_run(
+    plan: Plan, load: Callable[[Direction], Step], dialect: Dialect, in_parts: Step | None
+) -> ProofRun:
     before, after = _affected_tables(plan)
     start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
     namespaces = plan.current.namespaces | plan.desired.namespaces
@@ -256,6 +268,7 @@ def _proof_run(plan: Plan, load: Callable[[Direction], Step], dialect: Dialect) 
         build=build,
         upgrade=step("upgrade"),
         downgrade=step("downgrade"),
+        downgrade_in_parts=in_parts and (lambda connection: in_parts(connection, dialect)),
         left=lambda connection: inspector(connection).compare_with(goal, None).lines,
         differs=lambda connection, before: inspector(connection).compare_with_earlier(before).lines,
         values=choose_sample_values(plan.changes, plan.maps, start, goal),
@@ -274,14 +287,38 @@ def _build(connection: Connection, plan: Plan, dialect: Dialect, start: Schema) 
     after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
     operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
     operations += plan.setup
-    _run(connection, dialect, lambda executor: run_operations(executor, operations))
+    _run(connection, dialect, lambda executor: run_operations(executor, operations), in_parts=True)
 
 
-def _run(connection: Connection, dialect: Dialect, run: Callable[[Executor], None]) -> None:
-    """Run operations in one transaction, unless they leave it."""
+class _InParts(Executor):
+    """Runs operations, and commits after some of them."""
+
+    def __init__(self, dialect: Dialect, sink: ScratchSink, segments: TransactionSegments) -> None:
+        super().__init__(dialect, sink)
+        self._segments = segments
+        self._submitted = 0
+
+    def submit(self, operation: Operation) -> None:
+        super().submit(operation)
+        self._submitted += 1
+        if self._submitted % _PART == 0:
+            self.flush()
+            self._segments.close()
+            self._segments.open()
+
+
+def _run(
+    connection: Connection,
+    dialect: Dialect,
+    run: Callable[[Executor], None],
+    *,
+    in_parts: bool = False,
+) -> None:
+    """Run operations in one transaction, unless they leave it, or in several."""
     connection.rollback()
     segments = TransactionSegments(connection, dialect, NO_LIMITS)
-    executor = Executor(dialect, ScratchSink(connection, dialect, outside=segments.outside))
+    sink = ScratchSink(connection, dialect, outside=segments.outside)
+    executor = _InParts(dialect, sink, segments) if in_parts else Executor(dialect, sink)
     with segments.around(), executing(executor):
         run(executor)
         executor.flush()

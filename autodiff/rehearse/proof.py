@@ -76,6 +76,7 @@ class ProofRun:
     queries: find rows that prevent the migration; sample rows must not be among them.
     build: creates the schema before the migration on an empty scratch.
     upgrade, downgrade: run the migration.
+    downgrade_in_parts: runs the downgrade in several transactions.
     left: returns a line for each difference to the desired schema.
     differs: returns a line for each difference to an earlier schema.
     values: the values for columns that list their values.
@@ -90,6 +91,7 @@ class ProofRun:
     build: Callable[[Connection], None]
     upgrade: Callable[[Connection], None]
     downgrade: Callable[[Connection], None]
+    downgrade_in_parts: Callable[[Connection], None] | None = None
     left: Callable[[Connection], Sequence[str]]
     differs: Callable[[Connection, Schema], Sequence[str]]
     values: SampleValues = field(default_factory=SampleValues)
@@ -120,7 +122,7 @@ class ProofRun:
             described = self._read(connection)
             problems += [f"upgrade leaves: {line}" for line in self.left(connection)]
             lost += self._lost(connection, described, rows, "upgrade")
-            if (limit := self._limit_of_downgrade(connection)) is not None:
+            if (limit := self._limit_of_downgrade(connection, notes)) is not None:
                 notes.append(f"it cannot be reverted: {limit}")
             else:
                 found = self.differs(connection, before)
@@ -133,16 +135,27 @@ class ProofRun:
             problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
         )
 
-    def _limit_of_downgrade(self, connection: Connection) -> str | None:
+    def _limit_of_downgrade(self, connection: Connection, notes: list[str]) -> str | None:
         """Run the downgrade; return the reason if the database cannot do what it does."""
         try:
             self.downgrade(connection)
         except MigrationFailedError as error:
+            if self.downgrade_in_parts is not None and self._is_out_of_locks(error):
+                connection.rollback()
+                notes.append(_TOO_MANY_LOCKS)
+                self.downgrade_in_parts(connection)
+                return None
             if not is_limit(error, self.dialect):
                 raise
             connection.rollback()
             return error.line
         return None
+
+    def _is_out_of_locks(self, error: BaseException | None) -> bool:
+        while isinstance(error, MigrationFailedError):
+            error = error.__cause__
+        driver_error = getattr(error, "orig", None)
+        return driver_error is not None and self.dialect.session.is_out_of_locks(driver_error)
 
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.catalog.reflect(connection, self.scope)
@@ -201,6 +214,12 @@ def _word(patch: ColumnPatch) -> str:
 
 def _reason(error: Exception) -> str:
     return error.line if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
+
+
+_TOO_MANY_LOCKS = (
+    "the downgrade needs more locks than one transaction may have, and was rehearsed in parts: "
+    "increase max_locks_per_transaction before you revert it"
+)
 
 
 def is_limit(error: Exception, dialect: Dialect) -> bool:

@@ -192,6 +192,15 @@ class PostgreSQLSession(Session):
 
         return AdvisoryLock(connection, schema, history_table)
 
+    def is_out_of_locks(self, error: BaseException) -> bool:
+        """Return whether the error is out_of_memory (53200) in the table of locks.
+
+        Each table and index that a transaction creates or drops needs one.
+        https://www.postgresql.org/docs/current/runtime-config-locks.html
+        """
+        code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+        return code == "53200" and "max_locks_per_transaction" in str(error)
+
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is a lock timeout, a deadlock or a serialization failure.
 
