@@ -43,10 +43,6 @@ They take less than a millisecond, and the checks do not slow queries down measu
 """
 
 
-_KEPT_WAIT = "autodiff_kept_wait"
-"""The key in `connection.info` of the wait for other writers that `keep_limits` has set."""
-
-
 class SQLiteSession(Session):
     """Transactions and limits of a SQLite connection."""
 
@@ -91,7 +87,6 @@ class SQLiteSession(Session):
         from autodiff.dialects.sqlite.session.settings import restore_settings
 
         restore_settings(connection, before)
-        connection.info.pop(_KEPT_WAIT, None)
 
     @contextmanager
     def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
@@ -107,11 +102,9 @@ class SQLiteSession(Session):
         before = known_violations(connection)
         if enforced:
             run_pragma(connection, "foreign_keys = OFF")
-        is_kept = connection.info.get(_KEPT_WAIT) == limits.lock
-        busy_timeout = None if is_kept else run_pragma(connection, "busy_timeout")[0][0]
+        busy_timeout = run_pragma(connection, "busy_timeout")[0][0]
         try:
-            if not is_kept:
-                _set_busy_timeout(connection, limits)
+            _set_busy_timeout(connection, limits)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield
             refuse_new_violations(connection, before, enforced=enforced)
@@ -126,28 +119,11 @@ class SQLiteSession(Session):
             forget_violations(connection)
             raise
         finally:
-            if not is_kept:
-                connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy_timeout}")
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {busy_timeout}")
             if enforced:
                 _leave_transaction(connection)
                 connection.exec_driver_sql("PRAGMA foreign_keys = ON")
                 connection.commit()
-
-    @contextmanager
-    def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
-        """Set how long to wait for other writers, so that `transaction` does not have to.
-
-        After hand-written code, `restore_settings` ends that: the code can have changed it.
-        """
-        before = run_pragma(connection, "busy_timeout")[0][0]
-        _set_busy_timeout(connection, limits)
-        connection.info[_KEPT_WAIT] = limits.lock
-        try:
-            yield
-        finally:
-            if not (connection.closed or connection.invalidated):
-                connection.info.pop(_KEPT_WAIT, None)
-                run_pragma(connection, f"busy_timeout = {before}")
 
     def transaction_is_open(self, connection: Connection) -> bool:
         return bool(getattr(connection.connection.driver_connection, "in_transaction", True))
