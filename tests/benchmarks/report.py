@@ -28,7 +28,7 @@ _COLUMNS = (
     "queries that fetch columns, keys and indexes without processing them. For `check`, it is "
     "importing SQLAlchemy and the models; autodiff can be faster, because it pauses garbage "
     "collection while it imports the models. For a rehearsal, it is writing the same file without "
-    "a rehearsal. The last column is the project's own goal."
+    "a rehearsal, and for new tables `create_all()`. The last column is the project's own goal."
 )
 _MARIADB = (
     "MariaDB opens every table for each query of its catalog, which takes about half of the time. "
