@@ -118,12 +118,14 @@ def test_a_dead_worker_loses_no_target(
     folder.write(
         "aaa4",
         f"""
-        import os, pathlib
+        import os, pathlib, time
         {ROWS}
-        path = op.get_bind().engine.url.database
-        if path.endswith("t03.db") and not pathlib.Path({str(mark)!r}).exists():
-            pathlib.Path({str(mark)!r}).touch()
+        path, mark = op.get_bind().engine.url.database, pathlib.Path({str(mark)!r})
+        if path.endswith("t03.db") and not mark.exists():
+            mark.touch()
             os._exit(1)
+        while path.endswith(("t04.db", "t05.db")) and not mark.exists():
+            time.sleep(0.01)  # so that the other worker does not do them before
         """,
     )
     project = sqlite_project(6, parallel=2)
