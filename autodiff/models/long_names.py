@@ -12,12 +12,11 @@ from typing import Any, TypeVar
 
 from autodiff.schema.objects import ColumnType, IndexElement, Name, Schema
 
-__all__ = ["cut_long_names", "cut_name"]
+__all__ = ["cut_long_names"]
 
 _T = TypeVar("_T")
-_NAMES = frozenset(("name", "column"))
-_LISTS = frozenset(("columns", "include", "referred_columns", "renamed"))
-"""Fields that hold names, besides those of the type Name."""
+_NAMES = frozenset(("name", "columns", "include", "referred_columns"))
+"""Fields that hold names as texts; others hold objects of the type Name."""
 
 
 def cut_long_names(schema: Schema, most_bytes: int) -> Schema:
@@ -34,7 +33,7 @@ def cut_long_names(schema: Schema, most_bytes: int) -> Schema:
     )
 
 
-def cut_name(name: str, most_bytes: int) -> str:
+def _cut_name(name: str, most_bytes: int) -> str:
     """Return the beginning of a name that has at most so many bytes in UTF-8."""
     return name.encode()[:most_bytes].decode(errors="ignore")
 
@@ -47,22 +46,22 @@ def _cut(value: Any, most_bytes: int, *, is_name: bool = False) -> Any:
     """Return a value of a schema with the names in it cut."""
     match value:
         case str():
-            return cut_name(value, most_bytes) if is_name else value
+            return _cut_name(value, most_bytes) if is_name else value
         case tuple():
             return tuple(_cut(item, most_bytes, is_name=is_name) for item in value)
         case Name():
-            schema = value.schema and cut_name(value.schema, most_bytes)
-            return Name(cut_name(value.name, most_bytes), schema)
+            schema = value.schema and _cut_name(value.schema, most_bytes)
+            return Name(_cut_name(value.name, most_bytes), schema)
         case ColumnType():
             return value
         case IndexElement(is_expression=False):
-            return replace(value, text=cut_name(value.text, most_bytes))
+            return replace(value, text=_cut_name(value.text, most_bytes))
         case _ if is_dataclass(value) and not isinstance(value, type):
             parts = {field.name: getattr(value, field.name) for field in fields(value)}
             return replace(
                 value,
                 **{
-                    key: _cut(part, most_bytes, is_name=key in _NAMES or key in _LISTS)
+                    key: _cut(part, most_bytes, is_name=key in _NAMES)
                     for key, part in parts.items()
                 },
             )

@@ -60,7 +60,7 @@ def declare_metadata(
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
     domains: dict[Name, Domain] = {}
-    has_long_names = False
+    cuts_names, is_ascii = dialect.features.cuts_names_by_bytes, True
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
         if name.name in own_tables or selection.leaves_out(name):
@@ -74,7 +74,8 @@ def declare_metadata(
             views[name] = declared_view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        has_long_names |= not "".join([table.name, *table.columns.keys()]).isascii()
+        if cuts_names and is_ascii:
+            is_ascii = "".join([table.name, *table.columns.keys()]).isascii()
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
         if has_enums and [None for c in tables[name].columns if c.type.enum is not None]:
@@ -95,7 +96,7 @@ def declare_metadata(
         renamed=tuple(compiler.renamed),
         domains=tuple(domains.values()),
     )
-    if has_long_names and dialect.features.cuts_names_by_bytes:
+    if not is_ascii:
         schema = cut_long_names(schema, dialect.features.max_name_length)
     return selection.declared(schema)
 

@@ -17,6 +17,7 @@ from autodiff.rehearse.sample_rows import Rows, insert_samples, read_rows
 from autodiff.rehearse.sample_values import SampleValues
 from autodiff.rehearse.writer import StepWait
 from autodiff.runner.events import Direction
+from autodiff.runner.failures import driver_error
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import ColumnType, Name, Schema, Table
 from autodiff.schema.operations import AlterColumn, ColumnPatch, Operation
@@ -151,11 +152,9 @@ class ProofRun:
             return error.line
         return None
 
-    def _is_out_of_locks(self, error: BaseException | None) -> bool:
-        while isinstance(error, MigrationFailedError):
-            error = error.__cause__
-        driver_error = getattr(error, "orig", None)
-        return driver_error is not None and self.dialect.session.is_out_of_locks(driver_error)
+    def _is_out_of_locks(self, error: Exception) -> bool:
+        cause = driver_error(error)
+        return cause is not None and self.dialect.session.is_out_of_locks(cause)
 
     def _read(self, connection: Connection) -> Schema:
         found = self.dialect.catalog.reflect(connection, self.scope)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import dropwhile, groupby
 
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.timeouts import Blocker
 from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
@@ -26,7 +26,7 @@ from autodiff.runner.events import (
     MigrationStarted,
 )
 from autodiff.runner.executor import Executor
-from autodiff.runner.failures import failure, flat_sql, reason, stopped
+from autodiff.runner.failures import driver_error, failure, flat_sql, reason, stopped
 from autodiff.runner.journal import Entry, Progress
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.row_checks import refuse_rows
@@ -192,12 +192,8 @@ def _direction(entry: Entry) -> Direction:
 
 def _blockers(session: Session, sink: JournaledSink, error: Exception) -> list[Blocker] | None:
     """Return who holds the lock that a migration met, None if it failed for another reason."""
-    cause = error.__cause__ if isinstance(error, MigrationFailedError) else error
-    while isinstance(cause, MigrationFailedError):
-        cause = cause.__cause__
-    if not isinstance(cause, DBAPIError) or not session.dialect.session.is_lock_conflict(
-        cause.orig or cause
-    ):
+    cause = driver_error(error)
+    if cause is None or not session.dialect.session.is_lock_conflict(cause):
         return None
     with suppress(SQLAlchemyError):
         return session.dialect.session.blockers(session.connection, sink.tables)

@@ -14,7 +14,14 @@ from autodiff.runner.journal import ANSWER_STEP, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
-__all__ = ["failure", "flat_sql", "reason", "stopped"]
+__all__ = ["driver_error", "failure", "flat_sql", "reason", "stopped"]
+
+
+def driver_error(error: BaseException | None) -> BaseException | None:
+    """Return the driver's error that ended a migration, None if another error did."""
+    while isinstance(error, MigrationFailedError):
+        error = error.__cause__
+    return (error.orig or error) if isinstance(error, DBAPIError) else None
 
 
 def failure(

@@ -555,8 +555,8 @@ class JournaledSink(Sink):
         new = tables_to_remember(before, tables)
         if new is None or self._writer.is_undoing or self._dialect.features.transactional_ddl:
             return
-        is_all = not new and not before
-        if mark is None or self._namespaces or not (is_all or new == tuple(tables) != ()):
+        covers_less = not new and before
+        if mark is None or self._namespaces or new != tuple(tables) or covers_less:
             mark = take_fingerprint(self._dialect, self._connection, new, before)
         self._counter.remember(TablesBefore(tables=new, fingerprint=mark))
 
