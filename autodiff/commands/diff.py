@@ -165,7 +165,7 @@ class _Sides:
         with RehearsalDatabase(self.context) as database:
             for migration in graph.in_order(revisions):
                 database.upgrade(migration)
-            return database.inspector.read()
+            return database.read()
 
     def _describes_graph(self, lock: LockFile) -> bool:
         """Return whether the lock file was written for exactly these migrations."""

@@ -200,13 +200,13 @@ def _try_both_orders(
     graph = context.graph
     with RehearsalDatabase(context) as database:
         _apply(database, _order(graph, branches))
-        first_schema = database.inspector.read()
+        first_schema = database.read()
         relocked = replayed_lock(project, graph, database)
         other_order = _order(graph, list(reversed(branches)))
         if other_order is not None:
             database.reset()
             _apply(database, other_order)
-            comparison = database.inspector.compare_with_earlier(first_schema)
+            comparison = database.compare_with_earlier(first_schema)
             if comparison.lines and comparison.settled:
                 raise RehearsalFailedError(
                     [f"in one order only: {line}" for line in comparison.lines],

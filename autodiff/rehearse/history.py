@@ -25,9 +25,10 @@ from autodiff.rehearse.losses import find_losses, guess_renames
 from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.proof import is_limit
 from autodiff.rehearse.rates import Rates, large_tables, measure_rates
-from autodiff.rehearse.rehearsal_database import RehearsalDatabase, RowSource, Snapshot
+from autodiff.rehearse.rehearsal_database import RehearsalDatabase, RowSource
 from autodiff.rehearse.report import RehearsedHistory, RehearsedStep
 from autodiff.rehearse.row_sources import LaterRows, LiveRows, NoRows, SampleRows
+from autodiff.rehearse.scratch_reader import Snapshot
 from autodiff.rehearse.selection import Selection, select_migrations
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
@@ -343,7 +344,7 @@ class _HistoryRehearsal:
 
     def _differs(self, result: _StepResult, expected: Snapshot, direction: str) -> bool:
         """Record how the schema differs from an earlier one, and return whether it does."""
-        comparison = self._database.inspector.compare_with_earlier(expected.schema)
+        comparison = self._database.compare_with_earlier(expected.schema)
         lines = [f"{direction} leaves: {line}" for line in comparison.lines]
         if not lines:
             return False

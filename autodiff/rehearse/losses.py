@@ -44,7 +44,7 @@ def find_losses(
     lines = [f"{direction}: the rows of table {name}" for name in dropped]
     for name in before:
         new_rows = after.get(names.table_after(name))
-        if new_rows is not None:
+        if new_rows is not None and new_rows is not before[name]:
             kept = [
                 {column: value for column, value in row.items() if (name, column) not in ignored}
                 for row in before[name]
@@ -99,6 +99,8 @@ def guess_renames(before: Rows, after: Rows) -> NameMap:
     columns: dict[tuple[Name, str], str] = {}
     for name, rows in before.items():
         new_rows = after.get(tables.get(name, name), [])
+        if new_rows is rows:
+            continue
         for old, new in _renamed_columns(rows, new_rows):
             columns[name, old] = new
     return NameMap(tables=tables, columns=columns)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
 
-from autodiff.autogenerate.scratch_inspector import ScratchInspector
+from autodiff.autogenerate.scratch_inspector import ScratchComparison, ScratchInspector
 from autodiff.autogenerate.scratch_sources import scratch_to_run
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.scope import OWN_TABLES
@@ -16,7 +15,8 @@ from autodiff.errors import DatabaseError
 from autodiff.migrations import Graph, Migration
 from autodiff.rehearse.context import RehearsalContext
 from autodiff.rehearse.measured import MeasuredStatement, open_recorder
-from autodiff.rehearse.sample_rows import Rows, read_plain_rows
+from autodiff.rehearse.scratch_reader import ScratchReader, Snapshot
+from autodiff.runner.events import Direction
 from autodiff.runner.runner import Runner
 from autodiff.schema.objects import Schema
 from autodiff.schema.operations import CreateNamespace
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["RehearsalDatabase", "RowSource", "Snapshot"]
+__all__ = ["RehearsalDatabase", "RowSource"]
 
 
 class RowSource(Protocol):
@@ -46,16 +46,11 @@ class RowSource(Protocol):
     @property
     def notes(self) -> Sequence[str]: ...
 
-    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
-        """Insert rows into the tables, now that these revisions are applied."""
+    def fills(self, applied: frozenset[str]) -> bool:
+        """Return whether there are rows for the tables, now that these revisions are applied."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
-    """The schema and all rows of a scratch at one moment."""
-
-    schema: Schema
-    rows: Rows
+    def fill(self, inspector: ScratchInspector, tables: Schema) -> None:
+        """Insert rows into some tables: those that were changed since the last call."""
 
 
 class RehearsalDatabase:
@@ -104,6 +99,8 @@ class RehearsalDatabase:
             connection=connection, dialect=dialect, scope=context.scope
         )
         self._runner = Runner(connection, context.graph)
+        self._must_settle = False
+        self._reader = ScratchReader(self.inspector, self._runner.take_changed_tables)
         self._recorder = self._stack.enter_context(open_recorder(connection, dialect))
         self._make_namespaces(dialect, connection)
 
@@ -154,7 +151,7 @@ class RehearsalDatabase:
 
         Raises MigrationFailedError, or MigrationFileError for a file that cannot be run.
         """
-        self._runner.upgrade(migration.revision)
+        self._run(migration, "upgrade")
         self._applied.append(migration)
 
     def upgrade_measured(self, migration: Migration) -> tuple[MeasuredStatement, ...]:
@@ -170,14 +167,34 @@ class RehearsalDatabase:
         return tuple(found)
 
     def insert_rows(self, rows: RowSource) -> None:
-        """Insert rows into the tables that exist now."""
-        rows.fill(self.inspector, frozenset(m.revision for m in self._applied))
-        self.inspector.connection.commit()
+        """Insert rows into the tables that exist now and were changed since the last call."""
+        if rows.fills(frozenset(m.revision for m in self._applied)):
+            rows.fill(self.inspector, self._reader.take_tables_to_fill())
+            self.inspector.connection.commit()
 
     def downgrade(self) -> None:
         """Revert the last migration. Raises the same errors as `upgrade`."""
-        self._runner.downgrade("-1")
+        self._run(self._applied[-1], "downgrade")
         self._applied.pop()
+
+    def _run(self, migration: Migration, direction: Direction) -> None:
+        """Run a migration; if the last one failed, let the runner settle first what it left."""
+        must_settle, self._must_settle = self._must_settle, True
+        if not must_settle and not migration.is_alembic:
+            self._runner.step(migration, direction)
+        elif direction == "upgrade":
+            self._runner.upgrade(migration.revision)
+        else:
+            self._runner.downgrade("-1")
+        self._must_settle = False
+
+    def read(self) -> Schema:
+        """Return the current schema."""
+        return self._reader.read()
+
+    def compare_with_earlier(self, earlier: Schema) -> ScratchComparison:
+        """Return the changes that would restore a schema that was read from this scratch."""
+        return self._reader.compare_with_earlier(earlier)
 
     def remaining_objects(self) -> list[str]:
         """Return all objects of the scratch that are not those of autodiff."""
@@ -192,11 +209,7 @@ class RehearsalDatabase:
 
     def snapshot(self) -> Snapshot:
         """Return the current schema and rows."""
-        schema = self.inspector.read()
-        tables = [schema.tables[name] for name in sorted(schema.tables)]
-        rows = read_plain_rows(self.inspector.connection, self.inspector.dialect, tables)
-        self.inspector.connection.rollback()
-        return Snapshot(schema=schema, rows=rows)
+        return self._reader.snapshot()
 
 
 def _creates(text: str, namespace: str) -> bool:

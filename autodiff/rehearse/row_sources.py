@@ -28,7 +28,11 @@ class NoRows:
     label = "no"
     notes: Sequence[str] = ()
 
-    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+    def fills(self, applied: frozenset[str]) -> bool:
+        """Return False."""
+        return False
+
+    def fill(self, inspector: ScratchInspector, tables: Schema) -> None:
         """Do nothing."""
 
 
@@ -50,17 +54,20 @@ class SampleRows:
         """The tables without rows, and why."""
         return tuple(self._notes)
 
-    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+    def fills(self, applied: frozenset[str]) -> bool:
+        """Return True."""
+        return True
+
+    def fill(self, inspector: ScratchInspector, tables: Schema) -> None:
         """Insert rows into each empty table, and values into columns without any."""
-        schema = inspector.read()
         empty_tables = select_tables(
-            schema, [name for name in schema.tables if _is_empty(inspector, name)]
+            tables, [name for name in tables.tables if _is_empty(inspector, name)]
         )
-        choices = choose_sample_values((), (), schema, self._goal).choices
+        choices = choose_sample_values((), (), tables, self._goal).choices
         notes = insert_samples(
             inspector.connection, inspector.dialect, empty_tables, self._goal, choices
         )
-        update_samples(inspector.connection, inspector.dialect, schema, self._goal, choices)
+        update_samples(inspector.connection, inspector.dialect, tables, self._goal, choices)
         self._notes |= dict.fromkeys(notes)
 
 
@@ -93,10 +100,12 @@ class LiveRows:
         """What could not be read or inserted; never a value of a row."""
         return tuple(self._notes)
 
-    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
+    def fills(self, applied: frozenset[str]) -> bool:
+        """Return whether the migrations of the live database are applied."""
+        return applied == self._applied
+
+    def fill(self, inspector: ScratchInspector, tables: Schema) -> None:
         """Insert the rows, once."""
-        if applied != self._applied:
-            return
         schema = inspector.read()
         if all(_is_empty(inspector, name) for name in schema.tables if name in self._sample.rows):
             notes = insert_sample(inspector.connection, inspector.dialect, schema, self._sample)
@@ -125,10 +134,13 @@ class LaterRows:
         """The same as for the source."""
         return self.rows.notes
 
-    def fill(self, inspector: ScratchInspector, applied: frozenset[str]) -> None:
-        """Insert the rows of the source, once the migration is applied."""
-        if self.after in applied:
-            self.rows.fill(inspector, applied)
+    def fills(self, applied: frozenset[str]) -> bool:
+        """Return whether the migration is applied, and the source has rows then."""
+        return self.after in applied and self.rows.fills(applied)
+
+    def fill(self, inspector: ScratchInspector, tables: Schema) -> None:
+        """Insert the rows of the source."""
+        self.rows.fill(inspector, tables)
 
 
 def _is_empty(inspector: ScratchInspector, name: Name) -> bool:

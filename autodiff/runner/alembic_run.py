@@ -83,6 +83,7 @@ def run_by_alembic(
     """
     part = session.alembic
     assert part is not None
+    session.changed_tables.add_all()
     run = _Run(session, part, migrations, total, direction)
     try:
         with _held(session), _reachable(session) as place:

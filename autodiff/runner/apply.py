@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import dropwhile, groupby
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,7 +34,7 @@ from autodiff.runner.session import Session
 from autodiff.runner.undo import collect
 from autodiff.schema.operations import Require
 
-__all__ = ["note_failure", "run_migrations"]
+__all__ = ["note_failure", "run_migration", "run_migrations"]
 
 _LONGEST_PAUSE = 30.0
 """Seconds between two attempts at most: a deployment should not seem to hang."""
@@ -72,23 +72,54 @@ def run_migrations(
             done += [migration for _, migration in steps]
             continue
         for position, migration in group:
+            place = _Place(position=position, total=len(migrations))
             function = functions[migration.revision]
-            if function is None:
-                _skip(session, migration, direction)
-            else:
-                session.on_event(
-                    MigrationStarted(
-                        revision=migration.revision,
-                        name=migration.name,
-                        direction=direction,
-                        position=position,
-                        total=len(migrations),
-                    )
-                )
-                entry = resumed or session.entry(migration, direction)
-                _run_one(session, migration, function, entry, done)
+            _run_or_skip(session, migration, function, direction, place, done, resumed)
             done.append(migration)
     return done
+
+
+def run_migration(session: Session, migration: Migration, direction: Direction) -> None:
+    """Run one migration that is not Alembic's, and record it; autodiff's own tables exist.
+
+    Raises MigrationFailedError if it fails.
+    """
+    function = _function(session, migration, direction)
+    _run_or_skip(session, migration, function, direction, _Place(position=1, total=1), [])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Place:
+    """The number of a migration in a run, and how many the run has."""
+
+    position: int
+    total: int
+
+
+def _run_or_skip(
+    session: Session,
+    migration: Migration,
+    function: Callable[[], None] | None,
+    direction: Direction,
+    place: _Place,
+    done: Sequence[Migration],
+    resumed: Entry | None = None,
+) -> None:
+    """Run a migration, or skip one without a function: it is for other kinds of databases."""
+    if function is None:
+        _skip(session, migration, direction)
+        return
+    session.on_event(
+        MigrationStarted(
+            revision=migration.revision,
+            name=migration.name,
+            direction=direction,
+            position=place.position,
+            total=place.total,
+        )
+    )
+    entry = resumed or session.entry(migration, direction)
+    _run_one(session, migration, function, entry, done)
 
 
 def _function(

@@ -46,6 +46,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.batched_backfill import BatchRecorder
+from autodiff.runner.changed_tables import ChangedTables
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Journal, Progress
 from autodiff.runner.journal_writer import JournalWriter
 from autodiff.runner.schema_before import (
@@ -110,7 +111,8 @@ _PART_SAVEPOINT = "autodiff_part"
 class JournaledSink(Sink):
     """A live sink that journals the run of a migration, as described above.
 
-    `tables` are those of the step that began last. `undoing` marks a run that undoes the finished
+    `tables` are those of the step that began last. `changed_tables` collects those of all steps.
+    `undoing` marks a run that undoes the finished
     steps of another one. With `pooled`, each transaction may get another session. `script` returns
     the statements of the migration as its file alone gives them.
     """
@@ -123,6 +125,7 @@ class JournaledSink(Sink):
         journal: Journal,
         entry: Entry,
         *,
+        changed_tables: ChangedTables,
         undoing: bool = False,
         pooled: bool = False,
         script: Callable[[], Iterable[str]] = tuple,
@@ -135,6 +138,7 @@ class JournaledSink(Sink):
         self._connection = live.own_connection
         self._writer = JournalWriter(self._connection, journal, entry, undoing=undoing)
         self._counter = StepCounter(self._writer.earlier, entry.progress.before)
+        self._changed_tables = changed_tables
         self._pooled = pooled
         self._is_permanent = not dialect.features.transactional_ddl
         self._in_hand_written_part = False
@@ -265,6 +269,7 @@ class JournaledSink(Sink):
         """Run a step with the statements given, in the way that the table above gives."""
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
         self._namespaces = namespaces_of(operations)
+        self._changed_tables.add(operations)
         first = operations[0]
         if isinstance(first, Execute) and can_change_settings(
             first.sql, backslashes=self._backslashes
@@ -317,6 +322,7 @@ class JournaledSink(Sink):
 
     def execute(self, sql: str) -> int:
         """Run a statement that is not a step."""
+        self._changed_tables.add_all()
         return self._live.execute(sql)
 
     def require(self, operation: Require) -> None:
@@ -329,6 +335,7 @@ class JournaledSink(Sink):
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a SQLAlchemy statement as a step."""
+        self._changed_tables.add_all()
         text = str(clause)
         if can_change_settings(text, backslashes=self._backslashes):
             self.note_hand_written()
@@ -342,6 +349,7 @@ class JournaledSink(Sink):
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Call a function with the connection as a step."""
+        self._changed_tables.add_all()
         self.note_hand_written()
         self.segments.handed_over()
         self._run_step(
@@ -366,6 +374,7 @@ class JournaledSink(Sink):
 
     def connection(self) -> Connection:
         """Return the connection and begin a hand-written part, which the next step ends."""
+        self._changed_tables.add_all()
         self.note_hand_written()
         self.segments.handed_over()
         if not self._in_hand_written_part:

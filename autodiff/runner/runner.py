@@ -18,7 +18,7 @@ from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.alembic_run import record_alembic
 from autodiff.runner.alembic_versions import alembic_part
-from autodiff.runner.apply import run_migrations
+from autodiff.runner.apply import run_migration, run_migrations
 from autodiff.runner.baselines import refuse_recorded_baselines
 from autodiff.runner.events import Direction, Listener, ignore
 from autodiff.runner.history_table import Applied
@@ -94,6 +94,7 @@ class Runner:
             loader=loader or Loader(),
             alembic=alembic_part(graph),
         )
+        self._has_tables = False
 
     def applied(self) -> dict[str, Applied]:
         """Return the applied migrations by revision, with squashed ones in place of their parts."""
@@ -179,6 +180,28 @@ class Runner:
             fold(self._session, self.graph)
             steps = self.upgrades(target)
             return [*done, *run_migrations(self._session, steps, "upgrade")]
+
+    def step(self, migration: Migration, direction: Direction) -> None:
+        """Run one migration on a database that only this runner changes; not one of Alembic's.
+
+        Unlike `upgrade` and `downgrade`, it does not read the history, whose length their time
+        depends on. The migration must be the next one. What failed before must be settled.
+
+        Raises MigrationFailedError if it fails.
+        """
+        with self._session.locked():
+            if not self._has_tables:
+                self._session.create_tables()
+                self._has_tables = True
+            run_migration(self._session, migration, direction)
+
+    def take_changed_tables(self) -> frozenset[Name] | None:
+        """Return the tables that were changed since the last call, None if all can have been.
+
+        These are the tables of operations. What triggers and foreign keys change in the rows of
+        other tables is not included.
+        """
+        return self._session.changed_tables.take()
 
     def downgrade(self, target: str = "-1", *, drop_baseline: bool = False) -> list[Migration]:
         """Revert the migrations that were applied after the target, and return them.

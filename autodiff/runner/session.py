@@ -17,6 +17,7 @@ from autodiff.dialects.records import known_records
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_versions import AlembicPart
+from autodiff.runner.changed_tables import ChangedTables
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction, Listener, StatementRun
 from autodiff.runner.executor import Executor
@@ -80,6 +81,7 @@ class Session:
         connection.rollback()
         self.history = HistoryTable(own_schema, history_table)
         self.journal = Journal(own_schema, history_table)
+        self.changed_tables = ChangedTables()
         self._settings: Mapping[str, str] | None = None
 
     def applied(self) -> dict[str, Applied]:
@@ -151,6 +153,7 @@ class Session:
             segments,
             self.journal,
             entry,
+            changed_tables=self.changed_tables,
             undoing=undoing,
             pooled=self.lock.in_transaction,
             script=self.script,
@@ -166,6 +169,7 @@ class Session:
         def report(sql: str) -> None:
             self.on_event(StatementRun(sql=sql))
 
+        self.changed_tables.add_all()
         segments = TransactionSegments(self.connection, self.dialect, self.limits)
         sink = LiveSink(
             self.connection, self.dialect, report, self.on_event, outside=segments.outside

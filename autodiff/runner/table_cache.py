@@ -9,20 +9,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import Scope
 from autodiff.schema.objects import Index, IndexElement
-from autodiff.schema.operations import (
-    AddColumn,
-    AddConstraint,
-    AlterColumn,
-    Backfill,
-    CreateIndex,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropIndex,
-    Operation,
-    Require,
-    tables_of,
-)
+from autodiff.schema.operations import AFFECT_ONE_TABLE, CreateIndex, Operation, tables_of
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -30,19 +17,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TableCache"]
 
-_AFFECT_ONE_TABLE = (
-    AddColumn,
-    AddConstraint,
-    AlterColumn,
-    Backfill,
-    CreateIndex,
-    CreateTable,
-    DropColumn,
-    DropConstraint,
-    DropIndex,
-    Require,
-)
-"""Operations after which every other table is as it was."""
 _ALONE = 8
 """Tables that are read one by one before all tables are read together."""
 _SHARE = 25
@@ -102,7 +76,7 @@ class TableCache:
     @contextmanager
     def around(self, operations: Sequence[Operation]) -> Iterator[None]:
         """Remember, after operations that are run inside, the tables that they do not affect."""
-        if not all(isinstance(item, _AFFECT_ONE_TABLE) for item in operations):
+        if not all(isinstance(item, AFFECT_ONE_TABLE) for item in operations):
             yield
             return
         self._keeps = True

@@ -34,6 +34,7 @@ from autodiff.schema.objects import (
 )
 
 __all__ = [
+    "AFFECT_ONE_TABLE",
     "KIND_WORDS",
     "UNSET",
     "AddColumn",
@@ -909,3 +910,17 @@ Operation: TypeAlias = (
 """Any step of a migration."""
 
 OPERATION_CLASSES: tuple[type[Any], ...] = get_args(Operation)
+
+AFFECT_ONE_TABLE: tuple[type[Any], ...] = (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    Backfill,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Require,
+)
+"""Operations after which the definition of every other table is as it was."""

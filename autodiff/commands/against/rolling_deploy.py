@@ -131,13 +131,13 @@ class _Scratch:
         for migration in self._order:
             if migration.revision in revisions and not started:
                 started = True
-                yield database.inspector.read()
+                yield database.read()
             if migration.is_alembic:
                 database.upgrade_by_alembic([migration])
             else:
                 database.upgrade(migration)
             if migration.revision in revisions:
-                yield database.inspector.read()
+                yield database.read()
 
     def shared(self) -> Iterator[SharedScratch]:
         """Yield how to connect to the scratch in each of the states, which is then current."""

@@ -151,12 +151,12 @@ def _read_range(
     with RehearsalDatabase(context) as database:
         for migration in graph.in_order(graph.lineage(range_.before(graph))):
             _up(database, migration)
-        start = now = database.inspector.read()
+        start = now = database.read()
         reader = HandWrittenReader(start, database.inspector.dialect)
         for migration in range_.migrations:
             reader.read(migration, now.tables)
             _up(database, migration)
-            now = database.inspector.read()
+            now = database.read()
             reader.read_back(migration, now.tables)
     return start, now, reader
 
