@@ -7,7 +7,7 @@ from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields, 
 
 import pytest
 
-from autodiff.schema.objects import Check, Column, ForeignKey, Index, Name, PrimaryKey, Table
+from autodiff.schema.objects import Check, Column, ForeignKey, Index, PrimaryKey, Table
 from autodiff.utils.frozen import quick_init
 
 
@@ -43,7 +43,7 @@ def test_wrong_arguments_are_refused(
         Point(*arguments, **keywords)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("cls", [Name, Column, PrimaryKey, ForeignKey, Check, Index, Table])
+@pytest.mark.parametrize("cls", [Column, PrimaryKey, ForeignKey, Check, Index, Table])
 def test_signature_is_that_of_the_dataclass(cls: type) -> None:
     """Tools that show the signature see each field, and whether it is required."""
     parameters = inspect.signature(cls).parameters

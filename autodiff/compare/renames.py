@@ -287,7 +287,7 @@ def order_renames(pairs: Sequence[tuple[T, T]], temporary: Callable[[T], T]) -> 
 
 def temporary_table_name(name: Name) -> Name:
     """Return the name of a table between two renames."""
-    return replace(name, name=temporary_column_name(name.name))
+    return name._replace(name=temporary_column_name(name.name))
 
 
 def temporary_column_name(name: str) -> str:

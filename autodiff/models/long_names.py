@@ -47,11 +47,11 @@ def _cut(value: Any, most_bytes: int, *, is_name: bool = False) -> Any:
     match value:
         case str():
             return _cut_name(value, most_bytes) if is_name else value
-        case tuple():
-            return tuple(_cut(item, most_bytes, is_name=is_name) for item in value)
         case Name():
             schema = value.schema and _cut_name(value.schema, most_bytes)
             return Name(_cut_name(value.name, most_bytes), schema)
+        case tuple():
+            return tuple(_cut(item, most_bytes, is_name=is_name) for item in value)
         case ColumnType():
             return value
         case IndexElement(is_expression=False):

@@ -40,11 +40,13 @@ def find_losses(
     converted: the columns with another type in `after`: only their NULLs can be compared.
     ignored: the columns to leave out.
     """
-    dropped = [name for name in before if names.table_after(name) not in after and before[name]]
+    # Tables that did not change share their rows, and there may be thousands.
+    changed = [name for name, rows in before.items() if after.get(name) is not rows]
+    dropped = [name for name in changed if names.table_after(name) not in after and before[name]]
     lines = [f"{direction}: the rows of table {name}" for name in dropped]
-    for name in before:
+    for name in changed:
         new_rows = after.get(names.table_after(name))
-        if new_rows is not None and new_rows is not before[name]:
+        if new_rows is not None:
             kept = [
                 {column: value for column, value in row.items() if (name, column) not in ignored}
                 for row in before[name]
@@ -98,9 +100,9 @@ def guess_renames(before: Rows, after: Rows) -> NameMap:
                 new_tables.remove(match)
     columns: dict[tuple[Name, str], str] = {}
     for name, rows in before.items():
-        new_rows = after.get(tables.get(name, name), [])
-        if new_rows is rows:
+        if after.get(name) is rows:
             continue
+        new_rows = after.get(tables.get(name, name), [])
         for old, new in _renamed_columns(rows, new_rows):
             columns[name, old] = new
     return NameMap(tables=tables, columns=columns)

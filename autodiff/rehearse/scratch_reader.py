@@ -43,6 +43,8 @@ class ScratchReader:
         self._take_changed = take_changed
         self._schema: Schema | None = None
         self._rows: Rows = {}
+        self._stale: set[Name] = set()
+        """The tables whose rows must be read again."""
         self._references = _References()
         self._has_programs = False
         self._to_fill: set[Name] = set()
@@ -58,20 +60,20 @@ class ScratchReader:
     def snapshot(self) -> Snapshot:
         """Return the current schema and rows."""
         schema = self.read()
-        names = sorted(schema.tables)
-        missing = [schema.tables[name] for name in names if name not in self._rows]
-        connection = self._inspector.connection
-        self._rows |= read_plain_rows(connection, self._inspector.dialect, missing)
-        connection.rollback()
-        return Snapshot(schema=schema, rows={name: self._rows[name] for name in names})
+        stale = [schema.tables[name] for name in sorted(self._stale) if name in schema.tables]
+        if stale:
+            connection = self._inspector.connection
+            self._rows |= read_plain_rows(connection, self._inspector.dialect, stale)
+            connection.rollback()
+        self._stale = set()
+        return Snapshot(schema=schema, rows=dict(self._rows))
 
     def take_tables_to_fill(self) -> Schema:
         """Return the tables whose rows may be missing; they count as filled afterwards."""
         schema = self.read()
         names, self._to_fill = self._to_fill, set()
-        for name in names:
-            self._rows.pop(name, None)
-        kept = {name: schema.tables[name] for name in schema.tables if name in names}
+        self._stale |= names
+        kept = {name: schema.tables[name] for name in sorted(names) if name in schema.tables}
         return replace(schema, tables=kept)
 
     def compare_with_earlier(self, earlier: Schema) -> ScratchComparison:
@@ -91,6 +93,7 @@ class ScratchReader:
         self._has_programs = bool(programs)
         self._references = _References(schema.tables.values())
         self._rows = {}
+        self._stale = set(schema.tables)
         self._to_fill = set(schema.tables)
         return schema
 
@@ -110,7 +113,8 @@ class ScratchReader:
     def _read_tables(self, schema: Schema, changed: frozenset[Name]) -> Schema:
         """Read some tables again, and note the tables whose rows can have changed with them."""
         inspector = self._inspector
-        scope = replace(inspector.scope, only=tuple(sorted(changed)))
+        # The declared objects of extensions, which no migration changes, stay as they were read.
+        scope = replace(inspector.scope, only=tuple(sorted(changed)), declared=None)
         found = replace(inspector, scope=scope).read().tables
         is_spelled_alike = all(name in found or name in schema.tables for name in changed)
         inherits = any(table.inherits for table in found.values())
@@ -119,13 +123,15 @@ class ScratchReader:
         reached = self._references.reached(changed)
         self._references.change([schema.tables.get(name) for name in changed], found.values())
         reached |= self._references.reached(changed)
-        kept = {name: table for name, table in schema.tables.items() if name not in changed}
-        self._schema = replace(schema, tables={**kept, **found})
+        tables = dict(schema.tables)
+        for name in changed:
+            tables.pop(name, None)
+            self._rows.pop(name, None)
+        self._schema = replace(schema, tables={**tables, **found})
         if self._has_programs:
             reached |= set(self._schema.tables)
         self._to_fill |= reached
-        for name in reached:
-            self._rows.pop(name, None)
+        self._stale |= reached
         return self._schema
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
-from typing import TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from autodiff.utils.frozen import quick_init
 
@@ -50,10 +50,11 @@ INHERITS = "postgresql_inherits"
 """The option with the names of a table's parents, as SQLAlchemy calls it."""
 
 
-@quick_init
-@dataclass(frozen=True, slots=True)
-class Name:
-    """The name of a table, view, enum or sequence; schema None is the connection's default."""
+class Name(NamedTuple):
+    """The name of a table, view, enum or sequence; schema None is the connection's default.
+
+    It is a tuple because dictionaries of names are everywhere, and a tuple is hashed fastest.
+    """
 
     name: str
     schema: str | None = None
@@ -61,11 +62,11 @@ class Name:
     def __str__(self) -> str:
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
-    def __lt__(self, other: Name) -> bool:
+    def __lt__(self, other: tuple[object, ...]) -> bool:
         return _place(self) < _place(other)
 
-    def __hash__(self) -> int:
-        return hash(self.name)
+    def __gt__(self, other: tuple[object, ...]) -> bool:
+        return _place(self) > _place(other)
 
     @property
     def folded(self) -> Name:
@@ -73,8 +74,9 @@ class Name:
         return Name(self.name.lower(), None if self.schema is None else self.schema.lower())
 
 
-def _place(name: Name) -> tuple[str, str]:
-    return name.schema or "", name.name
+def _place(name: tuple[Any, ...]) -> tuple[str, str]:
+    text, schema = name
+    return schema or "", text
 
 
 def in_order(names: Iterable[Name]) -> list[Name]:

@@ -5,7 +5,6 @@ https://www.postgresql.org/docs/current/sql-altertype.html
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import assert_never
 
 from autodiff.dialects.ddl.enums import EnumDDL, EnumOperation
@@ -72,7 +71,7 @@ class PostgreSQLEnumDDL(EnumDDL):
             schema = self.quote(after.schema or self.dialect.default_schema or "public")
             statements.append(f"ALTER TYPE {self.quote_name(before)} SET SCHEMA {schema}")
         if before.name != after.name:
-            moved = self.quote_name(replace(before, schema=after.schema))
+            moved = self.quote_name(before._replace(schema=after.schema))
             statements.append(f"ALTER TYPE {moved} RENAME TO {self.quote(after.name)}")
         return statements
 

@@ -5,8 +5,6 @@ https://www.postgresql.org/docs/current/sql-altertable.html
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from autodiff.dialects.ddl.tables import TableDDL
 from autodiff.dialects.postgresql.ddl.privileges import let_use_as
 from autodiff.schema.objects import INHERITS, Name, Option, Table
@@ -41,7 +39,7 @@ class PostgreSQLTableDDL(TableDDL):
             schema = self.quote(after.schema or self.dialect.default_schema or "public")
             statements.append(self.alter_table(before, f"SET SCHEMA {schema}"))
         if before.name != after.name:
-            moved = replace(before, schema=after.schema)
+            moved = before._replace(schema=after.schema)
             statements.append(self.alter_table(moved, f"RENAME TO {self.quote(after.name)}"))
         if operation.replaces_view:
             statements.insert(0, f"DROP VIEW {self.quote_name(after)}")

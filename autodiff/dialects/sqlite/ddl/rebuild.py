@@ -50,7 +50,7 @@ class RebuildDDL(Part):
             spelled = spelled_like(operation, desired)
             desired = evolved(desired, spelled)
             sources = _follow(sources, spelled)
-        spare = replace(desired.name, name=name_between(desired.name.name))
+        spare = desired.name._replace(name=name_between(desired.name.name))
         copied = [
             column.name
             for column in desired.columns

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.ddl.tables import TableDDL
@@ -43,7 +42,7 @@ class SQLiteTableDDL(TableDDL):
         before, after = operation.before, operation.after
         if before.name.lower() != after.name.lower():
             return super().rename(operation)
-        spare = replace(after, name=name_between(after.name))
+        spare = after._replace(name=name_between(after.name))
         steps = (RenameTable(before=before, after=spare), RenameTable(before=spare, after=after))
         return [sql for step in steps for sql in super(SQLiteTableDDL, self).rename(step)]
 
