@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.base import Dialect
     from autodiff.dialects.records import Records
+    from autodiff.dialects.table_copies import TableCopies
     from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
 
@@ -129,14 +130,9 @@ class Catalog(ABC):
         """
         return {}
 
-    def is_copied_in_scratch(
-        self, connection: Connection, name: Name, statements: Sequence[str]
-    ) -> bool:
-        """Return whether a scratch database copies a table, because altering it takes longer.
-
-        statements: alter the table. If there are any, the database must accept them.
-        """
-        return False
+    def table_copies(self, connection: Connection) -> TableCopies | None:
+        """Return what decides if tables are copied; None if the database never rebuilds a table."""
+        return None
 
     def table_sizes(
         self, connection: Connection, names: Collection[Name]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from autodiff.schema.sqltext import quote_literal
 
@@ -23,11 +24,13 @@ _Make = Callable[[int, Sequence[int]], str]
 """Returns a literal for the number of a row and the numbers in the brackets of a type."""
 
 
+@lru_cache(1024)
 def is_text_type(type_sql: str) -> bool:
     """Return whether a type holds texts."""
     return _TEXT.match(type_sql) is not None
 
 
+@lru_cache(1024)
 def type_length(type_sql: str) -> int:
     """Return the length in the brackets of a type; a large number if there is none."""
     numbers = _numbers(type_sql)
@@ -40,9 +43,11 @@ def edge_literal(before: str, after: str, name: str, number: int) -> str | None:
     A different one for each number of a row. None if the type has no such value.
     """
     if not is_text_type(before):
-        return _first(_EDGES, before, number)
+        make = _edge_maker(before)
+        return None if make is None else make(number)
     if not is_text_type(after):
-        return _first(_TEXT_EDGES, after, number)
+        make = _edge_maker(after, of_text=True)
+        return None if make is None else make(number)
     length = min(type_length(before), type_length(after), _LONGEST)
     if length < len(f" A{number} "):
         return None
@@ -50,13 +55,16 @@ def edge_literal(before: str, after: str, name: str, number: int) -> str | None:
     return quote_literal(f" {middle}{number} ")
 
 
-def _first(edges: Sequence[tuple[str, _Make]], type_sql: str, number: int) -> str | None:
+@lru_cache(1024)
+def _edge_maker(type_sql: str, *, of_text: bool = False) -> Callable[[int], str] | None:
+    """Return what makes a value of a type, or a text that becomes one, from a row's number."""
     text = type_sql.lower()
     if text.endswith("]"):
         return None
-    for pattern, make in edges:
+    for pattern, make in _TEXT_EDGES if of_text else _EDGES:
         if re.match(pattern, text):
-            return make(number, _numbers(type_sql))
+            sizes = _numbers(type_sql)
+            return lambda number: make(number, sizes)
     return None
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -31,6 +32,7 @@ _ATTEMPTS = 6
 """How many rows to try until `_ROWS` of them were accepted."""
 _DAY = dt.date(2001, 2, 3)
 _NO_RENAMES = NameMap()
+_INTEGER = re.compile(r"(tiny|small|medium|big)?int", re.IGNORECASE)
 
 
 def insert_samples(
@@ -258,7 +260,7 @@ def _is_text(column: Column) -> bool:
 
 
 def _is_integer(column: Column) -> bool:
-    return re.match(r"(tiny|small|medium|big)?int", column.type.sql, re.IGNORECASE) is not None
+    return _INTEGER.match(column.type.sql) is not None
 
 
 def _shortest(first: Column, second: Column) -> Column:
@@ -274,13 +276,21 @@ def _as_text(literal: str, type_sql: str) -> str:
 
 def sample_literal(type_sql: str, name: str, number: int) -> str:
     """Return a literal of a type, a different one for each number; NULL for an unknown type."""
-    text = type_sql.lower()
-    if text.endswith("]"):
-        return "'{}'"
+    make = _sample_maker(type_sql.lower())
+    return "NULL" if make is None else make(name, number)
+
+
+@lru_cache(1024)
+def _sample_maker(type_sql: str) -> Callable[[str, int], str] | None:
+    """Return what makes a literal of a type from a column's name and a number, if it is known."""
+    if type_sql.endswith("]"):
+        return lambda name, number: "'{}'"
     for pattern, make in _SAMPLES:
-        if re.match(pattern, text):
-            return str(make(number)) if make is not None else _text(text, name, number)
-    return "NULL"
+        if re.match(pattern, type_sql) and make is None:
+            return partial(_text, type_sql)
+        if re.match(pattern, type_sql):
+            return lambda name, number: str(make(number))
+    return None
 
 
 _SAMPLES: tuple[tuple[str, Any], ...] = (

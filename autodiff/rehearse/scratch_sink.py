@@ -11,8 +11,11 @@ __all__ = ["ScratchSink"]
 
 
 class ScratchSink(LiveSink):
-    """Copies small tables instead of altering hundreds of them, if that shows the same."""
+    """Also copies small tables where an upgrade alters them, if that shows the same."""
 
     def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
         """Ask the database."""
-        return self._dialect.catalog.is_copied_in_scratch(self._connection, name, statements)
+        if not statements:
+            return super().copies_table(name, statements)
+        copies = self.table_copies()
+        return copies is not None and copies.replaces(name, statements)

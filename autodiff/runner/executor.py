@@ -30,10 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["Executor", "run_operations"]
 
 
-_ALTERED_TABLES = 8
-"""Tables that a scratch database alters before it copies others: few take little time."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Rebuild:
     """A table that will be rebuilt, and the operations that the rebuild carries out.
@@ -57,7 +53,6 @@ class Executor:
         self.dialect = dialect
         self.sink = sink
         self._rebuilds: dict[Name, _Rebuild] = {}
-        self._altered_tables: set[Name] = set()
         self._created_enums: set[Name] = set()
         self._added_constraints: set[tuple[Name, str]] = set()
         self._in_autocommit = False
@@ -229,10 +224,7 @@ class Executor:
         """
         if statements and not self.dialect.ddl.alters_table(operation):
             return False
-        folded = self._folded(name)
-        if len(self._altered_tables) < _ALTERED_TABLES:
-            self._altered_tables.add(folded)
-        return folded not in self._altered_tables and self.sink.copies_table(name, statements)
+        return self.sink.copies_table(name, statements)
 
     def _statements_of_resumed(self, operation: Operation) -> Sequence[str]:
         """Return the statements of an operation that is partly done; none if it can't be told.

@@ -372,6 +372,10 @@ class JournaledSink(Sink):
         """Return the current table, None if there is none."""
         return self._live.known(name)
 
+    def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
+        """Ask the database, unless statements can alter the table."""
+        return self._live.copies_table(name, statements)
+
     def connection(self) -> Connection:
         """Return the connection and begin a hand-written part, which the next step ends."""
         self._changed_tables.add_all()

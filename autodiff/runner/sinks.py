@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
+    from autodiff.dialects.table_copies import TableCopies
+
 __all__ = ["LiveSink", "RecordingSink", "Sink", "written_clause"]
 
 _SAME_TRANSACTION = BatchRecorder()
@@ -77,7 +79,10 @@ class Sink(ABC):
         """Return the current table, None if there is none or that is unknown."""
 
     def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
-        """Return whether to copy a table instead of altering it by statements, in a scratch."""
+        """Return whether to rebuild a table by copying its rows back, without ALTER TABLE.
+
+        statements: alter the table; empty if only a rebuild can do the operation.
+        """
         return False
 
     @abstractmethod
@@ -141,6 +146,7 @@ class LiveSink(Sink):
         self.own_connection = connection
         """The connection for the runner, which does not give it to the migration."""
         self._tables = TableCache(dialect, lambda scope: dialect.catalog.reflect(connection, scope))
+        self._copies: TableCopies | None = None
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run operations with the statements given, and remember the tables of others."""
@@ -156,11 +162,28 @@ class LiveSink(Sink):
         with self._tables.around(operations):
             yield
 
+    def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
+        """Ask the database, unless statements can alter the table."""
+        copies = None if statements else self.table_copies()
+        return copies is not None and copies.copies_back(name)
+
+    def table_copies(self) -> TableCopies | None:
+        """Return what decides if tables are copied."""
+        if self._copies is None or self._tables.is_disabled:
+            self._copies = self._dialect.catalog.table_copies(self._connection)
+        return self._copies
+
+    def _forget(self) -> None:
+        """Note that what follows can change any table and any other object, if it can."""
+        self._tables.forget()
+        if self._tables.is_empty:
+            self._copies = None
+
     def execute(self, sql: str) -> int:
         """Run one statement verbatim: the driver looks for no parameters in it."""
         from sqlalchemy.exc import DBAPIError
 
-        self._tables.forget()
+        self._forget()
         self._on_statement(sql)
         try:
             result = self._connection.exec_driver_sql(
@@ -191,7 +214,7 @@ class LiveSink(Sink):
         from sqlalchemy.exc import DBAPIError
 
         self._on_statement(str(clause))
-        self._tables.forget()
+        self._forget()
         try:
             if rows:
                 self._connection.execute(clause, [dict(row) for row in rows])  # type: ignore[call-overload]
@@ -234,7 +257,7 @@ class LiveSink(Sink):
 
         Raises MigrationFailedError if the statements run in a single transaction.
         """
-        self._tables.forget()
+        self._forget()
         if self._outside is not None:
             return self._outside()
         raise MigrationFailedError(

@@ -36,7 +36,8 @@ class TableCache:
         """By the name without schema: a migration can name the default schema or leave it out."""
         self._count = 0
         self._misses = 0
-        self._is_disabled = False
+        self.is_disabled = False
+        """Whether the migration can change tables at any time."""
         self._keeps = False
 
     @property
@@ -50,7 +51,7 @@ class TableCache:
         if found is not None:
             return found
         self._misses += 1
-        if not self._is_disabled and self._misses > max(_ALONE, self._count // _SHARE):
+        if not self.is_disabled and self._misses > max(_ALONE, self._count // _SHARE):
             self._read_all(name)
             found = self._known(name)
             if found is not None:
@@ -71,7 +72,7 @@ class TableCache:
     def disable(self) -> None:
         """Note that from now on the migration can change tables at any time."""
         self._tables.clear()
-        self._is_disabled = True
+        self.is_disabled = True
 
     @contextmanager
     def around(self, operations: Sequence[Operation]) -> Iterator[None]:
@@ -118,7 +119,7 @@ class TableCache:
 
     def _remember(self, tables: Iterable[Table]) -> None:
         """Remember the tables, except those that change together with others."""
-        if not self._is_disabled:
+        if not self.is_disabled:
             for table in tables:
                 if not table.inherits:
                     same_name = self._tables.setdefault(table.name.name.lower(), {})

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.records import Records
     from autodiff.dialects.scope import Scope
+    from autodiff.dialects.table_copies import TableCopies
     from autodiff.dialects.table_size import TableSize
     from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
     from autodiff.schema.objects import Name, Schema
@@ -51,12 +52,10 @@ class SQLiteCatalog(Catalog):
 
         return read_row_counts(connection, self.dialect, most)
 
-    def is_copied_in_scratch(
-        self, connection: Connection, name: Name, statements: Sequence[str]
-    ) -> bool:
-        from autodiff.dialects.sqlite.catalog.scratch_copies import is_copied_in_scratch
+    def table_copies(self, connection: Connection) -> TableCopies:
+        from autodiff.dialects.sqlite.catalog.table_copies import SQLiteTableCopies
 
-        return is_copied_in_scratch(connection, self.dialect, name, statements)
+        return SQLiteTableCopies(connection, self.dialect)
 
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         from autodiff.dialects.sqlite.catalog.reflect import unmanaged_objects

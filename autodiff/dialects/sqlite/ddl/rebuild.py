@@ -43,14 +43,17 @@ class RebuildDDL(Part):
     ) -> list[str]:
         """Return the statements of one rebuild that applies all operations.
 
-        With `copies_back`, the new table is not renamed: its rows are copied once more.
+        With `copies_back`, the new table is not renamed: its rows are copied once more. It is
+        temporary then, unless it has a counter: those of temporary tables are kept apart.
         """
         desired, sources = current, {column.name: column.name for column in current.columns}
         for operation in operations:
             spelled = spelled_like(operation, desired)
             desired = evolved(desired, spelled)
             sources = _follow(sources, spelled)
-        spare = desired.name._replace(name=name_between(desired.name.name))
+        counts = any(table.options.get("sqlite_autoincrement") for table in (current, desired))
+        schema = "temp" if copies_back and not counts else desired.name.schema
+        spare = Name(name_between(desired.name.name), schema)
         copied = [
             column.name
             for column in desired.columns
