@@ -1,7 +1,6 @@
 """Measure the locks and rewrites of statements of PostgreSQL.
 
-Locks are read from pg_locks on a second connection, before the transaction ends. A table or an
-index was rewritten if it has another file afterwards.
+Locks are read from pg_locks on a second connection, before the transaction ends.
 https://www.postgresql.org/docs/current/view-pg-locks.html
 """
 
@@ -18,28 +17,16 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.meter import Effects, Meter, TableLock
-from autodiff.dialects.scope import OWN_TABLES
+from autodiff.dialects.postgresql.files import FileTracker, shown_name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["PostgreSQLMeter"]
 
-_MOST_LOCKS = 50
+_MOST_LOCKS = 25
 """A transaction keeps its locks, so reading them takes longer after each statement."""
-_CREATED = re.compile(
-    r"\s*CREATE\s+(?:TABLE\b|(?:UNIQUE\s+)?INDEX\s.*?\sON\s+(?:ONLY\s+)?"
-    r'(?:(?:"(?:[^"]|"")*"|[\w$]+)\.)?(?P<table>"(?:[^"]|"")*"|[\w$]+)\s*(?:\(|USING\b))',
-    re.IGNORECASE | re.DOTALL,
-)
-"""A new table, or an index on the table that is named."""
 _OTHERS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
-_FILES = f"""
-SELECT c.oid, n.nspname, c.relname, c.relkind IN ('i', 'I'), c.relfilenode, i.indrelid
-FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_index i ON i.indexrelid = c.oid
-WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_OTHERS}
-"""
 _LOCKS = f"""
 SELECT l.virtualtransaction, c.oid, n.nspname, c.relname, c.relkind IN ('i', 'I'), l.mode, l.granted
 FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
@@ -63,14 +50,6 @@ _PAUSE = 0.001
 
 
 @dataclass(frozen=True, slots=True)
-class _File:
-    name: str
-    is_index: bool
-    file: int
-    table: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Lock:
     oid: int
     name: str
@@ -91,11 +70,8 @@ class PostgreSQLMeter(Meter):
         self._connection = connection
         self._observer = observer
         self._default = connection.dialect.default_schema_name
-        self._quoted: dict[str, str] = {}
         self._pid = int(self._rows("SELECT pg_backend_pid()")[0][0])
-        self._files: dict[int, _File] | None = None
-        self._existing: dict[int, _File] = {}
-        self._existing_names: set[str] = set()
+        self._tracker: FileTracker | None = None
         self._transaction: str | None = None
         self._held: frozenset[_Lock] = frozenset()
         self._watch: _Watch | None = None
@@ -103,64 +79,36 @@ class PostgreSQLMeter(Meter):
 
     def begin(self, sql: str, *, with_locks: bool = True) -> str:
         self._stop_watching()
-        if self._files is None:
-            self._files = self._existing = self._read_files()
-            names = (file.name for file in self._existing.values())
-            self._existing_names = {name.rpartition(".")[2].replace('"', "") for name in names}
-        elif with_locks and not self._with_locks:
-            self._files = self._read_files()
+        tracker = self._files()
+        if with_locks and not self._with_locks:
             self._read_locks()
         self._with_locks = with_locks
-        if not with_locks:
-            return sql
-        if _is_autocommit(self._connection):
-            self._watch = _Watch(self._observer, self._pid, self._blocked_by(sql))
+        if with_locks and _is_autocommit(self._connection):
+            self._watch = _Watch(self._observer, self._pid, self._blocked_by(tracker, sql))
             self._watch.start()
             self._watch.ready.wait(_FIRST_LOCK_SECONDS)
         return sql
 
     def end(self, sql: str) -> Effects:
-        if not self._with_locks:
-            is_new = self._changes_only_new_tables(sql)
-            return Effects(has_locks=False) if is_new else self._effects_on_files()
+        tracker = self._files()
+        now, before = frozenset[_Lock](), frozenset[_Lock]()
         if self._watch is not None:
-            now, before = self._stop_watching(), frozenset[_Lock]()
-        else:
+            now = self._stop_watching()
+        elif self._with_locks:
             now, before = self._read_locks()
-        files, self._files = self._files or {}, self._read_files()
-        rewritten, built = _changed_files(self._existing, files, self._files)
-        known = frozenset(lock for lock in now if lock.oid in self._existing)
+        rewritten, built = tracker.changes(sql)
+        known = frozenset(lock for lock in now if lock.oid in tracker.existing)
         return Effects(
             locks=_strongest(known - before),
             held=_strongest(lock for lock in known & before if lock.mode in _BLOCKING),
             rewritten=rewritten,
             built=built,
+            has_locks=self._with_locks,
         )
-
-    def _changes_only_new_tables(self, sql: str) -> bool:
-        """Return whether a statement has no effect on the files of what existed before."""
-        created = _CREATED.match(sql)
-        if created is None:
-            return False
-        table = created["table"]
-        return table is None or table.replace('"', "") not in self._existing_names
-
-    def _effects_on_files(self) -> Effects:
-        """Return what a statement did, from the files that are newer than all known ones.
-
-        The numbers of files come from a counter.
-        https://www.postgresql.org/docs/current/storage-file-layout.html
-        """
-        before = self._files or {}
-        newest = max((file.file for file in before.values()), default=0)
-        new = self._read_files(f" AND c.relfilenode > {newest}")
-        self._files = {**before, **new}
-        rewritten, built = _changed_files(self._existing, before, new)
-        return Effects(rewritten=rewritten, built=built, has_locks=False)
 
     def reset(self) -> None:
         self._stop_watching()
-        self._files = None
+        self._tracker = None
 
     def close(self) -> None:
         self._stop_watching()
@@ -179,66 +127,29 @@ class PostgreSQLMeter(Meter):
         watch, self._watch = self._watch, None
         return frozenset() if watch is None else watch.stop()
 
-    def _blocked_by(self, sql: str) -> list[str]:
+    def _files(self) -> FileTracker:
+        if self._tracker is None:
+            self._tracker = FileTracker(self._rows, self._default)
+        return self._tracker
+
+    def _blocked_by(self, tracker: FileTracker, sql: str) -> list[str]:
         """Return the quoted names of the tables that a statement names, also by an index."""
-        files = self._files or {}
-        named = {oid for oid, file in files.items() if file.name.rpartition(".")[2] in sql}
-        tables = {files[oid].table if files[oid].is_index else oid for oid in named}
-        found = (files[oid].name for oid in tables if oid in files)
-        return sorted(self._quoted[name] for name in found)
-
-    def _read_files(self, condition: str = "") -> dict[int, _File]:
-        rows = self._rows(_FILES + condition)
         quote = self._connection.dialect.identifier_preparer.quote_identifier
-        default = self._default
-        self._quoted |= {
-            _shown(row[1], row[2], default): f"{quote(row[1])}.{quote(row[2])}" for row in rows
-        }
-        return {
-            row[0]: _File(_shown(row[1], row[2], default), row[3], row[4], row[5])
-            for row in rows
-            if row[2] not in OWN_TABLES
-        }
+        files = (tracker.files[oid] for oid in tracker.named_in(sql))
+        return sorted(f"{quote(file.schema)}.{quote(file.name)}" for file in files)
 
-    def _rows(self, sql: str) -> Sequence[Any]:
+    def _rows(self, sql: str, parameters: Sequence[Any] = ()) -> Sequence[Any]:
         """Query on the driver's connection, so that no listener sees it."""
         cursor: Any = self._connection.connection.cursor()
         try:
-            cursor.execute(sql)
+            cursor.execute(sql, parameters or None)
             return list(cursor.fetchall())
         finally:
             cursor.close()
 
 
-def _shown(schema: str, name: str, default: str | None) -> str:
-    return name if schema == default else f"{schema}.{name}"
-
-
 def _is_autocommit(connection: Connection) -> bool:
     return getattr(connection.connection.dbapi_connection, "autocommit", False) is True
-
-
-def _changed_files(
-    existing: dict[int, _File], before: dict[int, _File], after: dict[int, _File]
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the rewritten tables and indexes, and the indexes that were built.
-
-    Those on tables that did not exist before the migration are left out. ALTER TABLE can create an
-    index again under its name, with a new number and the old file.
-    """
-    old_files = {file.file for file in before.values()}
-    old_names = {file.name for file in before.values()}
-    rewritten: list[str] = []
-    built: list[str] = []
-    for oid, file in after.items():
-        owner = file.table if file.is_index else oid
-        if not file.file or file.file in old_files or owner not in existing:
-            continue
-        if oid in before or file.name in old_names:
-            rewritten.append(file.name)
-        elif file.is_index:
-            built.append(file.name)
-    return tuple(sorted(rewritten)), tuple(sorted(built))
 
 
 def _observed(observer: Connection, pid: int) -> list[Any]:
@@ -248,7 +159,7 @@ def _observed(observer: Connection, pid: int) -> list[Any]:
 def _as_locks(rows: Iterable[Any], default: str | None) -> frozenset[_Lock]:
     """Return the locks on tables, and the exclusive ones on indexes."""
     return frozenset(
-        _Lock(row[1], _shown(row[2], row[3], default), row[4], row[5])
+        _Lock(row[1], shown_name(row[2], row[3], default), row[4], row[5])
         for row in rows
         if row[1] is not None and row[5] in _MODES and (not row[4] or row[5] == _MODES[-1])
     )
