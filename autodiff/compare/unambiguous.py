@@ -1,11 +1,13 @@
 """Find tables that differ for certain, whatever the database makes of their SQL.
 
-A server rewrites some texts: defaults, checks, expressions, predicates and rare types. Everything
-else it reports as it was declared, so a difference there needs no scratch database.
+A server rewrites some texts: checks, expressions, predicates, rare types, and defaults that are no
+plain literals. Everything else it reports as it was declared, so a difference there needs no
+scratch database.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
@@ -26,6 +28,10 @@ from autodiff.schema.objects import (
 __all__ = ["certainly_differs"]
 
 T = TypeVar("T")
+
+_INTEGER = re.compile(r"-?\d{1,18}")
+_STRING = re.compile(r"'(?:[^'\\]|'')*'")
+_TEXT_TYPE = re.compile(r"(?:var)?char|character|(?:tiny|medium|long)?text", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +68,11 @@ def _sides(current: Iterable[T], desired: Iterable[T], key: Callable[[T], object
 
 
 def _certainly_differ(old: Column, new: Column, dialect: Dialect) -> bool:
-    """Return whether columns differ in NULL, comment and types that are reported as declared."""
-    otherwise_equal = replace(old, type=new.type, nullable=new.nullable, comment=new.comment) == new
+    """Return whether columns differ in NULL, comment, literals and types reported as declared."""
+    alike = {"type": new.type, "nullable": new.nullable, "comment": new.comment}
+    if _are_different_literals(old.default, new.default, new.type.sql):
+        alike["default"] = new.default
+    otherwise_equal = replace(old, **alike) == new  # type: ignore[arg-type]
     is_generated = new.autoincrement or new.identity is not None or new.computed is not None
     return (
         otherwise_equal
@@ -71,6 +80,19 @@ def _certainly_differ(old: Column, new: Column, dialect: Dialect) -> bool:
         and dialect.is_canonical_type(old.type.sql)
         and dialect.is_canonical_type(new.type.sql)
     )
+
+
+def _are_different_literals(old: str | None, new: str | None, type_sql: str) -> bool:
+    """Return whether two defaults are literals of the same kind with different values.
+
+    A default that only one side has is different from any literal, which is not NULL.
+    """
+    found = [default for default in (old, new) if default is not None]
+    if old != new and all(map(_INTEGER.fullmatch, found)):
+        return len(found) == 1 or int(found[0]) != int(found[1])
+    if old != new and _TEXT_TYPE.match(type_sql) and all(map(_STRING.fullmatch, found)):
+        return len({default.rstrip("' ") for default in found}) == len(found)
+    return False
 
 
 def _cannot_be_equal(sides: _Sides[T], is_rewritable: Callable[[T], bool]) -> bool:

@@ -63,6 +63,7 @@ class Features:
     backslash_escapes: strings may hold \\', and # begins a comment.
     insert_defaults: the end of an INSERT of a row of defaults.
     insert_identity: the words before VALUES in an INSERT with values for an identity column.
+    default_as_value: DEFAULT can be one of the values of an INSERT.
     insert_in_cte: one statement can insert into several tables (WITH ... AS (INSERT ...)).
 
     SQL:
@@ -124,6 +125,7 @@ class Features:
     backslash_escapes: bool = False
     insert_defaults: str = "DEFAULT VALUES"
     insert_identity: str = ""
+    default_as_value: bool = False
     insert_in_cte: bool = False
 
     sql_grammar: str

@@ -166,8 +166,7 @@ def _fill_table(
     parents = _parent_values(connection, dialect, sampler.table)
     table = sampler.table.name
     rows = [sampler.attempts(number, parents)[0] for number in range(_ROWS)]
-    inserts = [_insert(dialect, table, values) for values in rows]
-    if _attempt(connection, inserts, queries) is None:
+    if _attempt(connection, _insert_all(dialect, table, rows), queries) is None:
         return None
     problem: str | None = None
     inserted = 0
@@ -365,6 +364,17 @@ def _insert(dialect: Dialect, table: Name, values: Mapping[str, str]) -> str:
     body = f"({columns}) VALUES ({', '.join(values.values())})"
     body = body if values else dialect.features.insert_defaults
     return f"INSERT INTO {dialect.quote_name(table)} {body}"
+
+
+def _insert_all(dialect: Dialect, table: Name, rows: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the INSERT of all rows; several, if the database has no DEFAULT for single values."""
+    names = list(dict.fromkeys(name for values in rows for name in values))
+    if not names or not dialect.features.default_as_value:
+        return [_insert(dialect, table, values) for values in rows]
+    columns = ", ".join(map(dialect.quote, names))
+    bodies = (", ".join(values.get(name, "DEFAULT") for name in names) for values in rows)
+    all_values = ", ".join(f"({body})" for body in bodies)
+    return [f"INSERT INTO {dialect.quote_name(table)} ({columns}) VALUES {all_values}"]
 
 
 def _attempt(

@@ -205,7 +205,8 @@ class Executor:
     def _run(self, operation: Operation) -> None:
         """Send the statements of an operation, or begin a rebuild that others can join."""
         name = self.dialect.ddl.required_table(operation)
-        table = None if name is None else self.sink.table(name)
+        columns = self.dialect.ddl.required_columns(operation)
+        table = None if name is None else self.sink.table(name, columns)
         spelled = self._spelled(operation, table)
         is_rebuilt = name and table and self.dialect.ddl.needs_rebuild(spelled, table)
         statements = () if is_rebuilt else self.dialect.ddl.statements(spelled, table)

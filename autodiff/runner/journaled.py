@@ -360,9 +360,9 @@ class JournaledSink(Sink):
         """Return the answer of the database, or the earlier one when replaying."""
         return self._counter.answer(question)
 
-    def table(self, name: Name) -> Table:
+    def table(self, name: Name, columns: Sequence[str] | None = None) -> Table:
         """Return the current table."""
-        return self._live.table(name)
+        return self._live.table(name, columns)
 
     def find(self, name: Name) -> Table | None:
         """Return the current table, None if there is none."""

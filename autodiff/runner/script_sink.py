@@ -156,7 +156,7 @@ class ScriptSink(RecordingSink):
             with suppress(MigrationFailedError):
                 self._live.execute_clause(clause, rows)
 
-    def table(self, name: Name) -> Table:
+    def table(self, name: Name, columns: Sequence[str] | None = None) -> Table:
         """Return the table as earlier migrations left it."""
         found = self.known(name)
         return super().table(name) if found is None else found

@@ -61,8 +61,10 @@ class Sink(ABC):
         """Set columns of existing rows."""
 
     @abstractmethod
-    def table(self, name: Name) -> Table:
+    def table(self, name: Name, columns: Sequence[str] | None = None) -> Table:
         """Return the current table.
+
+        columns: those whose definitions must be current; None for all.
 
         Raises DatabaseError if there is none.
         """
@@ -223,9 +225,9 @@ class LiveSink(Sink):
         except DBAPIError as error:
             raise MigrationFailedError(database_words(error.orig), statement=str(clause)) from error
 
-    def table(self, name: Name) -> Table:
-        """Read the table from the database."""
-        found = self.find(name)
+    def table(self, name: Name, columns: Sequence[str] | None = None) -> Table:
+        """Read the table from the database, unless it is remembered."""
+        found = self._tables.find(name, columns)
         if found is None:
             raise DatabaseError(
                 f"there is no table {name} in the database",
@@ -328,7 +330,7 @@ class RecordingSink(Sink):
             bound = clause.values(dict(row)) if row is not None else clause  # type: ignore[attr-defined]
             self.execute(written_clause(bound, self._dialect))
 
-    def table(self, name: Name) -> Table:
+    def table(self, name: Name, columns: Sequence[str] | None = None) -> Table:
         """Return the table as earlier operations left it."""
         found = self.known(name)
         if found is None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import Scope
-from autodiff.schema.objects import Index, IndexElement
-from autodiff.schema.operations import AFFECT_ONE_TABLE, CreateIndex, Operation, tables_of
+from autodiff.schema.apply import evolve
+from autodiff.schema.objects import Column, Index, IndexElement, Name
+from autodiff.schema.operations import (
+    AFFECT_ONE_TABLE,
+    UNSET,
+    AddColumn,
+    AlterColumn,
+    CreateIndex,
+    DropColumn,
+    Operation,
+    tables_of,
+)
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
-    from autodiff.schema.objects import Name, Schema, Table
+    from autodiff.schema.objects import Schema, Table
 
 __all__ = ["TableCache"]
 
@@ -34,6 +44,8 @@ class TableCache:
         self._read = read
         self._tables: dict[str, dict[Name, Table]] = {}
         """By the name without schema: a migration can name the default schema or leave it out."""
+        self._unsettled: dict[str, frozenset[str]] = {}
+        """The columns that operations have defined: the catalog may spell them in another way."""
         self._count = 0
         self._misses = 0
         self.is_disabled = False
@@ -45,10 +57,13 @@ class TableCache:
         """Whether no table is remembered."""
         return not self._tables
 
-    def find(self, name: Name) -> Table | None:
-        """Return the current table, None if there is none."""
+    def find(self, name: Name, columns: Collection[str] | None = None) -> Table | None:
+        """Return the current table, None if there is none.
+
+        columns: those whose definitions must be current, with what uses them; None for all.
+        """
         found = self._known(name)
-        if found is not None:
+        if found is not None and self._is_settled(name, columns):
             return found
         self._misses += 1
         if not self.is_disabled and self._misses > max(_ALONE, self._count // _SHARE):
@@ -63,15 +78,23 @@ class TableCache:
             self._remember([found])
         return found
 
+    def _is_settled(self, name: Name, columns: Collection[str] | None) -> bool:
+        unsettled = self._unsettled.get(name.name.lower())
+        if not unsettled or columns is None:
+            return not unsettled
+        return unsettled.isdisjoint(column.lower() for column in columns)
+
     def forget(self) -> None:
         """Note that a statement can have changed any table."""
         if not self._keeps:
             self._tables.clear()
+            self._unsettled.clear()
             self._misses = 0
 
     def disable(self) -> None:
         """Note that from now on the migration can change tables at any time."""
         self._tables.clear()
+        self._unsettled.clear()
         self.is_disabled = True
 
     @contextmanager
@@ -88,24 +111,39 @@ class TableCache:
             raise
         finally:
             self._keeps = False
-        known = self._after_new_indexes(operations)
+        evolved = self._evolved(operations[0]) if len(operations) == 1 else None
         self._forget_affected(operations)
-        self._remember(known)
+        if evolved is not None:
+            table, columns = evolved
+            self._remember([table])
+            self._unsettled[table.name.name.lower()] = columns
 
     def _forget_affected(self, operations: Sequence[Operation]) -> None:
         for name in {name for operation in operations for name in tables_of(operation)}:
             self._tables.pop(name.name.lower(), None)
+            self._unsettled.pop(name.name.lower(), None)
 
-    def _after_new_indexes(self, operations: Sequence[Operation]) -> list[Table]:
-        """Return tables that are known after operations: those that only got a plain index."""
-        match operations:
-            case [CreateIndex(index=index, table=name, if_not_exists=False)] if _is_plain(index):
-                table = self._known(name)
-                is_new = table is not None and table.index(index.name or "") is None
-                if table is not None and is_new and not _can_replace_another(index, table):
+    def _evolved(self, operation: Operation) -> tuple[Table, frozenset[str]] | None:
+        """Return the table after an operation, and its columns that are not settled then.
+
+        None if only the catalog shows what the table is.
+        """
+        owner = getattr(operation, "table", None)
+        table = self._known(owner) if isinstance(owner, Name) else None
+        if table is None:
+            return None
+        before = self._unsettled.get(table.name.name.lower(), frozenset[str]())
+        match operation:
+            case CreateIndex(index=index, if_not_exists=False) if _is_plain(index):
+                if table.index(index.name or "") is None and not _can_replace(index, table):
                     indexes = sorted((*table.indexes, index), key=lambda item: item.name or "")
-                    return [replace(table, indexes=tuple(indexes))]
-        return []
+                    return replace(table, indexes=tuple(indexes)), before
+            case AddColumn(column=Column(autoincrement=False, name=name)):
+                return evolve(table, operation), before | {name.lower()}
+            case DropColumn(name=name) | AlterColumn(name=name) if _is_ordinary(table, name):
+                if not isinstance(operation, AlterColumn) or _keeps_counter(operation):
+                    return evolve(table, operation), before | {name.lower()}
+        return None
 
     def _read_all(self, name: Name) -> None:
         namespaces = (name.schema,) if name.schema else ()
@@ -121,6 +159,7 @@ class TableCache:
         """Remember the tables, except those that change together with others."""
         if not self.is_disabled:
             for table in tables:
+                self._unsettled.pop(table.name.name.lower(), None)
                 if not table.inherits:
                     same_name = self._tables.setdefault(table.name.name.lower(), {})
                     same_name[table.name] = table
@@ -140,7 +179,17 @@ def _is_plain(index: Index) -> bool:
     )
 
 
-def _can_replace_another(index: Index, table: Table) -> bool:
+def _is_ordinary(table: Table, name: str) -> bool:
+    """Return whether a column of that spelling exists and does not number the rows."""
+    column = table.column(name)
+    return column is not None and not column.autoincrement
+
+
+def _keeps_counter(operation: AlterColumn) -> bool:
+    return operation.after.autoincrement is UNSET
+
+
+def _can_replace(index: Index, table: Table) -> bool:
     """Return whether an index that starts with the same column may be dropped for it.
 
     MySQL drops that of a foreign key, and autodiff that of a column with AUTO_INCREMENT.

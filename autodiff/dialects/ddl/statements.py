@@ -97,6 +97,13 @@ class DDL:
         """Return the table that `statements` needs as `current` for this operation, if any."""
         return None
 
+    def required_columns(self, operation: Operation) -> tuple[str, ...] | None:
+        """Return the columns whose definitions `statements` needs; None for the whole table.
+
+        The constraints and indexes that use these columns count as part of them.
+        """
+        return None
+
     def can_share_rebuild(self, operation: Operation) -> bool:
         """Return whether one rebuild of a table can do the operation along with others."""
         return False

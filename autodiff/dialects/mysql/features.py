@@ -39,6 +39,7 @@ FEATURES = Features(
     writable_views=True,
     namespaces=True,
     insert_defaults="() VALUES ()",
+    default_as_value=True,
     scratch_privilege="the user needs the privilege to create databases whose names begin with "
     "autodiff_scratch (GRANT ALL ON `autodiff\\_scratch%`.* TO name)",
     # https://dev.mysql.com/doc/refman/en/identifier-length.html

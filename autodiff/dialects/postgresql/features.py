@@ -26,6 +26,7 @@ FEATURES = Features(
     deferred_checks=True,
     scratch_privilege="the user needs the right to create databases (ALTER ROLE name CREATEDB)",
     insert_identity=" OVERRIDING SYSTEM VALUE",
+    default_as_value=True,
     insert_in_cte=True,
     # NAMEDATALEN - 1: https://www.postgresql.org/docs/current/sql-syntax-lexical.html
     max_name_length=63,

@@ -142,6 +142,13 @@ class MySQLDDL(DDL):
             case _:
                 return None
 
+    def required_columns(self, operation: Operation) -> tuple[str, ...] | None:
+        match operation:
+            case AlterColumn(name=name) | DropColumn(name=name):
+                return (name,)
+            case _:
+                return None
+
     def columns_changed_by_options(
         self, options: Iterable[tuple[str, Option | None, Option | None]], table: Table
     ) -> tuple[str, ...]:
