@@ -10,6 +10,7 @@ from autodiff.lint.statements import UseIndex, ValidateConstraint
 from autodiff.schema.apply import evolve_tables, spelled_like, with_table_of_index
 from autodiff.schema.objects import Check, ForeignKey, Name, PrimaryKey, Table, Unique
 from autodiff.schema.operations import Operation, tables_of
+from autodiff.utils.shared_dict import SharedDict
 
 __all__ = ["tables_after"]
 
@@ -47,7 +48,7 @@ def _after(tables: Tables, action: Action, any_case: bool) -> Tables:
 
 
 def _evolved(tables: Tables, operation: Operation, any_case: bool) -> Tables:
-    changed = dict(tables)
+    changed = SharedDict(tables)
     for name in tables_of(operation) if any_case else ():
         if name in changed:
             operation = spelled_like(operation, changed[name])
@@ -56,7 +57,11 @@ def _evolved(tables: Tables, operation: Operation, any_case: bool) -> Tables:
 
 
 def _with(tables: Tables, owner: Name, change: Callable[[Table], Table]) -> Tables:
-    return {**tables, owner: change(tables[owner])} if owner in tables else tables
+    if owner not in tables:
+        return tables
+    changed = SharedDict(tables)
+    changed[owner] = change(tables[owner])
+    return changed
 
 
 def _validated(table: Table, name: str) -> Table:

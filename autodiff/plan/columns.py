@@ -14,7 +14,7 @@ from autodiff.plan.phases import Phase, PhasedOperations
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.schema.objects import Column, Name, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
-from autodiff.schema.sqltext import rename_in_default
+from autodiff.schema.sqltext import rename_in_default, tokens
 
 __all__ = ["add_column", "alter_column", "drop_column"]
 
@@ -105,12 +105,18 @@ def drop_column(
 def _place_of_drop(drop: DropColumn, planned: Sequence[Operation]) -> int:
     """Return the place of a drop: before that of a column that its default reads (MySQL)."""
     default = drop.column.default if drop.column is not None else None
-    for place, other in enumerate(planned if default is not None else ()):
+    if default is None or not _has_names(default):
+        return len(planned)  # a literal, as most are
+    for place, other in enumerate(planned):
         match other:
             case DropColumn(table=table, name=name) if table == drop.table:
-                if rename_in_default(default or "", name, "") != default:
+                if rename_in_default(default, name, "") != default:
                     return place
     return len(planned)
+
+
+def _has_names(default: str) -> bool:
+    return any(kind in ("word", "quoted") for kind, _ in tokens(default))
 
 
 def _counts(table: Name, changes: Sequence[Change]) -> bool:

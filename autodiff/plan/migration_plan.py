@@ -100,11 +100,7 @@ class MigrationPlan:
         operations = [part for whole in reversed_operations for part in self._split(whole)]
         operations = without_implied_index_drops(operations, self.dialect)
         operations = options_first(operations, self.desired, self.dialect)
-        kept = [
-            operation
-            for position, operation in enumerate(operations)
-            if not _is_dropped_later(operation, operations[position:])
-        ]
+        kept = _without_changes_before_drops(operations)
         merged = merge_backfills(kept, self.desired.tables, self.dialect)
         return [*(check.require for check in self.downgrade_checks), *merged]
 
@@ -179,27 +175,32 @@ def without_implied_index_drops(
     operations: Sequence[Operation], dialect: Dialect
 ) -> list[Operation]:
     """Leave out the dropping of indexes that the database drops with their foreign key."""
-    foreign_keys = [
-        (operation.table, operation.constraint)
-        for operation in operations
-        if isinstance(operation, DropConstraint) and isinstance(operation.constraint, ForeignKey)
-    ]
+    foreign_keys: dict[Name, list[ForeignKey]] = {}
+    for operation in operations:
+        if isinstance(operation, DropConstraint) and isinstance(operation.constraint, ForeignKey):
+            foreign_keys.setdefault(operation.table, []).append(operation.constraint)
 
     def is_implied(operation: Operation) -> bool:
         if not isinstance(operation, DropIndex) or operation.index is None:
             return False
-        index, table = operation.index, operation.table
-        return any(
-            table == owner and dialect.catalog.is_implicit_index(index, key)
-            for owner, key in foreign_keys
-        )
+        keys = foreign_keys.get(operation.table, ()) if operation.table is not None else ()
+        return any(dialect.catalog.is_implicit_index(operation.index, key) for key in keys)
 
     return [operation for operation in operations if not is_implied(operation)]
 
 
-def _is_dropped_later(operation: Operation, later: Sequence[Operation]) -> bool:
-    return isinstance(operation, AlterColumn) and any(
-        isinstance(other, DropColumn)
-        and (other.table, other.name) == (operation.table, operation.name)
-        for other in later
-    )
+def _without_changes_before_drops(operations: Sequence[Operation]) -> list[Operation]:
+    """Leave out changes of columns that are dropped later."""
+    last_drops = {
+        (operation.table, operation.name): position
+        for position, operation in enumerate(operations)
+        if isinstance(operation, DropColumn)
+    }
+
+    def is_dropped_later(position: int, operation: Operation) -> bool:
+        return (
+            isinstance(operation, AlterColumn)
+            and last_drops.get((operation.table, operation.name), -1) > position
+        )
+
+    return [o for position, o in enumerate(operations) if not is_dropped_later(position, o)]

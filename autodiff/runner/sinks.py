@@ -25,6 +25,7 @@ from autodiff.schema.operations import (
     Require,
 )
 from autodiff.utils.quoting import sql_comment
+from autodiff.utils.shared_dict import SharedDict
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -300,7 +301,7 @@ class RecordingSink(Sink):
     ) -> None:
         self.statements: list[str] = []
         self._dialect = dialect
-        self._tables = dict(tables)
+        self._tables = SharedDict(tables)
         self._complete = complete
         self._performed: Sequence[str] = ()
 

@@ -23,6 +23,7 @@ from autodiff.schema.operations import (
     RenameEnum,
     RenameEnumValue,
 )
+from autodiff.utils.shared_dict import SharedDict
 
 __all__ = ["evolve_schema"]
 
@@ -72,7 +73,7 @@ def _enums(
 
 
 def _tables(tables: Mapping[Name, Table], operation: Operation) -> Mapping[Name, Table]:
-    changed = dict(tables)
+    changed = SharedDict(tables)
     try:
         evolve_tables(changed, operation)
     except KeyError:

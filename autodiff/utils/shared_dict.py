@@ -1,0 +1,69 @@
+"""Copy large dictionaries in little time: a copy shares what is not changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, TypeVar
+
+__all__ = ["SharedDict"]
+
+K = TypeVar("K")
+V = TypeVar("V")
+_MOST_CHANGES = 64
+"""With more changes, a copy gets a dictionary of its own: looking through changes takes time."""
+_GONE: Any = object()
+
+
+class SharedDict(MutableMapping[K, V]):
+    """A dictionary that keeps its changes apart from the mapping that it was made of.
+
+    Args:
+        items: What it contains at first. Nobody may change it afterwards, except another
+            SharedDict, which is copied.
+    """
+
+    def __init__(self, items: Mapping[K, V]) -> None:
+        self._changes: dict[K, V] = {}
+        self._base: Mapping[K, V] = items
+        self._length = len(items)
+        if isinstance(items, SharedDict):
+            self._base, self._changes = items._base, dict(items._changes)
+            if len(self._changes) > _MOST_CHANGES:
+                self._base, self._changes = dict(items), {}
+
+    def __getitem__(self, key: K) -> V:
+        found: V = self._changes.get(key, _GONE)
+        if found is not _GONE:
+            return found
+        if key in self._changes:
+            raise KeyError(key)
+        return self._base[key]
+
+    def __setitem__(self, key: K, value: V) -> None:
+        before = self.get(key, _GONE)
+        if before is not value:
+            self._length += before is _GONE
+            self._changes[key] = value
+
+    def __delitem__(self, key: K) -> None:
+        if key not in self:
+            raise KeyError(key)
+        self._length -= 1
+        self._changes[key] = _GONE
+
+    def __contains__(self, key: object) -> bool:
+        if key in self._changes:
+            return self._changes[key] is not _GONE
+        return key in self._base
+
+    def __iter__(self) -> Iterator[K]:
+        """Yield the keys: first those of the mapping that it was made of, then new ones."""
+        yield from (key for key in self._base if self._changes.get(key) is not _GONE)
+        yield from (
+            key
+            for key, value in self._changes.items()
+            if key not in self._base and value is not _GONE
+        )
+
+    def __len__(self) -> int:
+        return self._length
