@@ -12,6 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from autodiff import Project
+from tests.benchmarks.comparing import create
 from tests.benchmarks.running import our_folder
 
 __all__ = ["CommandGrowth", "command_growth", "exponent"]
@@ -54,9 +55,9 @@ def command_growth(
     other work on the machine affects least.
     """
     clock = time.process_time if kind == "sqlite" else time.perf_counter
-    _times(new(), folder / "warm-up", _START, clock, runs=True)  # imports modules
+    _times(new, folder / "warm-up", _START, clock, runs=True)  # imports modules
     by_size = {
-        size: _times(new(), folder / f"{size}", size, clock, runs=size <= most_files)
+        size: _times(new, folder / f"{size}", size, clock, runs=size <= most_files)
         for size in (_START, *sizes)
     }
     for command, start in by_size[_START].items():
@@ -65,10 +66,11 @@ def command_growth(
 
 
 def _times(
-    url: sa.URL, folder: Path, size: int, clock: Callable[[], float], *, runs: bool
+    new: Callable[[], sa.URL], folder: Path, size: int, clock: Callable[[], float], *, runs: bool
 ) -> dict[str, float]:
     """Return the seconds of each command; those that run every migration only with `runs`."""
     our_folder(folder, size)
+    url = new()
     project = Project(url=url, metadata=_models(size), directory=folder)
     changed = Project(url=url, metadata=_models(size, changed=True), directory=folder)
     project.draft("warm-up", empty=True)
@@ -80,6 +82,8 @@ def _times(
         work()
         found[command] = clock() - start
 
+    other_url = new()
+    measure("create_all()", lambda: create(other_url, _models(size)))
     if runs:
         measure("upgrade", project.upgrade)
     else:

@@ -39,7 +39,8 @@ _COMMANDS = (
     "These are the times of each command for projects of different sizes, with as many migrations "
     "as tables, without the time for two tables. One table in ten is changed for `diff` and "
     "`generate`. With an exponent of 1, ten times the tables take ten times as long; with 2, a "
-    "hundred times. On SQLite the times are those of the processor."
+    "hundred times. On SQLite the times are those of the processor. The first row shows what the "
+    "database itself needs: SQLite reads its catalog for each new table."
 )
 _WIDTH = 105
 _COLOURS = ("#1f77b4", "#d62728", "#2ca02c", "#9467bd")
