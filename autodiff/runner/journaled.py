@@ -112,9 +112,9 @@ class JournaledSink(Sink):
     """A live sink that journals the run of a migration, as described above.
 
     `tables` are those of the step that began last. `changed_tables` collects those of all steps.
-    `undoing` marks a run that undoes the finished
-    steps of another one. With `pooled`, each transaction may get another session. `script` returns
-    the statements of the migration as its file alone gives them.
+    `undoing` marks a run that undoes the finished steps of another one. With `pooled`, each
+    transaction may get another session. `script` returns the statements of the migration as its
+    file alone gives them.
     """
 
     def __init__(

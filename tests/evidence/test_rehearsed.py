@@ -77,6 +77,22 @@ def test_postgresql_measures_files_of_all_statements(
     assert index.effects.held
 
 
+def test_postgresql_builds_an_index_that_was_dropped_before(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A dropped index is forgotten, also if a statement names its table in capitals."""
+    create = 'op.create_index("ix", "users", ["age"])\n'
+    first, _, second, _, third = measured(
+        database("postgresql"),
+        tmp_path,
+        f'{create}op.drop_index("ix", "users")\n{create}'
+        f'op.execute("ALTER TABLE USERS DROP COLUMN age")\n'
+        'op.create_index("ix", "users", ["email"])',
+    )
+    assert [statement.effects.built for statement in (first, second, third)] == [("ix",)] * 3
+    assert not third.effects.rewritten
+
+
 def facts(statement: MeasuredStatement) -> list[str]:
     return [sentence for _, _, sentence in statement.effects.facts()]
 

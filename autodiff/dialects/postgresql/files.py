@@ -105,10 +105,12 @@ class FileTracker:
 
     def named_in(self, sql: str) -> set[int]:
         """Return the tables that a statement names, also by an index."""
-        words = {word.strip('"').replace('""', '"') for word in _WORDS.findall(sql)}
-        found = {oid for word in words for oid in self._by_name.get(word, ())}
+        found = {oid for word in map(_folded, _WORDS.findall(sql)) for oid in self._named(word)}
         tables = {self.files[oid].table if self.files[oid].is_index else oid for oid in found}
         return {oid for oid in tables if oid is not None and oid in self.files}
+
+    def _named(self, name: str) -> set[int]:
+        return self._by_name.get(name, set())
 
     def _creates_only(self, sql: str) -> bool:
         """Return whether a statement only creates a table, or an index on a new table."""
@@ -116,10 +118,10 @@ class FileTracker:
         if created is None:
             return False
         table = created["table"]
-        return table is None or table.replace('"', "") not in self._existing_names
+        return table is None or _folded(table) not in self._existing_names
 
     def _is_known(self, file: RelationFile) -> bool:
-        same_name = (self.files[oid] for oid in self._by_name.get(file.name, ()))
+        same_name = (self.files[oid] for oid in self._named(file.name))
         return any(other.schema == file.schema for other in same_name)
 
     def _remove_dropped(self, sql: str) -> None:
@@ -152,6 +154,13 @@ class FileTracker:
             if file.table is not None:
                 self._indexes.setdefault(file.table, set()).add(oid)
         self._newest = max((self._newest, *(file.file for file in files.values())))
+
+
+def _folded(identifier: str) -> str:
+    """Return an identifier as the server stores it."""
+    if identifier.startswith('"'):
+        return identifier[1:-1].replace('""', '"')
+    return identifier.lower()
 
 
 def shown_name(schema: str, name: str, default: str | None) -> str:
