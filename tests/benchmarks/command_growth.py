@@ -87,9 +87,7 @@ def _times(
     if runs:
         measure("upgrade", project.upgrade)
     else:
-        with project.connect() as connection:
-            _models(size).create_all(connection)
-            connection.commit()
+        create(url, _models(size))
         project.stamp()
     measure("history", project.graph)
     measure("status", project.status)
