@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from autodiff.schema.objects import Name
-from autodiff.schema.operations import AFFECT_ONE_TABLE, DropTable, Operation, tables_of
+from autodiff.schema.operations import AFFECT_ONE_TABLE, DropTable, Operation, Require, tables_of
 
 __all__ = ["ChangedTables"]
 
@@ -25,6 +25,8 @@ class ChangedTables:
     def add(self, operations: Sequence[Operation]) -> None:
         """Add the tables that operations change."""
         for operation in operations:
+            if isinstance(operation, Require):
+                continue
             names = tables_of(operation) if isinstance(operation, _KNOWN) else ()
             self._names.update(names)
             self._is_any |= not names
