@@ -7,7 +7,7 @@ from dataclasses import MISSING, FrozenInstanceError, dataclass, field, fields, 
 
 import pytest
 
-from autodiff.schema.objects import Check, Column, ForeignKey, Index, PrimaryKey, Table
+from autodiff.schema.objects import Check, Column, ForeignKey, Index, Name, PrimaryKey, Table
 from autodiff.utils.frozen import quick_init
 
 
@@ -51,3 +51,11 @@ def test_signature_is_that_of_the_dataclass(cls: type) -> None:
     for spec in fields(cls):
         required = spec.default is MISSING and spec.default_factory is MISSING
         assert (parameters[spec.name].default is inspect.Parameter.empty) == required
+
+
+def test_signature_of_a_name() -> None:
+    """A name is a tuple, and its schema can be left out."""
+    parameters = inspect.signature(Name).parameters
+    assert list(parameters) == ["name", "schema"]
+    assert parameters["name"].default is inspect.Parameter.empty
+    assert parameters["schema"].default is None

@@ -42,11 +42,9 @@ def edge_literal(before: str, after: str, name: str, number: int) -> str | None:
 
     A different one for each number of a row. None if the type has no such value.
     """
-    if not is_text_type(before):
-        make = _edge_maker(before)
-        return None if make is None else make(number)
-    if not is_text_type(after):
-        make = _edge_maker(after, of_text=True)
+    of_text = is_text_type(before)
+    if not of_text or not is_text_type(after):
+        make = _edge_maker(after if of_text else before, of_text=of_text)
         return None if make is None else make(number)
     length = min(type_length(before), type_length(after), _LONGEST)
     if length < len(f" A{number} "):

@@ -285,11 +285,14 @@ def _sample_maker(type_sql: str) -> Callable[[str, int], str] | None:
     if type_sql.endswith("]"):
         return lambda name, number: "'{}'"
     for pattern, make in _SAMPLES:
-        if re.match(pattern, type_sql) and make is None:
-            return partial(_text, type_sql)
         if re.match(pattern, type_sql):
-            return lambda name, number: str(make(number))
+            return partial(_text, type_sql) if make is None else partial(_numbered, make)
     return None
+
+
+def _numbered(make: Callable[[int], object], name: str, number: int) -> str:
+    """Return a literal that does not depend on the column's name."""
+    return str(make(number))
 
 
 _SAMPLES: tuple[tuple[str, Any], ...] = (

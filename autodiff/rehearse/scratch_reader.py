@@ -155,7 +155,7 @@ class _References:
             self._add(table)
 
     def reached(self, names: Iterable[Name]) -> set[Name]:
-        """Return the tables, and all that reference them, recursively."""
+        """Return the tables and all tables that reference them, directly or indirectly."""
         found = set(names)
         waiting = list(found)
         while waiting:

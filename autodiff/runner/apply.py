@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import dropwhile, groupby
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,7 +34,7 @@ from autodiff.runner.session import Session
 from autodiff.runner.undo import collect
 from autodiff.schema.operations import Require
 
-__all__ = ["note_failure", "run_migration", "run_migrations"]
+__all__ = ["note_failure", "run_migrations"]
 
 _LONGEST_PAUSE = 30.0
 """Seconds between two attempts at most: a deployment should not seem to hang."""
@@ -45,12 +45,15 @@ def run_migrations(
     migrations: Sequence[Migration],
     direction: Direction,
     resumed: Entry | None = None,
+    *,
+    create_tables: bool = True,
 ) -> list[Migration]:
     """Run migrations in the order given, and record each; return them.
 
     Migrations for other kinds of databases are recorded and not run. `resumed` is the journal entry
-    of the first migration if that is resumed. Every file is loaded before the first one runs, so
-    that an error in the last file stops the run before anything has changed.
+    of the first migration if that is resumed. `create_tables` is whether autodiff's own tables may
+    be missing. Every file is loaded before the first one runs, so that an error in the last file
+    stops the run before anything has changed.
 
     Raises MigrationFailedError if one fails; those before it stay applied.
     """
@@ -61,7 +64,7 @@ def run_migrations(
         for migration in migrations
         if not migration.is_alembic
     }
-    if resumed is None:
+    if create_tables and resumed is None:
         session.create_tables()
     done: list[Migration] = []
     numbered = enumerate(migrations, 1)
@@ -72,54 +75,23 @@ def run_migrations(
             done += [migration for _, migration in steps]
             continue
         for position, migration in group:
-            place = _Place(position=position, total=len(migrations))
             function = functions[migration.revision]
-            _run_or_skip(session, migration, function, direction, place, done, resumed)
+            if function is None:
+                _skip(session, migration, direction)
+            else:
+                session.on_event(
+                    MigrationStarted(
+                        revision=migration.revision,
+                        name=migration.name,
+                        direction=direction,
+                        position=position,
+                        total=len(migrations),
+                    )
+                )
+                entry = resumed or session.entry(migration, direction)
+                _run_one(session, migration, function, entry, done)
             done.append(migration)
     return done
-
-
-def run_migration(session: Session, migration: Migration, direction: Direction) -> None:
-    """Run one migration that is not Alembic's, and record it; autodiff's own tables exist.
-
-    Raises MigrationFailedError if it fails.
-    """
-    function = _function(session, migration, direction)
-    _run_or_skip(session, migration, function, direction, _Place(position=1, total=1), [])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """The number of a migration in a run, and how many the run has."""
-
-    position: int
-    total: int
-
-
-def _run_or_skip(
-    session: Session,
-    migration: Migration,
-    function: Callable[[], None] | None,
-    direction: Direction,
-    place: _Place,
-    done: Sequence[Migration],
-    resumed: Entry | None = None,
-) -> None:
-    """Run a migration, or skip one without a function: it is for other kinds of databases."""
-    if function is None:
-        _skip(session, migration, direction)
-        return
-    session.on_event(
-        MigrationStarted(
-            revision=migration.revision,
-            name=migration.name,
-            direction=direction,
-            position=place.position,
-            total=place.total,
-        )
-    )
-    entry = resumed or session.entry(migration, direction)
-    _run_one(session, migration, function, entry, done)
 
 
 def _function(

@@ -18,7 +18,7 @@ from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
 from autodiff.runner.alembic_run import record_alembic
 from autodiff.runner.alembic_versions import alembic_part
-from autodiff.runner.apply import run_migration, run_migrations
+from autodiff.runner.apply import run_migrations
 from autodiff.runner.baselines import refuse_recorded_baselines
 from autodiff.runner.events import Direction, Listener, ignore
 from autodiff.runner.history_table import Applied
@@ -190,10 +190,9 @@ class Runner:
         Raises MigrationFailedError if it fails.
         """
         with self._session.locked():
-            if not self._has_tables:
-                self._session.create_tables()
-                self._has_tables = True
-            run_migration(self._session, migration, direction)
+            create_tables = not self._has_tables
+            run_migrations(self._session, [migration], direction, create_tables=create_tables)
+            self._has_tables = True
 
     def take_changed_tables(self) -> frozenset[Name] | None:
         """Return the tables that were changed since the last call, None if all can have been.

@@ -12,12 +12,13 @@ from autodiff.schema.apply import evolve
 from autodiff.schema.objects import Column, Index, IndexElement, Name
 from autodiff.schema.operations import (
     AFFECT_ONE_TABLE,
-    UNSET,
     AddColumn,
     AlterColumn,
+    ColumnPatch,
     CreateIndex,
     DropColumn,
     Operation,
+    Unset,
     tables_of,
 )
 
@@ -126,7 +127,7 @@ class TableCache:
     def _evolved(self, operation: Operation) -> tuple[Table, frozenset[str]] | None:
         """Return the table after an operation, and its columns that are not settled then.
 
-        None if only the catalog shows what the table is.
+        None if the table must be read from the catalog.
         """
         owner = getattr(operation, "table", None)
         table = self._known(owner) if isinstance(owner, Name) else None
@@ -135,15 +136,21 @@ class TableCache:
         before = self._unsettled.get(table.name.name.lower(), frozenset[str]())
         match operation:
             case CreateIndex(index=index, if_not_exists=False) if _is_plain(index):
-                if table.index(index.name or "") is None and not _can_replace(index, table):
-                    indexes = sorted((*table.indexes, index), key=lambda item: item.name or "")
-                    return replace(table, indexes=tuple(indexes)), before
+                if table.index(index.name or "") is not None or _can_replace(index, table):
+                    return None
+                indexes = sorted((*table.indexes, index), key=lambda item: item.name or "")
+                return replace(table, indexes=tuple(indexes)), before
             case AddColumn(column=Column(autoincrement=False, name=name)):
-                return evolve(table, operation), before | {name.lower()}
-            case DropColumn(name=name) | AlterColumn(name=name) if _is_ordinary(table, name):
-                if not isinstance(operation, AlterColumn) or _keeps_counter(operation):
-                    return evolve(table, operation), before | {name.lower()}
-        return None
+                pass
+            case DropColumn(name=name) if _is_ordinary(table, name):
+                pass
+            case AlterColumn(name=name, after=ColumnPatch(autoincrement=Unset.UNSET)) if (
+                _is_ordinary(table, name)
+            ):
+                pass
+            case _:
+                return None
+        return evolve(table, operation), before | {name.lower()}
 
     def _read_all(self, name: Name) -> None:
         namespaces = (name.schema,) if name.schema else ()
@@ -183,10 +190,6 @@ def _is_ordinary(table: Table, name: str) -> bool:
     """Return whether a column of that spelling exists and does not number the rows."""
     column = table.column(name)
     return column is not None and not column.autoincrement
-
-
-def _keeps_counter(operation: AlterColumn) -> bool:
-    return operation.after.autoincrement is UNSET
 
 
 def _can_replace(index: Index, table: Table) -> bool:

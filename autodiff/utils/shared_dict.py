@@ -10,7 +10,7 @@ __all__ = ["SharedDict"]
 K = TypeVar("K")
 V = TypeVar("V")
 _MOST_CHANGES = 64
-"""With more changes, a copy gets a dictionary of its own: looking through changes takes time."""
+"""How many changes a copy takes over; if there are more, it gets a dictionary of its own."""
 _GONE: Any = object()
 
 

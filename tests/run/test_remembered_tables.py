@@ -1,4 +1,4 @@
-"""Test that a table remembered during a migration is what the catalog has."""
+"""Test that a table remembered during a migration matches the catalog."""
 
 from __future__ import annotations
 

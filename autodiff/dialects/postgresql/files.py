@@ -14,18 +14,19 @@ from typing import Any
 
 from autodiff.dialects.scope import OWN_TABLES
 
-__all__ = ["FileTracker", "RelationFile", "shown_name"]
+__all__ = ["NOT_OF_SERVER", "FileTracker", "shown_name"]
 
-_OTHERS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+NOT_OF_SERVER = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+"""The condition for schemas other than those of the server."""
 _FILES = f"""
 SELECT c.oid, n.nspname, c.relname, c.relkind IN ('i', 'I'), c.relfilenode, i.indrelid
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_index i ON i.indexrelid = c.oid
-WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {_OTHERS}
+WHERE c.relkind IN ('r', 'p', 'm', 'i', 'I') AND {NOT_OF_SERVER}
 """
 # The index of pg_class on the numbers of files starts with the tablespace; 0 is the default one.
 _NEWER = """
-SELECT oid FROM pg_class
+SELECT oid, relfilenode FROM pg_class
 WHERE reltablespace = ANY (ARRAY(SELECT oid FROM pg_tablespace) || 0::oid) AND relfilenode > %s
 """
 _THESE = " AND c.oid = ANY (%s)"
@@ -41,7 +42,7 @@ _WORDS = re.compile(r'"(?:[^"]|"")*"|[\w$]+')
 
 
 @dataclass(frozen=True, slots=True)
-class RelationFile:
+class _File:
     """The file of a table or an index; `table` is the number of the table of an index."""
 
     schema: str
@@ -64,12 +65,12 @@ class FileTracker:
     ) -> None:
         self._query = query
         self._default = default_schema
-        self.files: dict[int, RelationFile] = {}
+        self.files: dict[int, _File] = {}
         self._numbers: set[int] = set()
         self._by_name: dict[str, set[int]] = {}
         self._indexes: dict[int, set[int]] = {}
-        self._newest = 0
         self._add(self._read())
+        self._newest = max(self._numbers, default=0)
         self.existing = frozenset(self.files)
         """The tables and indexes that existed at the start."""
         self._existing_names = {self.files[oid].name for oid in self.existing}
@@ -82,8 +83,9 @@ class FileTracker:
         """
         if self._creates_only(sql):
             return (), ()
-        newer = [row[0] for row in self._query(_NEWER, [self._newest])]
-        new = self._read(newer) if newer else {}
+        newer = dict(map(tuple, self._query(_NEWER, [self._newest])))
+        self._newest = max((self._newest, *newer.values()))
+        new = self._read(list(newer)) if newer else {}
         rewritten: list[str] = []
         built: list[str] = []
         for oid, file in new.items():
@@ -99,7 +101,7 @@ class FileTracker:
         self._add(new)
         return tuple(sorted(rewritten)), tuple(sorted(built))
 
-    def shown(self, file: RelationFile) -> str:
+    def shown(self, file: _File) -> str:
         """Return the name of a table or an index for people."""
         return shown_name(file.schema, file.name, self._default)
 
@@ -120,7 +122,7 @@ class FileTracker:
         table = created["table"]
         return table is None or _folded(table) not in self._existing_names
 
-    def _is_known(self, file: RelationFile) -> bool:
+    def _is_known(self, file: _File) -> bool:
         same_name = (self.files[oid] for oid in self._named(file.name))
         return any(other.schema == file.schema for other in same_name)
 
@@ -137,23 +139,22 @@ class FileTracker:
             if file.table is not None:
                 self._indexes.get(file.table, set()).discard(oid)
 
-    def _read(self, oids: Sequence[int] | None = None) -> dict[int, RelationFile]:
+    def _read(self, oids: Sequence[int] | None = None) -> dict[int, _File]:
         """Return the files of some tables and indexes; of all if `oids` is None."""
         sql, parameters = (_FILES, []) if oids is None else (_FILES + _THESE, [oids])
         return {
-            row[0]: RelationFile(row[1], row[2], row[3], row[4], row[5])
+            row[0]: _File(row[1], row[2], row[3], row[4], row[5])
             for row in self._query(sql, parameters)
             if row[2] not in OWN_TABLES
         }
 
-    def _add(self, files: dict[int, RelationFile]) -> None:
+    def _add(self, files: dict[int, _File]) -> None:
         self.files |= files
         for oid, file in files.items():
             self._numbers.add(file.file)
             self._by_name.setdefault(file.name, set()).add(oid)
             if file.table is not None:
                 self._indexes.setdefault(file.table, set()).add(oid)
-        self._newest = max((self._newest, *(file.file for file in files.values())))
 
 
 def _folded(identifier: str) -> str:

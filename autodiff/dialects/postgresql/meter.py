@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.meter import Effects, Meter, TableLock
-from autodiff.dialects.postgresql.files import FileTracker, shown_name
+from autodiff.dialects.postgresql.files import NOT_OF_SERVER, FileTracker, shown_name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -26,12 +26,11 @@ __all__ = ["PostgreSQLMeter"]
 
 _MOST_LOCKS = 25
 """A transaction keeps its locks, so reading them takes longer after each statement."""
-_OTHERS = "n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
 _LOCKS = f"""
 SELECT l.virtualtransaction, c.oid, n.nspname, c.relname, c.relkind IN ('i', 'I'), l.mode, l.granted
 FROM pg_locks l LEFT JOIN pg_class c ON c.oid = l.relation
 LEFT JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE l.pid = {{pid}} AND (NOT l.granted OR (l.locktype = 'relation' AND {_OTHERS}
+WHERE l.pid = {{pid}} AND (NOT l.granted OR (l.locktype = 'relation' AND {NOT_OF_SERVER}
   AND c.relkind IN ('r', 'p', 'm', 'i', 'I')))
 """
 _MODES = (
