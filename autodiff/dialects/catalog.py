@@ -161,7 +161,8 @@ class Catalog(ABC):
         scope = Scope(namespaces=tuple(sorted(schemas)))
         if tables:
             scope = replace(scope, only=tuple(tables))
-        found = self.reflect(connection, scope)
+        is_absent = tables and not scope.namespaces and not self.may_exist(connection, tables)
+        found = Schema() if is_absent else self.reflect(connection, scope)
         normalize = self.dialect.normalize
         names = [name for name in sorted(found.tables) if name not in without]
         normal = {name: normalize(found.tables[name]) for name in names}
@@ -169,6 +170,13 @@ class Catalog(ABC):
         if not tables:
             text += repr(self.stored_programs(connection, scope))
         return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def may_exist(self, connection: Connection, names: Sequence[Name]) -> bool:
+        """Return whether tables of the default schema may exist: False only if none of them does.
+
+        Some databases know that much sooner than they can describe the tables.
+        """
+        return True
 
     def read_fingerprint(
         self, connection: Connection, schemas: Sequence[str], records: Records

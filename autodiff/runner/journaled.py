@@ -263,7 +263,9 @@ class JournaledSink(Sink):
 
     def is_resumed(self, operation: Operation) -> bool:
         """Return whether an earlier run began a step and did not complete it."""
-        return self._counter.began_earlier(describe_operations([operation]))
+        return self._counter.has_unfinished and self._counter.began_earlier(
+            describe_operations([operation])
+        )
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run a step with the statements given, in the way that the table above gives."""

@@ -23,9 +23,27 @@ class StepCounter:
     """
 
     def __init__(self, earlier: Progress, before: tuple[TablesBefore, ...]) -> None:
-        self.progress = Progress(before=before, parts=earlier.parts)
-        self.descriptions: list[str] = []
+        self._progress = Progress(before=before, parts=earlier.parts)
+        self._descriptions: list[str] = []
         self._earlier = earlier
+        self._uncounted: list[Operation] = []
+
+    @property
+    def progress(self) -> Progress:
+        """The progress of this run."""
+        self._count()
+        return self._progress
+
+    @progress.setter
+    def progress(self, progress: Progress) -> None:
+        self._count()
+        self._progress = progress
+
+    @property
+    def descriptions(self) -> list[str]:
+        """A description of each completed step."""
+        self._count()
+        return self._descriptions
 
     @property
     def earlier(self) -> Progress:
@@ -35,7 +53,7 @@ class StepCounter:
     @property
     def is_replaying(self) -> bool:
         """Whether the next step was completed by the earlier run."""
-        return self.progress.steps < self._earlier.steps
+        return self._earlier.steps > 0 and self.progress.steps < self._earlier.steps
 
     @property
     def is_ahead(self) -> bool:
@@ -51,23 +69,40 @@ class StepCounter:
 
         Raises MigrationFailedError if the earlier run completed as many steps and other ones.
         """
-        self.descriptions += descriptions
-        digest = self.progress.digest
+        progress = self.progress
+        self._descriptions += descriptions
+        digest = progress.digest
         for key in keys:
             digest = hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
-        steps = self.progress.steps + len(keys)
-        self.progress = replace(self.progress, steps=steps, digest=digest)
+        steps = progress.steps + len(keys)
+        self._progress = replace(progress, steps=steps, digest=digest)
         if steps == self._earlier.steps and digest != self._earlier.digest:
             raise self.different_steps()
 
     def complete_operations(self, operations: Sequence[Operation]) -> None:
-        """Count the steps that are these operations."""
-        descriptions = [operation.describe() for operation in operations]
-        self.complete([step_key(operation) for operation in operations], descriptions)
+        """Count the steps that are these operations, as `complete` does."""
+        self._uncounted += operations
+        if self._earlier.steps:
+            self._count()
+
+    def _count(self) -> None:
+        """Count the operations that were completed since the last time.
+
+        Most migrations are one transaction, whose progress nobody reads.
+        """
+        if self._uncounted:
+            operations, self._uncounted = self._uncounted, []
+            keys = [step_key(operation) for operation in operations]
+            self.complete(keys, [operation.describe() for operation in operations])
+
+    @property
+    def has_unfinished(self) -> bool:
+        """Whether the earlier run began a step that this run has not taken up."""
+        return self._earlier.step is not None
 
     def began_earlier(self, description: str) -> bool:
         """Return whether the earlier run began a step and did not complete it."""
-        return self.progress.steps == self._earlier.steps and self._earlier.step == description
+        return self._earlier.step == description and self.progress.steps == self._earlier.steps
 
     def take_unfinished(self, description: str) -> Progress | None:
         """Return how far the earlier run came in a step, None if it did not begin it.
