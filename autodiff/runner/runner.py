@@ -184,12 +184,13 @@ class Runner:
     def step(self, migration: Migration, direction: Direction) -> None:
         """Run one migration on a database that only this runner changes; not one of Alembic's.
 
-        Unlike `upgrade` and `downgrade`, it does not read the history, whose length their time
-        depends on. The migration must be the next one. What failed before must be settled.
+        Unlike `upgrade` and `downgrade`, it takes no lock, and does not read the history, whose
+        length their time depends on. The migration must be the next one. What failed before must
+        be settled.
 
         Raises MigrationFailedError if it fails.
         """
-        with self._session.locked():
+        with self._session.alone():
             create_tables = not self._has_tables
             run_migrations(self._session, [migration], direction, create_tables=create_tables)
             self._has_tables = True

@@ -224,6 +224,40 @@ def test_foreign_keys_to_tables_outside_the_scope(connection: sa.Connection) -> 
         assert keys["y",].referred_columns == ("y z",)
 
 
+def test_a_relation_alone_is_what_it_is_among_all(connection: sa.Connection) -> None:
+    """Comments, owned sequences, parents and partitions are those of the relation."""
+    connection.exec_driver_sql(
+        "CREATE EXTENSION IF NOT EXISTS pg_trgm;"
+        "CREATE SEQUENCE free INCREMENT 3; COMMENT ON SEQUENCE free IS 'counts';"
+        "CREATE TABLE a (id serial PRIMARY KEY, x text, y int CHECK (y > 0));"
+        "COMMENT ON TABLE a IS 'rows'; COMMENT ON COLUMN a.x IS 'words';"
+        "COMMENT ON CONSTRAINT a_y_check ON a IS 'positive';"
+        "COMMENT ON SEQUENCE a_id_seq IS 'numbers';"
+        "CREATE INDEX ix_a ON a USING gist (x gist_trgm_ops(siglen=32));"
+        "COMMENT ON INDEX ix_a IS 'finds';"
+        "CREATE TABLE child (z int) INHERITS (a);"
+        "CREATE TABLE whole (n int) PARTITION BY RANGE (n);"
+        "CREATE TABLE part PARTITION OF whole FOR VALUES FROM (0) TO (9);"
+        "CREATE VIEW seen AS SELECT x FROM a; COMMENT ON VIEW seen IS 'shown';"
+        "CREATE MATERIALIZED VIEW kept AS SELECT n FROM whole; CREATE INDEX ix_kept ON kept (n);"
+        "COMMENT ON INDEX ix_kept IS 'found'"
+    )
+    every = reflect(connection)
+    assert every.tables[Name("a")].indexes[0].comment == "finds"
+    assert every.tables[Name("child")].inherits == (Name("a"),)
+    assert every.tables[Name("whole")].partitions == (Name("part"),)
+    assert every.views[Name("seen")].reads == (Name("a"),)
+    assert every.sequences[Name("free")].comment == "counts"
+    assert every.owned_sequences[Name("a"), "id"].sequence.comment == "numbers"
+    for name in [*every.tables, *every.views, *every.sequences]:
+        alone = reflect(connection, Scope(only=(name,)))
+        for kind in ("tables", "views", "sequences"):
+            found, expected = getattr(alone, kind), getattr(every, kind)
+            assert found == {key: item for key, item in expected.items() if key == name}
+        owned = {key: item for key, item in every.owned_sequences.items() if key[0] == name}
+        assert dict(alone.owned_sequences) == owned
+
+
 def test_columns_after_a_dropped_one(connection: sa.Connection) -> None:
     """Column numbers have gaps then; keys and indexes must refer to the right columns."""
     connection.exec_driver_sql(

@@ -98,8 +98,8 @@ def read_fingerprint(
     ]
     reflected = (
         "SELECT * FROM relations",
-        *(queries.NAMES, queries.RELATED, queries.REFERRED, queries.COMMENTS, queries.ENUMS),
-        *(queries.SEQUENCES, queries.constraints_query(version >= (15,))),
+        *(queries.NAMES, queries.related_query(), queries.REFERRED, queries.comments_query()),
+        *(queries.ENUMS, queries.sequences_query(), queries.constraints_query(version >= (15,))),
         *(_COLUMNS, _DEFAULTS, _INDEXES, _NAMES.format(first=_FIRST_OID), _ROLES),
     )
     objects = [_OBJECTS.format(catalog=name, first=_FIRST_OID) for name in _CATALOGS]

@@ -10,22 +10,31 @@ https://www.postgresql.org/docs/current/catalogs.html
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 __all__ = [
     "COLUMNS",
-    "COMMENTS",
     "ENUMS",
     "NAMES",
     "ONLY",
     "REFERRED",
-    "RELATED",
     "RELATIONS",
-    "SEQUENCES",
+    "comments_query",
     "constraints_query",
     "indexes_query",
+    "related_query",
+    "sequences_query",
 ]
 
 ONLY = " AND c.relname = ANY(:only)"
 """A condition for RELATIONS. It may match a table in another schema: the caller filters names."""
+
+_RELATIONS = "CAST(:relations AS oid[])"
+_OWN = f"""SELECT oid FROM pg_class WHERE relname = ANY(:only)
+      UNION SELECT objid FROM pg_depend
+      WHERE refclassid = 'pg_class'::regclass AND refobjid = ANY({_RELATIONS})
+        AND classid = 'pg_class'::regclass"""
+"""The oids of all that has a name in `:only`, and of the sequences that relations own."""
 
 _OPCLASS = """CASE WHEN n.nspname <> 'pg_catalog' AND NOT pg_opclass_is_visible(o.oid)
             THEN quote_ident(n.nspname) || '.' ELSE '' END || quote_ident(o.opcname)"""
@@ -60,30 +69,31 @@ WHERE n.nspname = ANY(:schemas){only} AND c.relkind IN ('r', 'p', 'v', 'm') AND 
 ORDER BY n.nspname, c.relname
 """
 
-RELATED = """
+_PARENTS = f"""
 SELECT 'parent' AS kind, r.oid, n.nspname, c.relname, i.inhseqno AS place
-FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+FROM unnest({_RELATIONS}) AS r(oid)
 JOIN pg_inherits i ON i.inhrelid = r.oid
 JOIN pg_class c ON c.oid = i.inhparent
 JOIN pg_namespace n ON n.oid = c.relnamespace
-UNION ALL
-SELECT 'partition', r.oid, n.nspname, c.relname, 0
-FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+"""
+_PARTITIONS = f"""
+SELECT 'partition' AS kind, r.oid, n.nspname, c.relname, 0 AS place
+FROM unnest({_RELATIONS}) AS r(oid)
 JOIN pg_partitioned_table p ON p.partrelid = r.oid
 CROSS JOIN pg_partition_tree(r.oid) AS t
 JOIN pg_class c ON c.oid = t.relid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE t.level > 0
-UNION
-SELECT 'read', r.oid, n.nspname, c.relname, 0
-FROM unnest(CAST(:relations AS oid[])) AS r(oid)
+"""
+_READ = f"""
+SELECT DISTINCT 'read' AS kind, r.oid, n.nspname, c.relname, 0 AS place
+FROM unnest({_RELATIONS}) AS r(oid)
 JOIN pg_class v ON v.oid = r.oid AND v.relkind IN ('v', 'm')
 JOIN pg_rewrite w ON w.ev_class = v.oid
 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
      AND d.refclassid = 'pg_class'::regclass AND d.refobjid <> r.oid
 JOIN pg_class c ON c.oid = d.refobjid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-ORDER BY 1, 2, 5, 3, 4
 """
 
 COLUMNS = """
@@ -143,18 +153,18 @@ WHERE i.indrelid = ANY(CAST(:relations AS oid[])) AND (i.indisvalid OR ic.relkin
 ORDER BY i.indrelid, ic.relname
 """
 
-COMMENTS = f"""
+_COMMENTS = f"""
 SELECT 'class' AS kind, d.objoid, d.objsubid, d.description
 FROM pg_description d
 JOIN pg_class c ON c.oid = d.objoid
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE d.classoid = 'pg_class'::regclass AND n.nspname = ANY(:schemas)
+WHERE d.classoid = 'pg_class'::regclass AND n.nspname = ANY(:schemas){{classes}}
 UNION ALL
 SELECT 'constraint', d.objoid, 0, d.description
 FROM pg_description d
 JOIN pg_constraint con ON con.oid = d.objoid
 JOIN pg_namespace n ON n.oid = con.connamespace
-WHERE d.classoid = 'pg_constraint'::regclass AND n.nspname = ANY(:schemas)
+WHERE d.classoid = 'pg_constraint'::regclass AND n.nspname = ANY(:schemas){{constraints}}
 UNION ALL
 SELECT 'opclass', a.attrelid, a.attnum,
        {_OPCLASS} || '(' ||
@@ -163,8 +173,17 @@ FROM pg_attribute a
 JOIN pg_index i ON i.indexrelid = a.attrelid
 JOIN pg_opclass o ON o.oid = i.indclass[a.attnum - 1]
 JOIN pg_namespace n ON n.oid = o.opcnamespace
-WHERE a.attoptions IS NOT NULL
+WHERE a.attoptions IS NOT NULL{{indexes}}
 """
+
+_ONLY_COMMENTS = {
+    "classes": f"""
+  AND d.objoid IN ({_OWN}
+      UNION SELECT indexrelid FROM pg_index WHERE indrelid = ANY({_RELATIONS}))""",
+    "constraints": f" AND con.conrelid = ANY({_RELATIONS})",
+    "indexes": f" AND i.indrelid = ANY({_RELATIONS})",
+}
+"""Conditions for the comments of some relations and what belongs to them."""
 
 ENUMS = """
 SELECT t.oid, n.nspname, t.typname, t.typarray, d.description,
@@ -183,7 +202,7 @@ GROUP BY t.oid, t.typarray, n.nspname, t.typname, d.description
 ORDER BY n.nspname, t.typname
 """
 
-SEQUENCES = """
+_SEQUENCES = """
 SELECT c.oid, n.nspname, c.relname, format_type(s.seqtypid, NULL), s.seqstart, s.seqincrement,
        s.seqmin, s.seqmax, s.seqcache, s.seqcycle, own.refobjid, own.refobjsubid,
        own.deptype::text,
@@ -195,9 +214,40 @@ JOIN pg_class c ON c.oid = s.seqrelid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_depend own ON own.classid = 'pg_class'::regclass AND own.objid = c.oid
       AND own.refclassid = 'pg_class'::regclass AND own.deptype IN ('a', 'i')
-WHERE n.nspname = ANY(:schemas)
+WHERE n.nspname = ANY(:schemas){only}
 ORDER BY n.nspname, c.relname
 """
+
+
+def comments_query(*, limited: bool = False) -> str:
+    """Return the query for comments, and for operator classes with parameters.
+
+    limited: whether to read only those of `:relations`, instead of those of `:schemas`.
+    """
+    only = _ONLY_COMMENTS if limited else dict.fromkeys(_ONLY_COMMENTS, "")
+    return _COMMENTS.format(**only)
+
+
+def related_query(kinds: Collection[str] = ("r", "p", "v", "m")) -> str:
+    """Return the query for parents and partitions of tables, and for what views read.
+
+    kinds: the kinds of the relations. The server takes longer to plan the whole query than to run
+    it.
+    """
+    parts = [_PARENTS]
+    if "p" in kinds:
+        parts.append(_PARTITIONS)
+    if not {"v", "m"}.isdisjoint(kinds):
+        parts.append(_READ)
+    return "UNION ALL".join(parts) + "ORDER BY 1, 2, 5, 3, 4"
+
+
+def sequences_query(*, limited: bool = False) -> str:
+    """Return the query for sequences.
+
+    limited: whether to read only those that `:relations` own, and those with a name in `:only`.
+    """
+    return _SEQUENCES.format(only=f" AND s.seqrelid IN ({_OWN})" if limited else "")
 
 
 def constraints_query(since_15: bool) -> str:

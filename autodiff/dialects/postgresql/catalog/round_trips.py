@@ -27,13 +27,16 @@ def fetch_all(
     The connection has to be in a transaction of SQLAlchemy, or in autocommit mode. Otherwise the
     driver would begin a transaction that SQLAlchemy does not know, and never ends.
     """
+    driver = connection.connection.driver_connection
+    in_pipeline = len(queries) > 1 and _has_pipeline(driver)
+    if in_pipeline:
+        parameters = {name: _numbers_as_text(value) for name, value in parameters.items()}
     texts = [sa.text(query) for query in queries]
     values = [
         {name: value for name, value in parameters.items() if name in text._bindparams}
         for text in texts
     ]
-    driver = connection.connection.driver_connection
-    if len(queries) > 1 and _has_pipeline(driver):
+    if in_pipeline:
         statements = [str(text.compile(dialect=connection.dialect)) for text in texts]
         return _in_pipeline(driver, connection.dialect, statements, values)
     return [connection.execute(text, own).all() for text, own in zip(texts, values, strict=True)]
@@ -56,6 +59,16 @@ def _in_pipeline(
             raise sa.exc.DBAPIError.instance(
                 "\n".join(statements), None, error, psycopg.Error, dialect=dialect
             ) from error
+
+
+def _numbers_as_text(value: Any) -> Any:
+    """Return a list of numbers as the text of an array, which psycopg would write for each query.
+
+    The queries cast it. https://www.postgresql.org/docs/current/arrays.html#ARRAYS-INPUT
+    """
+    if isinstance(value, list) and value and all(isinstance(item, int) for item in value):
+        return "{" + ",".join(map(str, value)) + "}"
+    return value
 
 
 def _has_pipeline(driver: Any) -> bool:

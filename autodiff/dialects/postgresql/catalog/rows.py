@@ -196,9 +196,11 @@ def fetch(connection: Connection, schemas: list[str], only: tuple[Name, ...] | N
     names, related, columns, constraints, indexes, enums, sequences, comments = fetch_all(
         connection,
         [
-            *(queries.NAMES, queries.RELATED, queries.COLUMNS),
+            *(queries.NAMES, queries.related_query({row.kind for row in relations})),
+            queries.COLUMNS,
             *(queries.constraints_query(since_15), queries.indexes_query(since_15)),
-            *(queries.ENUMS, queries.SEQUENCES, queries.COMMENTS),
+            *(queries.ENUMS, queries.sequences_query(limited=only is not None)),
+            queries.comments_query(limited=only is not None),
         ],
         parameters,
     )
