@@ -94,7 +94,7 @@ class Runner:
             loader=loader or Loader(),
             alembic=alembic_part(graph),
         )
-        self._has_tables = False
+        self._was_prepared = False
 
     def applied(self) -> dict[str, Applied]:
         """Return the applied migrations by revision, with squashed ones in place of their parts."""
@@ -190,10 +190,10 @@ class Runner:
 
         Raises MigrationFailedError if it fails.
         """
-        with self._session.alone():
-            create_tables = not self._has_tables
-            run_migrations(self._session, [migration], direction, create_tables=create_tables)
-            self._has_tables = True
+        is_first, self._was_prepared = not self._was_prepared, True
+        if is_first:
+            self._session.skip_lock()
+        run_migrations(self._session, [migration], direction, create_tables=is_first)
 
     def take_changed_tables(self) -> frozenset[Name] | None:
         """Return the tables that were changed since the last call, None if all can have been.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.migration_lock import Lock
 from autodiff.dialects.records import known_records
 from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
@@ -84,7 +83,6 @@ class Session:
         self.journal = Journal(own_schema, history_table)
         self.changed_tables = ChangedTables()
         self._settings: Mapping[str, str] | None = None
-        self._lock: Lock | None = None
 
     def applied(self) -> dict[str, Applied]:
         """Return the applied migrations by revision, as the database has them.
@@ -111,29 +109,19 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
-        self._lock = None
-        with locked(self.lock, self._lock_wait), self._limited():
-            yield
+        self.skip_lock()
+        with locked(self.lock, self._lock_wait):
+            if self.lock.in_transaction:
+                yield
+            else:
+                with self.dialect.session.keep_limits(self.connection, self.limits):
+                    yield
 
-    @contextmanager
-    def alone(self) -> Iterator[None]:
-        """Take no lock, on a database that nobody else changes; otherwise do what `locked` does."""
-        with self._limited():
-            yield
-
-    @property
-    def lock(self) -> Lock:
-        """The lock of this run."""
-        if self._lock is None:
-            self._lock = self.dialect.session.migration_lock(
-                self.connection, self._schema, self.history.table.name
-            )
-        return self._lock
-
-    def _limited(self) -> AbstractContextManager[None]:
-        if self.lock.in_transaction:
-            return nullcontext()
-        return self.dialect.session.keep_limits(self.connection, self.limits)
+    def skip_lock(self) -> None:
+        """Prepare for transactions without the lock, on a database that nobody else changes."""
+        self.lock = self.dialect.session.migration_lock(
+            self.connection, self._schema, self.history.table.name
+        )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

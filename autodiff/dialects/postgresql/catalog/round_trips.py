@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -31,15 +32,29 @@ def fetch_all(
     in_pipeline = len(queries) > 1 and _has_pipeline(driver)
     if in_pipeline:
         parameters = {name: _numbers_as_text(value) for name, value in parameters.items()}
-    texts = [sa.text(query) for query in queries]
+    texts = [_clause(query) for query in queries]
     values = [
         {name: value for name, value in parameters.items() if name in text._bindparams}
         for text in texts
     ]
     if in_pipeline:
-        statements = [str(text.compile(dialect=connection.dialect)) for text in texts]
+        statements = [_statement(query) for query in queries]
         return _in_pipeline(driver, connection.dialect, statements, values)
     return [connection.execute(text, own).all() for text, own in zip(texts, values, strict=True)]
+
+
+@lru_cache(64)
+def _clause(query: str) -> sa.TextClause:
+    return sa.text(query)
+
+
+@lru_cache(64)
+def _statement(query: str) -> str:
+    """Return a query with psycopg's placeholders."""
+    from sqlalchemy.dialects.postgresql import psycopg
+
+    dialect = psycopg.dialect()  # type: ignore[no-untyped-call]
+    return str(_clause(query).compile(dialect=dialect))
 
 
 def _in_pipeline(
