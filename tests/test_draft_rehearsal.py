@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project, diff
+from autodiff.commands.generate import refuse_failed
 from autodiff.errors import RehearsalFailedError
 from autodiff.rehearse.draft import prove
 from autodiff.rehearse.proof import Proof
@@ -294,3 +295,21 @@ def test_a_downgrade_with_too_many_locks_is_rehearsed_in_parts(
     assert divided.passed, divided.problems
     assert "increase max_locks_per_transaction" in divided.notes[0]
     assert "max_locks_per_transaction" in refused.problems[0]
+    assert "divide the migration into several" in (refused.cure or "")
+
+
+def test_an_upgrade_with_too_many_locks_says_what_to_do(
+    database: Callable[[str], sa.URL],
+) -> None:
+    engine = engine_with_tables(database("postgresql"), models())
+    with engine.connect() as connection:
+        plan = diff(connection, models(sa.Column("mail", sa.String(20))))
+        source = plan.source("x", revision="r")
+        text = source.replace(
+            "    op.add_column", f"    {MANY_LOCKS.format(1, 90_000)}\n    op.add_column"
+        )
+        proof = prove(connection, plan, {Path("0001_x.py"): text})
+    engine.dispose()
+    with pytest.raises(RehearsalFailedError, match="out of shared memory") as refused:
+        refuse_failed(plan, proof)
+    assert "increase max_locks_per_transaction on the server" in (refused.value.hint or "")

@@ -487,8 +487,11 @@ def refuse_failed(plan: Plan, proof: Proof) -> None:
         return
     errors = [finding for finding in plan.findings if finding.severity == "error"]
     problems = (*(finding.message for finding in errors), *proof.problems)
-    if hints := "; ".join(finding.hint for finding in errors if finding.hint):
-        raise RehearsalFailedError(problems, hint=hints)
+    hints = [finding.hint for finding in errors if finding.hint]
+    if proof.cure is not None:
+        hints.append(proof.cure)
+    if hints:
+        raise RehearsalFailedError(problems, hint="; ".join(hints))
     raise RehearsalFailedError(problems)
 
 

@@ -43,7 +43,7 @@ class Proof:
     lost: rows and values that did not survive the upgrade or the downgrade.
     notes: what could not be tried.
     skipped: why the migration was not rehearsed; None if it was.
-    cure: what makes a rehearsal possible; None if it is not known.
+    cure: what makes a rehearsal possible, or lets it pass; None if it is not known.
     described: the tables and views of the scratch after the upgrade, as the database describes
         them.
     statements: the statements of the upgrade, with the locks and rewrites that were measured.
@@ -117,6 +117,7 @@ class ProofRun:
         connection.rollback()
         problems: list[str] = []
         lost: list[str] = []
+        cure: str | None = None
         described: Schema | None = None
         try:
             self.upgrade(connection)
@@ -132,8 +133,13 @@ class ProofRun:
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
+            cure = _MORE_LOCKS if self._is_out_of_locks(error) else None
         return Proof(
-            problems=tuple(problems), lost=tuple(lost), notes=tuple(notes), described=described
+            problems=tuple(problems),
+            lost=tuple(lost),
+            notes=tuple(notes),
+            cure=cure,
+            described=described,
         )
 
     def _limit_of_downgrade(self, connection: Connection, notes: list[str]) -> str | None:
@@ -218,6 +224,12 @@ def _reason(error: Exception) -> str:
 _TOO_MANY_LOCKS = (
     "the downgrade needs more locks than one transaction may have, and was rehearsed in parts: "
     "increase max_locks_per_transaction before you revert it"
+)
+
+
+_MORE_LOCKS = (
+    "it changes more objects than one transaction may lock: increase max_locks_per_transaction on "
+    "the server, or divide the migration into several"
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -91,6 +91,12 @@ class HistoryTable:
     def add(self, connection: Connection, applied: Applied) -> None:
         """Record a migration as applied."""
         connection.execute(self._insert, applied_row(applied))
+
+    def replace(self, connection: Connection, rows: Sequence[Applied]) -> None:
+        """Record these migrations as applied, and no others."""
+        connection.execute(sa.delete(self.table))
+        if rows:
+            connection.execute(self._insert, list(map(applied_row, rows)))
 
     def remove(self, connection: Connection, revision: str) -> None:
         """Remove the record of a migration."""

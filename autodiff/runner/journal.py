@@ -11,7 +11,7 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
@@ -308,6 +308,11 @@ class Journal:
         result = connection.execute(self._insert, values)
         key = result.inserted_primary_key
         return replace(entry, id=key[0] if key else None)
+
+    def add(self, connection: Connection, entries: Sequence[Entry]) -> None:
+        """Insert entries that have ended."""
+        if entries:
+            connection.execute(self._insert, list(map(entry_row, entries)))
 
     def find(self, connection: Connection, id: int) -> Entry | None:
         """Return the entry with that id, None if it was never committed."""

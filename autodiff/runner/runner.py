@@ -337,26 +337,27 @@ class Runner:
     def _stamp(self, wanted: Sequence[Migration]) -> None:
         session = self._session
         with session.transaction():
-            rows = session.history.read(self.connection)
-            for revision in rows:
-                session.history.remove(self.connection, revision)
-            before = folded(self.graph, rows)
+            before = folded(self.graph, session.history.read(self.connection))
+            rows: list[Applied] = []
+            entries: list[Entry] = []
             for migration in wanted:
                 old = before.pop(migration.revision, None)
-                session.record(migration, old)
+                row = session.applied_now(migration)
+                rows.append(replace(row, applied_at=old.applied_at) if old else row)
                 if old is None:
-                    self._note_stamp(migration, "done")
-            for row in before.values():
-                self._note_stamp(row, "forgotten")
+                    entries.append(self._stamped(migration, "done"))
+            entries += [self._stamped(row, "forgotten") for row in before.values()]
+            session.history.replace(self.connection, rows)
+            session.journal.add(self.connection, entries)
             if session.alembic is not None:
                 session.alembic.write(self.connection, [m.revision for m in wanted])
             unfinished = session.journal.unfinished(self.connection)
             if unfinished is not None:
                 session.journal.write(self.connection, replace(unfinished, outcome="settled"))
 
-    def _note_stamp(self, stamped: Migration | Applied, outcome: Outcome) -> None:
+    def _stamped(self, stamped: Migration | Applied, outcome: Outcome) -> Entry:
         entry = self._session.entry(stamped, "stamp")
-        self._session.journal.write(self.connection, replace(entry, outcome=outcome, seconds=0.0))
+        return replace(entry, outcome=outcome, seconds=0.0)
 
 
 def _without(target: str, done: int) -> str:

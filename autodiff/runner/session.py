@@ -6,7 +6,6 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -259,12 +258,9 @@ class Session:
         entry = _insert(self.journal.table, "entry").cte("entry")
         return _insert(self.history.table, "applied").add_cte(entry)
 
-    def record(self, migration: Migration, before: Applied | None = None) -> None:
-        """Record a migration as applied: now, or at the time of its earlier record."""
-        row = self.applied_now(migration)
-        if before is not None:
-            row = replace(row, applied_at=before.applied_at)
-        self.history.add(self.connection, row)
+    def record(self, migration: Migration) -> None:
+        """Record a migration as applied now."""
+        self.history.add(self.connection, self.applied_now(migration))
 
 
 def _insert(table: sa.Table, prefix: str) -> sa.Insert:

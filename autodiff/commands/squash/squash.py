@@ -116,7 +116,7 @@ def squash_range(project: Workspace, request: SquashRequest) -> Squash:
         proof = prove(context.live, plan, {migration.path: text})
     if not proof.passed:
         raise RehearsalFailedError(
-            proof.problems, hint="nothing was changed; please report this as a bug"
+            proof.problems, hint=proof.cure or "nothing was changed; please report this as a bug"
         )
     refuse_unrehearsed(proof, required=project.config.require_rehearsal)
     if proof.skipped is not None:
