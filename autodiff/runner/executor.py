@@ -18,9 +18,12 @@ from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     AddConstraint,
     CreateEnum,
+    CreateIndex,
+    CreateTable,
     Execute,
     Operation,
     is_concurrent,
+    tables_of,
 )
 
 if TYPE_CHECKING:
@@ -55,6 +58,8 @@ class Executor:
         self._rebuilds: dict[Name, _Rebuild] = {}
         self._created_enums: set[Name] = set()
         self._added_constraints: set[tuple[Name, str]] = set()
+        self._just_created: dict[Name, Table] = {}
+        """The tables that were created, and changed by nothing but new indexes since."""
         self._in_autocommit = False
         self._algorithm: str | None = None
 
@@ -72,6 +77,7 @@ class Executor:
             self._added_constraints.add((operation.table, operation.constraint.name))
         if self._creates_again(operation) or self.sink.is_already_done(operation):
             return
+        self._forget_created(operation)
         if self.sink.is_resumed(operation):
             self._send(self._statements_of_resumed(operation), [operation])
         elif not self._join_rebuild(operation):
@@ -91,6 +97,7 @@ class Executor:
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Run a SQLAlchemy statement."""
         self.flush()
+        self._just_created.clear()
         self.sink.execute_clause(clause, rows)
 
     def find(self, name: Name) -> Table | None:
@@ -114,6 +121,7 @@ class Executor:
     def connection(self) -> Connection:
         """Return the connection after everything that was submitted."""
         self.flush()
+        self._just_created.clear()
         return self.sink.connection()
 
     def call(
@@ -126,6 +134,7 @@ class Executor:
         `reverse` is not called here: it is for a run that undoes the steps of this one.
         """
         self.flush()
+        self._just_created.clear()
         self.sink.call(function, call_name(function))
 
     def ask(self, question: Callable[[], bool]) -> bool:
@@ -205,8 +214,7 @@ class Executor:
     def _run(self, operation: Operation) -> None:
         """Send the statements of an operation, or begin a rebuild that others can join."""
         name = self.dialect.ddl.required_table(operation)
-        columns = self.dialect.ddl.required_columns(operation)
-        table = None if name is None else self.sink.table(name, columns)
+        table = None if name is None else self._current(name, operation)
         spelled = self._spelled(operation, table)
         is_rebuilt = name and table and self.dialect.ddl.needs_rebuild(spelled, table)
         statements = () if is_rebuilt else self.dialect.ddl.statements(spelled, table)
@@ -217,6 +225,32 @@ class Executor:
             )
         else:
             self._send(statements, [operation])
+        if isinstance(operation, CreateTable):
+            self._just_created[self._folded(operation.table.name)] = operation.table
+
+    def _current(self, name: Name, operation: Operation) -> Table:
+        """Return the table before an operation, without asking the database if that is known.
+
+        A new index can only replace one that the database or autodiff has created for a foreign key
+        or a column that numbers the rows.
+        """
+        new = self._just_created.get(self._folded(name))
+        if new is not None and isinstance(operation, CreateIndex):
+            taken = {key.columns[0].lower() for key in new.foreign_keys}
+            taken |= {column.name.lower() for column in new.columns if column.autoincrement}
+            if all(column.lower() not in taken for column in operation.index.columns[:1]):
+                return new
+        return self.sink.table(name, self.dialect.ddl.required_columns(operation))
+
+    def _forget_created(self, operation: Operation) -> None:
+        """Forget the definitions of new tables that an operation can change."""
+        if isinstance(operation, CreateTable | CreateIndex):
+            return
+        names = tables_of(operation)
+        for name in names:
+            self._just_created.pop(self._folded(name), None)
+        if not names:
+            self._just_created.clear()
 
     def _copies_back(self, operation: Operation, name: Name, statements: Sequence[str]) -> bool:
         """Return whether to rebuild a table without ALTER TABLE.

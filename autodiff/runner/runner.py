@@ -192,7 +192,7 @@ class Runner:
         """
         is_first, self._was_prepared = not self._was_prepared, True
         if is_first:
-            self._session.skip_lock()
+            self._session.prepare_lock()
         run_migrations(self._session, [migration], direction, create_tables=is_first)
 
     def take_changed_tables(self) -> frozenset[Name] | None:

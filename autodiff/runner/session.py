@@ -108,7 +108,7 @@ class Session:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
-        self.skip_lock()
+        self.prepare_lock()
         with locked(self.lock, self._lock_wait):
             if self.lock.in_transaction:
                 yield
@@ -116,8 +116,8 @@ class Session:
                 with self.dialect.session.keep_limits(self.connection, self.limits):
                     yield
 
-    def skip_lock(self) -> None:
-        """Prepare for transactions without the lock, on a database that nobody else changes."""
+    def prepare_lock(self) -> None:
+        """Prepare the lock; that is enough on a database that nobody else changes."""
         self.lock = self.dialect.session.migration_lock(
             self.connection, self._schema, self.history.table.name
         )

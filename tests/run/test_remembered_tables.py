@@ -40,6 +40,27 @@ SEQUENCES = {
         'op.alter_column("t", "a", server_default="5")',
         'op.create_index("ix_a_b", "t", ["a", "b"])',
     ],
+    "indexes of a new table": [
+        f'op.create_table("child", {ID}, sa.Column("a_id", sa.Integer()), sa.Column("n", '
+        'sa.Integer()), sa.ForeignKeyConstraint(["a_id"], ["t.id"], name="fk_child"))',
+        'op.create_index("ix_n", "child", ["n"])',
+        'op.create_index("ix_n_a", "child", ["n", "a_id"])',
+        'op.create_index("ix_a_n", "child", ["a_id", "n"])',
+        'op.create_index("ix_a", "child", ["a_id"])',
+    ],
+    "indexes of a new table that changes": [
+        f'op.create_table("child", {ID}, sa.Column("a_id", sa.Integer()), '
+        'sa.Column("n", sa.Integer()))',
+        'op.create_index("ix_n", "child", ["n"])',
+        'op.create_foreign_key("fk_child", "child", "t", ["a_id"], ["id"])',
+        'op.create_index("ix_a", "child", ["a_id"])',
+        'op.drop_index("ix_n", "child")',
+        'op.create_index("ix_n", "child", ["n", "a_id"])',
+    ],
+    "an index of a counter": [
+        f'op.create_table("child", {ID}, sa.Column("k", sa.String(9)))',
+        'op.create_index("ix_id", "child", ["id"])',
+    ],
     "a renamed column": [
         'op.alter_column("t", "b", type_=sa.BigInteger())',
         'op.rename_column("t", "b", "z")',
