@@ -130,7 +130,8 @@ class _Walk:
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
         """Update batch after batch; report nothing if there is only one."""
         before = self.recorder.before
-        low, done, total = None, 0, 0
+        low, done = None, 0
+        total: int | None = None
         if before is not None:
             low, done = before.key, before.done
             total = done + self._count(low)
@@ -138,7 +139,7 @@ class _Walk:
         while True:
             end = self._end_of_batch(low)
             high = end if end != low and end is not None and self.recorder.can_note(end) else None
-            if high is not None and total == 0:
+            if high is not None and total is None:
                 total = self._count(None)
             with self.recorder.batch():
                 done += self._update(low, high)
@@ -148,16 +149,24 @@ class _Walk:
                 return
             low = high
 
-    def _report(self, on_batch: Callable[[BackfillProgress], None], done: int, total: int) -> None:
+    def _report(
+        self, on_batch: Callable[[BackfillProgress], None], done: int, total: int | None
+    ) -> None:
         if total:
             name = str(self.table.name)
             on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
 
     def _end_of_batch(self, low: _Key | None) -> _Key | None:
-        """Return the key of the last row of the next batch, None if fewer rows are left."""
+        """Return the key of the last row of the next batch, None if fewer rows are left.
+
+        Rows that need no value count too. With the condition of the operation, PostgreSQL would
+        read the whole table for each batch: it has no statistics of a new column, and expects that
+        few rows are NULL.
+        """
         names = ", ".join(map(self.dialect.quote, self.key))
+        bound = f" WHERE {self._bound('>')}" if low is not None else ""
         query = (
-            f"SELECT {names} FROM {self._source}{self._where(low, None)} "
+            f"SELECT {names} FROM {self._source}{bound} "
             f"ORDER BY {names} LIMIT 1 OFFSET {self.size - 1}"
         )
         row = self._execute(query, low, None).first()
