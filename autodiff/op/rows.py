@@ -37,7 +37,7 @@ def backfill(
         values: The values by column: Python values, or SQL expressions such as sa.func.now() or
             sa.text("lower(name)").
         where: A condition that selects the rows; all rows without it.
-        batch_size: The number of rows that one UPDATE reads; 10,000 by default.
+        batch_size: The number of rows that one UPDATE changes; 10,000 by default.
         schema: The schema of the table.
 
     Raises:

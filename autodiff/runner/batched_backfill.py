@@ -130,8 +130,7 @@ class _Walk:
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
         """Update batch after batch; report nothing if there is only one."""
         before = self.recorder.before
-        low, done = None, 0
-        total: int | None = None
+        low, done, total = None, 0, 0
         if before is not None:
             low, done = before.key, before.done
             total = done + self._count(low)
@@ -139,7 +138,7 @@ class _Walk:
         while True:
             end = self._end_of_batch(low)
             high = end if end != low and end is not None and self.recorder.can_note(end) else None
-            if high is not None and total is None:
+            if high is not None and total == 0:
                 total = self._count(None)
             with self.recorder.batch():
                 done += self._update(low, high)
@@ -149,9 +148,7 @@ class _Walk:
                 return
             low = high
 
-    def _report(
-        self, on_batch: Callable[[BackfillProgress], None], done: int, total: int | None
-    ) -> None:
+    def _report(self, on_batch: Callable[[BackfillProgress], None], done: int, total: int) -> None:
         if total:
             name = str(self.table.name)
             on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
@@ -159,14 +156,12 @@ class _Walk:
     def _end_of_batch(self, low: _Key | None) -> _Key | None:
         """Return the key of the last row of the next batch, None if fewer rows are left.
 
-        Rows that need no value count too. With the condition of the operation, PostgreSQL would
-        read the whole table for each batch: it has no statistics of a new column, and expects that
-        few rows are NULL.
+        PostgreSQL has no statistics of a new column, and expects that few rows are NULL: it would
+        sort the whole table for each batch. CASE hides the condition, so that it takes the key.
         """
         names = ", ".join(map(self.dialect.quote, self.key))
-        bound = f" WHERE {self._bound('>')}" if low is not None else ""
         query = (
-            f"SELECT {names} FROM {self._source}{bound} "
+            f"SELECT {names} FROM {self._source}{self._where(low, None, hidden=True)} "
             f"ORDER BY {names} LIMIT 1 OFFSET {self.size - 1}"
         )
         row = self._execute(query, low, None).first()
@@ -185,8 +180,11 @@ class _Walk:
     def _source(self) -> str:
         return self.dialect.quote_name(self.table.name)
 
-    def _where(self, low: _Key | None, high: _Key | None) -> str:
+    def _where(self, low: _Key | None, high: _Key | None, *, hidden: bool = False) -> str:
+        """Return the condition of the operation, hidden from the planner or not, and the bounds."""
         where = self.operation.where
+        if where and hidden:
+            where = f"CASE WHEN ({where}) THEN TRUE ELSE FALSE END"
         bounds = [self._bound(">")] if low is not None else []
         bounds += [self._bound("<=")] if high is not None else []
         parts = ([f"({where})" if bounds else where] if where else []) + bounds

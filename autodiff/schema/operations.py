@@ -738,7 +738,7 @@ class DropView:
 class Backfill:
     """Update the rows that `where` selects; `values` are (column, SQL expression).
 
-    batch_size: how many rows one UPDATE reads; None leaves it to the runner.
+    batch_size: how many rows one UPDATE changes; None leaves it to the runner.
     undo: the backfill that reverses this one. None for a column that the downgrade drops anyway.
     """
 
