@@ -487,10 +487,7 @@ def refuse_failed(plan: Plan, proof: Proof) -> None:
         return
     errors = [finding for finding in plan.findings if finding.severity == "error"]
     problems = (*(finding.message for finding in errors), *proof.problems)
-    hints = [finding.hint for finding in errors if finding.hint]
-    if proof.cure is not None:
-        hints.append(proof.cure)
-    if hints:
+    if hints := list(filter(None, (*(finding.hint for finding in errors), proof.cure))):
         raise RehearsalFailedError(problems, hint="; ".join(hints))
     raise RehearsalFailedError(problems)
 

@@ -151,8 +151,11 @@ class Catalog(ABC):
         namespaces: Sequence[str] = (),
         *,
         without: Collection[Name] = (),
+        expects_none: bool = False,
     ) -> str:
         """Return a digest of the tables, to see if they changed.
+
+        With `expects_none`, the tables probably do not exist, so that is asked first.
 
         If no table is named, it is a digest of everything in the default schema and `namespaces`,
         including triggers and routines, except the tables in `without`.
@@ -161,7 +164,8 @@ class Catalog(ABC):
         scope = Scope(namespaces=tuple(sorted(schemas)))
         if tables:
             scope = replace(scope, only=tuple(tables))
-        is_absent = tables and not scope.namespaces and not self.may_exist(connection, tables)
+        asks_first = expects_none and not scope.namespaces
+        is_absent = asks_first and not self.may_exist(connection, tables)
         found = Schema() if is_absent else self.reflect(connection, scope)
         normalize = self.dialect.normalize
         names = [name for name in sorted(found.tables) if name not in without]
@@ -172,9 +176,9 @@ class Catalog(ABC):
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def may_exist(self, connection: Connection, names: Sequence[Name]) -> bool:
-        """Return whether tables of the default schema may exist: False only if none of them does.
+        """Return False if none of these tables exists in the default schema; True if one may.
 
-        Some databases know that much sooner than they can describe the tables.
+        Some databases answer that much faster than they describe the tables.
         """
         return True
 

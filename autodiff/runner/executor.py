@@ -19,11 +19,9 @@ from autodiff.schema.operations import (
     AddConstraint,
     CreateEnum,
     CreateIndex,
-    CreateTable,
     Execute,
     Operation,
     is_concurrent,
-    tables_of,
 )
 
 if TYPE_CHECKING:
@@ -58,8 +56,6 @@ class Executor:
         self._rebuilds: dict[Name, _Rebuild] = {}
         self._created_enums: set[Name] = set()
         self._added_constraints: set[tuple[Name, str]] = set()
-        self._just_created: dict[Name, Table] = {}
-        """The tables that were created, and changed by nothing but new indexes since."""
         self._in_autocommit = False
         self._algorithm: str | None = None
 
@@ -77,7 +73,6 @@ class Executor:
             self._added_constraints.add((operation.table, operation.constraint.name))
         if self._creates_again(operation) or self.sink.is_already_done(operation):
             return
-        self._forget_created(operation)
         if self.sink.is_resumed(operation):
             self._send(self._statements_of_resumed(operation), [operation])
         elif not self._join_rebuild(operation):
@@ -97,7 +92,6 @@ class Executor:
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Run a SQLAlchemy statement."""
         self.flush()
-        self._just_created.clear()
         self.sink.execute_clause(clause, rows)
 
     def find(self, name: Name) -> Table | None:
@@ -121,7 +115,6 @@ class Executor:
     def connection(self) -> Connection:
         """Return the connection after everything that was submitted."""
         self.flush()
-        self._just_created.clear()
         return self.sink.connection()
 
     def call(
@@ -134,7 +127,6 @@ class Executor:
         `reverse` is not called here: it is for a run that undoes the steps of this one.
         """
         self.flush()
-        self._just_created.clear()
         self.sink.call(function, call_name(function))
 
     def ask(self, question: Callable[[], bool]) -> bool:
@@ -225,8 +217,6 @@ class Executor:
             )
         else:
             self._send(statements, [operation])
-        if isinstance(operation, CreateTable):
-            self._just_created[self._folded(operation.table.name)] = operation.table
 
     def _current(self, name: Name, operation: Operation) -> Table:
         """Return the table before an operation, without asking the database if that is known.
@@ -234,23 +224,12 @@ class Executor:
         A new index can only replace one that the database or autodiff has created for a foreign key
         or a column that numbers the rows.
         """
-        new = self._just_created.get(self._folded(name))
-        if new is not None and isinstance(operation, CreateIndex):
+        if isinstance(operation, CreateIndex) and (new := self.sink.new_table(name)) is not None:
             taken = {key.columns[0].lower() for key in new.foreign_keys}
             taken |= {column.name.lower() for column in new.columns if column.autoincrement}
-            if all(column.lower() not in taken for column in operation.index.columns[:1]):
+            if taken.isdisjoint(column.lower() for column in operation.index.columns[:1]):
                 return new
         return self.sink.table(name, self.dialect.ddl.required_columns(operation))
-
-    def _forget_created(self, operation: Operation) -> None:
-        """Forget the definitions of new tables that an operation can change."""
-        if isinstance(operation, CreateTable | CreateIndex):
-            return
-        names = tables_of(operation)
-        for name in names:
-            self._just_created.pop(self._folded(name), None)
-        if not names:
-            self._just_created.clear()
 
     def _copies_back(self, operation: Operation, name: Name, statements: Sequence[str]) -> bool:
         """Return whether to rebuild a table without ALTER TABLE.

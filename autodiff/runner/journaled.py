@@ -263,7 +263,7 @@ class JournaledSink(Sink):
 
     def is_resumed(self, operation: Operation) -> bool:
         """Return whether an earlier run began a step and did not complete it."""
-        return self._counter.has_unfinished and self._counter.began_earlier(
+        return self._counter.earlier.step is not None and self._counter.began_earlier(
             describe_operations([operation])
         )
 
@@ -373,6 +373,10 @@ class JournaledSink(Sink):
     def known(self, name: Name) -> Table | None:
         """Return the current table, None if there is none."""
         return self._live.known(name)
+
+    def new_table(self, name: Name) -> Table | None:
+        """Return a table that this run created; none if a person may have changed it in between."""
+        return None if self._counter.earlier.has_begun else self._live.new_table(name)
 
     def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
         """Ask the database, unless statements can alter the table."""
@@ -551,8 +555,9 @@ class JournaledSink(Sink):
             remaining = list(statements)
         for sql in self._dialect.session.cleanup_statements(self._connection, operations):
             self._live.execute(sql)
+        creates = all(isinstance(operation, CreateTable) for operation in operations)
         for place, sql in enumerate(remaining, sent):
-            mark = self._fingerprint(self.tables)
+            mark = self._fingerprint(self.tables, expects_none=creates)
             self._remember(self.tables, mark)
             step = replace(self._counter.progress, step=description, statements=digests)
             self._save(replace(step, sent=place, mark=mark))
@@ -598,8 +603,10 @@ class JournaledSink(Sink):
             )
         return [found[digest] for digest in digests]
 
-    def _fingerprint(self, tables: tuple[Name, ...]) -> str:
-        return self._dialect.catalog.fingerprint(self._connection, tables, self._namespaces)
+    def _fingerprint(self, tables: tuple[Name, ...], *, expects_none: bool = False) -> str:
+        return self._dialect.catalog.fingerprint(
+            self._connection, tables, self._namespaces, expects_none=expects_none
+        )
 
     def _enter(self) -> None:
         """Write what is known before a step that is not announced, so that others see this run."""

@@ -81,6 +81,10 @@ class Sink(ABC):
     def known(self, name: Name) -> Table | None:
         """Return the current table, None if there is none or that is unknown."""
 
+    def new_table(self, name: Name) -> Table | None:
+        """Return a table as it was created, if only indexes were added since; None otherwise."""
+        return None
+
     def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
         """Return whether to rebuild a table by copying its rows back, without ALTER TABLE.
 
@@ -159,11 +163,12 @@ class LiveSink(Sink):
     @contextmanager
     def performing(self, operations: Sequence[Operation]) -> Iterator[None]:
         """Remember the tables that the operations, which are run inside, do not affect."""
-        if self._tables.is_empty:
-            yield
-            return
         with self._tables.around(operations):
             yield
+
+    def new_table(self, name: Name) -> Table | None:
+        """Return a table that this run created."""
+        return self._tables.find_new(name)
 
     def copies_table(self, name: Name, statements: Sequence[str]) -> bool:
         """Ask the database, unless statements can alter the table."""

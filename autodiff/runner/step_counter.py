@@ -95,11 +95,6 @@ class StepCounter:
             keys = [step_key(operation) for operation in operations]
             self.complete(keys, [operation.describe() for operation in operations])
 
-    @property
-    def has_unfinished(self) -> bool:
-        """Whether the earlier run began a step that this run has not taken up."""
-        return self._earlier.step is not None
-
     def began_earlier(self, description: str) -> bool:
         """Return whether the earlier run began a step and did not complete it."""
         return self._earlier.step == description and self.progress.steps == self._earlier.steps

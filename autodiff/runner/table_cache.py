@@ -16,6 +16,7 @@ from autodiff.schema.operations import (
     AlterColumn,
     ColumnPatch,
     CreateIndex,
+    CreateTable,
     DropColumn,
     Operation,
     Unset,
@@ -47,6 +48,8 @@ class TableCache:
         """By the name without schema: a migration can name the default schema or leave it out."""
         self._unsettled: dict[str, frozenset[str]] = {}
         """The columns that operations have defined: the catalog may spell them in another way."""
+        self._new: dict[str, dict[Name, Table]] = {}
+        """The tables that were created, and changed by nothing but new indexes since."""
         self._count = 0
         self._misses = 0
         self.is_disabled = False
@@ -79,6 +82,10 @@ class TableCache:
             self._remember([found])
         return found
 
+    def find_new(self, name: Name) -> Table | None:
+        """Return a table as it was created, if only indexes were added since; None otherwise."""
+        return self._pick(self._new.get(name.name.lower(), {}), name)
+
     def _is_settled(self, name: Name, columns: Collection[str] | None) -> bool:
         unsettled = self._unsettled.get(name.name.lower())
         if not unsettled or columns is None:
@@ -90,12 +97,14 @@ class TableCache:
         if not self._keeps:
             self._tables.clear()
             self._unsettled.clear()
+            self._new.clear()
             self._misses = 0
 
     def disable(self) -> None:
         """Note that from now on the migration can change tables at any time."""
         self._tables.clear()
         self._unsettled.clear()
+        self._new.clear()
         self.is_disabled = True
 
     @contextmanager
@@ -114,6 +123,10 @@ class TableCache:
             self._keeps = False
         evolved = self._evolved(operations[0]) if len(operations) == 1 else None
         self._forget_affected(operations)
+        for operation in operations:
+            if isinstance(operation, CreateTable) and not self.is_disabled:
+                table = operation.table
+                self._new.setdefault(table.name.name.lower(), {})[table.name] = table
         if evolved is not None:
             table, columns = evolved
             self._remember([table])
@@ -123,6 +136,8 @@ class TableCache:
         for name in {name for operation in operations for name in tables_of(operation)}:
             self._tables.pop(name.name.lower(), None)
             self._unsettled.pop(name.name.lower(), None)
+            if not all(isinstance(operation, CreateIndex) for operation in operations):
+                self._new.pop(name.name.lower(), None)
 
     def _evolved(self, operation: Operation) -> tuple[Table, frozenset[str]] | None:
         """Return the table after an operation, and its columns that are not settled then.

@@ -10,7 +10,7 @@ __all__ = ["SharedDict"]
 K = TypeVar("K")
 V = TypeVar("V")
 _MOST_CHANGES = 64
-"""How many changes a copy takes over; if there are more, it gets a dictionary of its own."""
+"""The largest number of changes that a copy shares; with more, it gets its own dictionary."""
 _GONE: Any = object()
 
 

@@ -108,7 +108,7 @@ def read_fingerprint(
     text = _FINGERPRINT.format(
         relations=queries.RELATIONS.format(only=""), hashes=", ".join(hashes), existing=_EXISTING
     )
-    text = text.replace("CAST(:relations AS oid[])", f"CAST({_TABLES} AS oid[])")
+    text = text.replace(queries.GIVEN_RELATIONS, f"CAST({_TABLES} AS oid[])")
     text = text.replace("CAST(:tables AS oid[])", f"CAST({_REFERRED} AS oid[])")
     values = {
         "schemas": list(schemas),

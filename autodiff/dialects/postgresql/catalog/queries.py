@@ -15,6 +15,7 @@ from collections.abc import Collection
 __all__ = [
     "COLUMNS",
     "ENUMS",
+    "GIVEN_RELATIONS",
     "NAMES",
     "ONLY",
     "REFERRED",
@@ -29,12 +30,13 @@ __all__ = [
 ONLY = " AND c.relname = ANY(:only)"
 """A condition for RELATIONS. It may match a table in another schema: the caller filters names."""
 
-_RELATIONS = "CAST(:relations AS oid[])"
+GIVEN_RELATIONS = "CAST(:relations AS oid[])"
+"""The oids of the relations that the query for relations has found."""
 _OWN = f"""SELECT oid FROM pg_class WHERE relname = ANY(:only)
       UNION SELECT objid FROM pg_depend
-      WHERE refclassid = 'pg_class'::regclass AND refobjid = ANY({_RELATIONS})
+      WHERE refclassid = 'pg_class'::regclass AND refobjid = ANY({GIVEN_RELATIONS})
         AND classid = 'pg_class'::regclass"""
-"""The oids of all that has a name in `:only`, and of the sequences that relations own."""
+"""The oids of the relations that `:only` names, and of the sequences that `:relations` own."""
 
 _OPCLASS = """CASE WHEN n.nspname <> 'pg_catalog' AND NOT pg_opclass_is_visible(o.oid)
             THEN quote_ident(n.nspname) || '.' ELSE '' END || quote_ident(o.opcname)"""
@@ -71,14 +73,14 @@ ORDER BY n.nspname, c.relname
 
 _PARENTS = f"""
 SELECT 'parent' AS kind, r.oid, n.nspname, c.relname, i.inhseqno AS place
-FROM unnest({_RELATIONS}) AS r(oid)
+FROM unnest({GIVEN_RELATIONS}) AS r(oid)
 JOIN pg_inherits i ON i.inhrelid = r.oid
 JOIN pg_class c ON c.oid = i.inhparent
 JOIN pg_namespace n ON n.oid = c.relnamespace
 """
 _PARTITIONS = f"""
 SELECT 'partition' AS kind, r.oid, n.nspname, c.relname, 0 AS place
-FROM unnest({_RELATIONS}) AS r(oid)
+FROM unnest({GIVEN_RELATIONS}) AS r(oid)
 JOIN pg_partitioned_table p ON p.partrelid = r.oid
 CROSS JOIN pg_partition_tree(r.oid) AS t
 JOIN pg_class c ON c.oid = t.relid
@@ -87,7 +89,7 @@ WHERE t.level > 0
 """
 _READ = f"""
 SELECT DISTINCT 'read' AS kind, r.oid, n.nspname, c.relname, 0 AS place
-FROM unnest({_RELATIONS}) AS r(oid)
+FROM unnest({GIVEN_RELATIONS}) AS r(oid)
 JOIN pg_class v ON v.oid = r.oid AND v.relkind IN ('v', 'm')
 JOIN pg_rewrite w ON w.ev_class = v.oid
 JOIN pg_depend d ON d.classid = 'pg_rewrite'::regclass AND d.objid = w.oid
@@ -96,7 +98,7 @@ JOIN pg_class c ON c.oid = d.refobjid
 JOIN pg_namespace n ON n.oid = c.relnamespace
 """
 
-COLUMNS = """
+COLUMNS = f"""
 SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.atttypid,
        a.attnotnull, a.attcollation,
        pg_get_expr(ad.adbin, CASE WHEN a.attgenerated <> '' THEN a.attrelid ELSE 0 END),
@@ -104,21 +106,21 @@ SELECT a.attrelid, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.
             WHEN a.attgenerated <> '' THEN a.attgenerated::text END
 FROM pg_attribute a
 LEFT JOIN pg_attrdef ad ON a.atthasdef AND ad.adrelid = a.attrelid AND ad.adnum = a.attnum
-WHERE a.attrelid = ANY(CAST(:relations AS oid[])) AND a.attnum > 0 AND NOT a.attisdropped
+WHERE a.attrelid = ANY({GIVEN_RELATIONS}) AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY a.attrelid, a.attnum
 """
 
-_CONSTRAINTS = """
+_CONSTRAINTS = f"""
 SELECT con.oid, con.conrelid, con.conname, con.contype::text, con.conkey, con.conindid,
        con.condeferrable, con.condeferred, con.connoinherit, con.convalidated,
        con.confrelid, con.confkey, con.confupdtype::text, con.confdeltype::text,
        con.confmatchtype::text,
        CASE con.contype WHEN 'c' THEN pg_get_expr(con.conbin, con.conrelid, true)
                         WHEN 'x' THEN pg_get_constraintdef(con.oid, true)
-                        WHEN 'f' THEN {delete_columns}
+                        WHEN 'f' THEN {{delete_columns}}
        END
 FROM pg_constraint con
-WHERE con.conrelid = ANY(CAST(:relations AS oid[]))
+WHERE con.conrelid = ANY({GIVEN_RELATIONS})
   AND con.contype IN ('p', 'u', 'c', 'f', 'x') AND con.conparentid = 0
 ORDER BY con.conrelid, con.conname
 """
@@ -136,10 +138,10 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 WHERE c.oid = ANY(CAST(:tables AS oid[]))
 """
 
-_INDEXES = """
+_INDEXES = f"""
 SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts, i.indnatts,
        i.indkey::text, i.indoption::text, i.indclass::text, i.indcollation::text,
-       {nulls_not_distinct}, ic.relam, ic.reltablespace, ic.reloptions,
+       {{nulls_not_distinct}}, ic.relam, ic.reltablespace, ic.reloptions,
        pg_get_expr(i.indpred, i.indrelid, true),
        CASE WHEN i.indexprs IS NOT NULL THEN
          ARRAY(SELECT pg_get_indexdef(i.indexrelid, k.place::int, false)
@@ -149,7 +151,7 @@ SELECT i.indexrelid, i.indrelid, ic.relname, i.indisunique, i.indnkeyatts, i.ind
        CASE WHEN i.indexprs IS NOT NULL THEN pg_get_indexdef(i.indexrelid) END
 FROM pg_index i
 JOIN pg_class ic ON ic.oid = i.indexrelid
-WHERE i.indrelid = ANY(CAST(:relations AS oid[])) AND (i.indisvalid OR ic.relkind = 'I')
+WHERE i.indrelid = ANY({GIVEN_RELATIONS}) AND (i.indisvalid OR ic.relkind = 'I')
 ORDER BY i.indrelid, ic.relname
 """
 
@@ -179,9 +181,9 @@ WHERE a.attoptions IS NOT NULL{{indexes}}
 _ONLY_COMMENTS = {
     "classes": f"""
   AND d.objoid IN ({_OWN}
-      UNION SELECT indexrelid FROM pg_index WHERE indrelid = ANY({_RELATIONS}))""",
-    "constraints": f" AND con.conrelid = ANY({_RELATIONS})",
-    "indexes": f" AND i.indrelid = ANY({_RELATIONS})",
+      UNION SELECT indexrelid FROM pg_index WHERE indrelid = ANY({GIVEN_RELATIONS}))""",
+    "constraints": f" AND con.conrelid = ANY({GIVEN_RELATIONS})",
+    "indexes": f" AND i.indrelid = ANY({GIVEN_RELATIONS})",
 }
 """Conditions for the comments of some relations and what belongs to them."""
 
