@@ -104,6 +104,13 @@ class Session(ABC):
         with connection.begin():
             yield
 
+    def commits_before(self, sql: str) -> bool:
+        """Return whether the server commits the open transaction before it runs a statement.
+
+        False may mean that it is unknown. A statement with a syntax error commits nothing.
+        """
+        return False
+
     def transaction_is_open(self, connection: Connection) -> bool:
         """Return False if the transaction that `transaction` began has already ended.
 

@@ -245,7 +245,7 @@ def _attempt(
             sink.finish()
         if sink.may_change_settings:
             session.restore_settings()
-        with sink.atomically():
+        with sink.closing():
             if session.hooks.named("after_migration"):
                 with sink.segments.guarded():
                     sink.note_hand_written()

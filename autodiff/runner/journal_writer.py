@@ -54,6 +54,15 @@ class JournalWriter:
         self.entry = self._journal.write(self._connection, self._with(progress))
         self._is_behind = False
 
+    def write_ahead(self, progress: Progress) -> None:
+        """Write the progress in a transaction that the next statement commits.
+
+        It counts as behind until something else is written: a statement that the server cannot read
+        commits nothing.
+        """
+        self.write(progress)
+        self._is_behind = True
+
     def write_later(self, progress: Progress) -> None:
         """Take the progress over, to write it together with what follows.
 

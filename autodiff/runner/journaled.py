@@ -217,11 +217,24 @@ class JournaledSink(Sink):
     def atomically(self) -> Iterator[None]:
         """Keep everything that is done inside, or nothing of it."""
         if self._is_permanent:
-            is_open = self._dialect.session.begins_transactions and not self.may_change_settings
-            with atomic(self._connection, begin=not is_open):
+            with atomic(self._connection, begin=not self._is_begun):
                 yield
         else:
             yield
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Keep everything that is done inside when `segments` is closed next, or nothing of it."""
+        if self._is_begun:
+            yield
+        else:
+            with self.atomically():
+                yield
+
+    @property
+    def _is_begun(self) -> bool:
+        """Whether a transaction is open after any statement, and `segments` ends it."""
+        return self._dialect.session.begins_transactions and not self.may_change_settings
 
     def left_nothing(self) -> bool:
         """Return whether the first step failed and the database is what it was before it."""
@@ -560,7 +573,7 @@ class JournaledSink(Sink):
             mark = self._fingerprint(self.tables, expects_none=creates)
             self._remember(self.tables, mark)
             step = replace(self._counter.progress, step=description, statements=digests)
-            self._save(replace(step, sent=place, mark=mark))
+            self._announce(replace(step, sent=place, mark=mark), sql)
             self._live.execute(sql)
 
     def _remember(self, tables: Sequence[Name], mark: str | None = None) -> None:
@@ -613,6 +626,13 @@ class JournaledSink(Sink):
         if self.entry.id is None:
             self._save(self._counter.progress)
         self.catch_up()
+
+    def _announce(self, progress: Progress, sql: str) -> None:
+        """Write the journal so that it is permanent before a statement takes effect."""
+        if self._is_begun and self._dialect.session.commits_before(sql):
+            self._writer.write_ahead(progress)
+        else:
+            self._save(progress)
 
     def _save(self, progress: Progress) -> None:
         """Write the journal permanently; inside a transaction, when that is committed."""

@@ -43,6 +43,7 @@ lock, so these are the sessions that could hold it.
 """
 
 
+_COMMITTING = (["ALTER"], ["CREATE"], ["DROP"], ["RENAME"], ["TRUNCATE"])
 _KEPT = "autodiff_kept"
 """The key in `connection.info` of what `keep_limits` has set.
 
@@ -105,6 +106,15 @@ class MySQLSession(Session):
                 with suppress(SQLAlchemyError):
                     connection.exec_driver_sql(f"SET foreign_key_checks = {kept.checks}")
                 raise
+
+    def commits_before(self, sql: str) -> bool:
+        """Return whether a statement is DDL, which commits what is before it.
+
+        DDL on a temporary table may not.
+        https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
+        """
+        words = [word.upper() for word in sql.split(None, 5)[:5]]
+        return words[:1] in _COMMITTING and "TEMPORARY" not in words
 
     @contextmanager
     def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
