@@ -151,11 +151,8 @@ class Catalog(ABC):
         namespaces: Sequence[str] = (),
         *,
         without: Collection[Name] = (),
-        expects_none: bool = False,
     ) -> str:
         """Return a digest of the tables, to see if they changed.
-
-        With `expects_none`, the tables probably do not exist, so that is asked first.
 
         If no table is named, it is a digest of everything in the default schema and `namespaces`,
         including triggers and routines, except the tables in `without`.
@@ -164,23 +161,28 @@ class Catalog(ABC):
         scope = Scope(namespaces=tuple(sorted(schemas)))
         if tables:
             scope = replace(scope, only=tuple(tables))
-        asks_first = expects_none and not scope.namespaces
-        is_absent = asks_first and not self.may_exist(connection, tables)
-        found = Schema() if is_absent else self.reflect(connection, scope)
+        text = None if schemas or not tables else self.definitions(connection, tables)
+        if text is None:
+            text = self._normal_text(connection, scope, without)
+        return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def _normal_text(self, connection: Connection, scope: Scope, without: Collection[Name]) -> str:
+        found = self.reflect(connection, scope)
         normalize = self.dialect.normalize
         names = [name for name in sorted(found.tables) if name not in without]
         normal = {name: normalize(found.tables[name]) for name in names}
         text = repr(replace(found, tables=normal))
-        if not tables:
+        if scope.only is None:
             text += repr(self.stored_programs(connection, scope))
-        return hashlib.sha256(text.encode()).hexdigest()[:32]
+        return text
 
-    def may_exist(self, connection: Connection, names: Sequence[Name]) -> bool:
-        """Return False if none of these tables exists in the default schema; True if one may.
+    def definitions(self, connection: Connection, names: Sequence[Name]) -> str | None:
+        """Return the definitions of tables of the default schema as one text.
 
-        Some databases answer that much faster than they describe the tables.
+        It is the same for equal tables, whatever the order of their parts. None if the server can't
+        describe the tables much faster than `reflect` reads them.
         """
-        return True
+        return None
 
     def read_fingerprint(
         self, connection: Connection, schemas: Sequence[str], records: Records

@@ -568,9 +568,8 @@ class JournaledSink(Sink):
             remaining = list(statements)
         for sql in self._dialect.session.cleanup_statements(self._connection, operations):
             self._live.execute(sql)
-        creates = all(isinstance(operation, CreateTable) for operation in operations)
         for place, sql in enumerate(remaining, sent):
-            mark = self._fingerprint(self.tables, expects_none=creates)
+            mark = self._fingerprint(self.tables)
             self._remember(self.tables, mark)
             step = replace(self._counter.progress, step=description, statements=digests)
             self._announce(replace(step, sent=place, mark=mark), sql)
@@ -616,10 +615,8 @@ class JournaledSink(Sink):
             )
         return [found[digest] for digest in digests]
 
-    def _fingerprint(self, tables: tuple[Name, ...], *, expects_none: bool = False) -> str:
-        return self._dialect.catalog.fingerprint(
-            self._connection, tables, self._namespaces, expects_none=expects_none
-        )
+    def _fingerprint(self, tables: tuple[Name, ...]) -> str:
+        return self._dialect.catalog.fingerprint(self._connection, tables, self._namespaces)
 
     def _enter(self) -> None:
         """Write what is known before a step that is not announced, so that others see this run."""

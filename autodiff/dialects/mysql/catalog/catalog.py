@@ -37,19 +37,12 @@ class MySQLCatalog(Catalog):
 
         return reflect_schema(connection, scope, self.dialect.default_schema or "")
 
-    def may_exist(self, connection: Connection, names: Sequence[Name]) -> bool:
-        """Ask for one name: the server finds it without reading the folder of the database.
+    def definitions(self, connection: Connection, names: Sequence[Name]) -> str | None:
+        if not self.dialect.is_mariadb:
+            return None
+        from autodiff.dialects.mysql.catalog.definitions import read_definitions
 
-        https://mariadb.com/kb/en/information-schema-tables/ and
-        https://dev.mysql.com/doc/refman/en/information-schema-optimization.html
-        """
-        if len(names) > 1:
-            return True
-        found = connection.exec_driver_sql(
-            "SELECT 1 FROM information_schema.tables WHERE table_schema = %s AND table_name = %s",
-            (self.dialect.default_schema, names[0].name),
-        )
-        return found.first() is not None
+        return read_definitions(connection, names)
 
     def read_fingerprint(
         self, connection: Connection, schemas: Sequence[str], records: Records

@@ -57,9 +57,9 @@ CONCAT_WS(CHAR(31), VERSION(), CURRENT_USER(), DATABASE(), @@sql_mode, @@lower_c
   @@collation_connection, @@collation_server, @@default_storage_engine, @@time_zone,
   @@explicit_defaults_for_timestamp, @@foreign_key_checks)
 """
-_DATABASES = """
-(SELECT SHA2(GROUP_CONCAT(schema_name, ' ', default_character_set_name, ' ', default_collation_name
-                          ORDER BY schema_name), 256) FROM information_schema.schemata)
+_DATABASE = """
+(SELECT MAX(CONCAT_WS(' ', schema_name, default_character_set_name, default_collation_name))
+ FROM information_schema.schemata WHERE schema_name = {schema})
 """
 _SEQUENCES = """
 SELECT table_schema, table_name FROM information_schema.tables
@@ -117,9 +117,10 @@ def _first_query(names: Sequence[str], queries: dict[str, TextQuery], records: R
     ]
     parts_of_hash = ", ".join(["t.hash", *(f"{alias}.hash" for alias in aliases)])
     truncated = ", ".join(f"{alias}.truncated" for alias in aliases)
+    databases = ", ".join(f"IFNULL({_DATABASE.format(schema=name)}, '')" for name in names)
     joined = ", ".join(f"{query} AS {name}" for query, name in zip(hashes, aliases, strict=True))
     return (
-        f"SHA2(CONCAT_WS(',', {_SESSION}, {_DATABASES}, {parts_of_hash}), 256), t.truncated, "
+        f"SHA2(CONCAT_WS(',', {_SESSION}, {databases}, {parts_of_hash}), 256), t.truncated, "
         f"t.views, t.partitions, t.sequences, {', '.join(exists)}, {truncated} "
         f"FROM ({tables}) AS t, {joined}"
     )

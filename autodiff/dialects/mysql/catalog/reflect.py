@@ -67,7 +67,7 @@ def reflect_schema(connection: Connection, scope: Scope, default_schema: str) ->
         tables=builder.tables(),
         sequences=builder.sequences(),
         views=builder.views(),
-        namespaces=rows.namespaces & set(scope.namespaces),
+        namespaces=frozenset((default_schema, *rows.namespaces)) & set(scope.namespaces),
     )
 
 

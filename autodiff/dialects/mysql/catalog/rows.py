@@ -250,12 +250,13 @@ class _Server:
         return [ViewRow((self.schemas[number], name), *rest) for number, name, *rest in rows]
 
     def lines_of_all(self, gathered: Sequence[Gathered]) -> tuple[list[Lines], frozenset[str]]:
-        """Return what `lines` does for several kinds of rows, and the names of all databases.
+        """Return what `lines` does for several kinds of rows, and the databases in the scope.
 
-        This is one query. The names are those that the user can see.
+        This is one query. The default database is not among those that it returns.
         """
         rows: list[list[Any]] = [[] for _ in range(len(gathered) + 1)]
-        for kind, *row in self.execute(catalog.joined_query(gathered)):
+        query = catalog.joined_query(gathered, len(self.schemas))
+        for kind, *row in self.execute(query):
             rows[kind].append(row)
         names = frozenset(name for _, _, name in rows.pop())
         return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)], names
