@@ -252,9 +252,7 @@ def _attempt(
                     sink.segments.handed_over()
                     session.call_hook("after_migration", migration, direction)
                 session.restore_settings()
-            seconds = time.monotonic() - started
-            entry = replace(sink.entry, outcome="done", seconds=seconds, error=None)
-            _finish(session, migration, entry)
+            _finish(session, migration, sink.done(time.monotonic() - started))
         sink.segments.close()
     except BaseException as error:
         sink.segments.abort(error)

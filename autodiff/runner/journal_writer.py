@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from autodiff.runner.journal import Entry, Journal, Progress
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Connection
 
 __all__ = ["JournalWriter"]
@@ -23,11 +25,28 @@ class JournalWriter:
     def __init__(
         self, connection: Connection, journal: Journal, entry: Entry, *, undoing: bool
     ) -> None:
-        self.entry = entry
+        self._entry = entry
+        self._later: Callable[[], Progress] | None = None
         self._connection = connection
         self._journal = journal
         self.is_undoing = undoing
         self._is_behind = False
+
+    @property
+    def entry(self) -> Entry:
+        """The entry, with the progress that is still to be written."""
+        later, self._later = self._later, None
+        if later is not None:
+            self._entry = self._with(later())
+        return self._entry
+
+    @entry.setter
+    def entry(self, entry: Entry) -> None:
+        self._entry, self._later = entry, None
+
+    def done(self, seconds: float) -> Entry:
+        """Return the entry of a run that has succeeded, which needs no progress."""
+        return replace(self._entry, outcome="done", seconds=seconds, error=None)
 
     @property
     def earlier(self) -> Progress:
@@ -63,17 +82,17 @@ class JournalWriter:
         self.write(progress)
         self._is_behind = True
 
-    def write_later(self, progress: Progress) -> None:
-        """Take the progress over, to write it together with what follows.
+    def write_later(self, progress: Callable[[], Progress]) -> None:
+        """Write the progress together with what follows; if that is the end, it is not computed.
 
         Until then, the journal has the announcement of the step that has just been done. If the
         run is killed, the catalog shows that the step took effect.
         """
-        self.entry = self._with(progress)
+        self._later = progress
         self._is_behind = True
 
     def write_now(self) -> None:
-        """Write the progress that was taken over."""
+        """Write the progress that is still to be written."""
         self.entry = self._journal.write(self._connection, self.entry)
         self._is_behind = False
 

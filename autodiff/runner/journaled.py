@@ -162,6 +162,10 @@ class JournaledSink(Sink):
     def entry(self, entry: Entry) -> None:
         self._writer.entry = entry
 
+    def done(self, seconds: float) -> Entry:
+        """Return the entry of the run if it has succeeded after so many seconds."""
+        return self._writer.done(seconds)
+
     @property
     def permanent_steps(self) -> list[str]:
         """Descriptions of the steps that no rollback undoes."""
@@ -316,7 +320,7 @@ class JournaledSink(Sink):
                     self._send_one_by_one(operations, statements)
                 self._counter.complete_operations(operations)
                 if statements and all(isinstance(item, _SEEN) for item in operations):
-                    self._writer.write_later(self._counter.progress)
+                    self._writer.write_later(lambda: self._counter.progress)
                 else:
                     self._save(self._counter.progress)
 

@@ -274,7 +274,7 @@ def test_a_migration_reads_only_its_own_tables(mariadb: Database, tmp_path: Path
 
 
 def test_a_table_is_not_read_again_after_each_new_index(mariadb: Database, tmp_path: Path) -> None:
-    """A new table is not read at all, and marked before each index with two queries."""
+    """A new table is not read at all: SHOW CREATE TABLE marks it before each index."""
     folder = Folder(tmp_path / "m")
     columns = ", ".join(f'sa.Column("{name}", sa.Integer())' for name in "abc")
     steps = [f'op.create_index("ix_{name}", "t", ["{name}"])' for name in "abc"]
@@ -287,7 +287,7 @@ def test_a_table_is_not_read_again_after_each_new_index(mariadb: Database, tmp_p
     )
     mariadb.runner(folder).upgrade()
     read = [sql for sql in sent if "GROUP_CONCAT" in sql]
-    assert len(read) == 2 * len(steps)
+    assert not read
     assert [index.name for index in mariadb.schema().tables[Name("t")].indexes] == [
         *("ix_a", "ix_b", "ix_c")
     ]

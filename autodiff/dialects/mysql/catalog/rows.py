@@ -204,15 +204,12 @@ def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, maria
 def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     build = catalog.mariadb_queries if mariadb else catalog.mysql_queries
     queries = build(len(server.schemas), server.marks, limited=server.scope.only is not None)
-    tables = server.tables(queries.tables)
-    if not tables and server.scope.only is not None and not server.scope.namespaces:
-        return Rows(unit=server.marks.unit)
+    gathered = [queries.tables, queries.columns, queries.indexes, queries.keys]
+    lines, namespaces = server.lines_of_all([*gathered, queries.actions, queries.checks])
+    rows, columns, indexes, keys, actions, checks = lines
+    tables = server.tables(rows)
     kinds = {row.type for row in tables}
-    gathered = [queries.columns, queries.indexes, queries.keys, queries.actions, queries.checks]
-    if any("partitioned" in row.options for row in tables):
-        gathered.append(queries.partitions)
-    lines, namespaces = server.lines_of_all(gathered)
-    columns, indexes, keys, actions, checks, *partitions = lines
+    is_partitioned = any("partitioned" in row.options for row in tables)
     return Rows(
         unit=server.marks.unit,
         tables=tables,
@@ -221,7 +218,7 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
         keys=keys,
         actions=actions,
         checks=checks,
-        partitions=partitions[0] if partitions else {},
+        partitions=server.lines(queries.partitions) if is_partitioned else {},
         views=server.views(queries.views) if "VIEW" in kinds else (),
         sequences=_sequences(server.connection, tables) if "SEQUENCE" in kinds else (),
         namespaces=namespaces,
@@ -237,10 +234,9 @@ class _Server:
     scope: Scope
     marks: Marks
 
-    def tables(self, tables_query: Gathered) -> list[TableRow]:
+    def tables(self, lines: Lines) -> list[TableRow]:
         """Return the tables in the order of databases and names."""
         numbers = {schema: number for number, schema in enumerate(self.schemas)}
-        lines = self.lines(tables_query)
         places = sorted(lines, key=lambda place: (numbers[place[0]], place[1]))
         return [TableRow(place, *lines[place][0].split(self.marks.unit)) for place in places]
 
