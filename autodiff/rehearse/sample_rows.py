@@ -28,6 +28,8 @@ Rows = dict[Name, list[dict[str, Any]]]
 
 _ROWS = 3
 """Rows per table: enough for duplicates and for NULLs, and fast on a thousand tables."""
+_TOGETHER = 64
+"""How many tables share a savepoint at most."""
 _ATTEMPTS = 6
 """How many rows to try until `_ROWS` of them were accepted."""
 _DAY = dt.date(2001, 2, 3)
@@ -55,7 +57,7 @@ def insert_samples(
     """
     order, _ = order_tables(schema.tables)
     queries_by_word = _by_word(queries, dialect)
-    notes = []
+    waiting = []
     for table in order:
         wanted = goal.tables.get(names.table_after(table.name), table)
         sampler = _Sampler(schema, goal, schema.tables[table.name], wanted, choices, names)
@@ -64,10 +66,47 @@ def insert_samples(
             for name in _with_ancestors(schema, table)
             for query in queries_by_word.get(name.name.lower(), ())
         ]
-        problem = _fill_table(connection, dialect, sampler, own_queries)
-        if problem is not None:
-            notes.append(f"no sample rows in {table.name}: {problem}")
+        waiting.append((sampler, own_queries))
+    return _fill_tables(connection, dialect, waiting)
+
+
+def _fill_tables(
+    connection: Connection, dialect: Dialect, waiting: Sequence[tuple[_Sampler, Sequence[str]]]
+) -> list[str]:
+    """Insert rows into tables, many in one savepoint; return a note for each one without rows.
+
+    The tables of a savepoint that fails are filled one by one, and fewer share the next one.
+    """
+    notes = []
+    done, most = 0, _TOGETHER
+    while group := waiting[done : done + most]:
+        done += len(group)
+        if len(group) > 1 and _fill_together(connection, dialect, group):
+            most = min(2 * most, _TOGETHER)
+            continue
+        problems = [_fill_table(connection, dialect, *each) for each in group]
+        named = zip((sampler.table.name for sampler, _ in group), problems, strict=True)
+        notes += [f"no sample rows in {name}: {problem}" for name, problem in named if problem]
+        most = max(most // 2, 2)
     return notes
+
+
+def _fill_together(
+    connection: Connection, dialect: Dialect, group: Sequence[tuple[_Sampler, Sequence[str]]]
+) -> bool:
+    """Insert the first rows to try into each table; return False if one of them is refused."""
+    try:
+        with connection.begin_nested() as savepoint:
+            for sampler, queries in group:
+                parents = _parent_values(connection, dialect, sampler.table)
+                for sql in _insert_all(dialect, sampler.table.name, sampler.first_rows(parents)):
+                    _run(connection, sql)
+                if any(_run(connection, query).first() is not None for query in queries):
+                    savepoint.rollback()
+                    return False
+    except SQLAlchemyError:
+        return False
+    return True
 
 
 def _by_word(queries: Sequence[str], dialect: Dialect) -> dict[str, list[str]]:
@@ -165,7 +204,7 @@ def _fill_table(
     """Insert rows; return why, if no row could be inserted."""
     parents = _parent_values(connection, dialect, sampler.table)
     table = sampler.table.name
-    rows = [sampler.attempts(number, parents)[0] for number in range(_ROWS)]
+    rows = sampler.first_rows(parents)
     if _attempt(connection, _insert_all(dialect, table, rows), queries) is None:
         return None
     problem: str | None = None
@@ -189,6 +228,10 @@ class _Sampler:
     wanted: Table
     choices: Mapping[tuple[Name, str], tuple[str, ...]]
     names: NameMap = _NO_RENAMES
+
+    def first_rows(self, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
+        """Return the rows to try first."""
+        return [self.attempts(number, parents)[0] for number in range(_ROWS)]
 
     def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
         """Return the rows to try in this order, until one is accepted.

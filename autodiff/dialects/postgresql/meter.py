@@ -11,8 +11,8 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -41,15 +41,16 @@ _MODES = (
 
 https://www.postgresql.org/docs/current/explicit-locking.html#LOCKING-TABLES
 """
-_BLOCKING = _MODES[_MODES.index("ShareLock") :]
+_STRENGTH = {mode: strength for strength, mode in enumerate(_MODES)}
+_STRONGEST = _MODES[-1]
+_BLOCKING = frozenset(_MODES[_MODES.index("ShareLock") :])
 """The modes that block writes."""
 _FIRST_LOCK_SECONDS = 1.0
 """How long a statement outside of a transaction may be held up until it asks for a lock."""
 _PAUSE = 0.001
 
 
-@dataclass(frozen=True, slots=True)
-class _Lock:
+class _Lock(NamedTuple):
     oid: int
     name: str
     is_index: bool
@@ -158,9 +159,9 @@ def _observed(observer: Connection, pid: int) -> list[Any]:
 def _as_locks(rows: Iterable[Any], default: str | None) -> frozenset[_Lock]:
     """Return the locks on tables, and the exclusive ones on indexes."""
     return frozenset(
-        _Lock(row[1], shown_name(row[2], row[3], default), row[4], row[5])
-        for row in rows
-        if row[1] is not None and row[5] in _MODES and (not row[4] or row[5] == _MODES[-1])
+        _Lock(oid, shown_name(schema, name, default), is_index, mode)
+        for _, oid, schema, name, is_index, mode, _ in rows
+        if oid is not None and mode in _STRENGTH and (not is_index or mode == _STRONGEST)
     )
 
 
@@ -168,7 +169,7 @@ def _strongest(locks: Iterable[_Lock]) -> tuple[TableLock, ...]:
     found: dict[int, _Lock] = {}
     for lock in locks:
         known = found.get(lock.oid)
-        if known is None or _MODES.index(lock.mode) > _MODES.index(known.mode):
+        if known is None or _STRENGTH[lock.mode] > _STRENGTH[known.mode]:
             found[lock.oid] = lock
     return tuple(
         TableLock(table=lock.name, mode=_in_words(lock.mode))
@@ -176,6 +177,7 @@ def _strongest(locks: Iterable[_Lock]) -> tuple[TableLock, ...]:
     )
 
 
+@cache
 def _in_words(mode: str) -> str:
     """Return a mode as LOCK TABLE spells it."""
     return re.sub(r"(?<!^)(?=[A-Z])", " ", mode.removesuffix("Lock")).upper()
