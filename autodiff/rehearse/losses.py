@@ -69,12 +69,14 @@ def _table_losses(
         return
     for column in old_rows[0] if old_rows else ():
         renamed = values.get((table, column), {})
-        expected = (renamed.get(value, value) for value in _column_values(old_rows, column))
+        old = _column_values(old_rows, column)
         found = _column_values(new_rows, names.column_after(table, column))
         if (table, column) in converted:
-            lost = len(found) < len(_column_values(old_rows, column))
+            lost = len(found) < len(old)
+        elif found == old and not renamed:
+            lost = False
         else:
-            lost = bool(Counter(expected) - Counter(found))
+            lost = bool(Counter(renamed.get(value, value) for value in old) - Counter(found))
         if lost:
             yield f"{direction}: the values of {table}.{column}"
 
