@@ -396,3 +396,42 @@ def test_a_file_may_be_edited_if_its_first_step_failed(
         path.write_text(path.read_text().replace("op.add_column", "op.create_table"))
         assert len(db.runner(folder).upgrade()) == 1
         assert [entry.outcome for entry in db.runner(folder).log()] == ["failed", "done"]
+
+
+REFUSED = {
+    "a syntax error": ("CREATE TABLE u (a INT", "syntax"),
+    "a table that exists": ("CREATE TABLE users (id INT)", "already exists"),
+    "a missing table": ("ALTER TABLE missing ADD a INT", "doesn't exist"),
+    "rows": ("CREATE UNIQUE INDEX uq ON users (name)", "Duplicate entry"),
+}
+
+
+@pytest.mark.parametrize(("sql", "reason"), REFUSED.values(), ids=REFUSED)
+@pytest.mark.parametrize("solution", ["upgrade", "downgrade"])
+def test_refused_ddl_leaves_the_steps_before_it_in_the_journal(
+    mariadb: Database, tmp_path: Path, sql: str, reason: str, solution: str
+) -> None:
+    """DDL commits its own announcement, unless the server cannot even read it."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS, 'op.drop_table("users")')
+    steps = [
+        'op.add_column("users", sa.Column("email", sa.String(50)))',
+        f'op.execute("{sql}", reverse="DO 0")',
+    ]
+    folder.write("bbbb", "\n".join(steps), 'op.drop_column("users", "email")')
+    mariadb.runner(folder).upgrade("aaaa")
+    mariadb.execute(INSERT_DUPLICATES)
+    before = mariadb.state()
+    with pytest.raises(MigrationFailedError, match=reason) as caught:
+        mariadb.runner(folder).upgrade()
+    assert "finished steps, which stay: + column users.email" in caught.value.message
+    entry = mariadb.runner(folder).log()[-1]
+    assert (entry.outcome, entry.progress.steps) == ("failed", 1)
+    if solution == "downgrade":
+        mariadb.runner(folder).downgrade()
+        assert mariadb.state() == before
+        return
+    with pytest.raises(MigrationFailedError, match=reason):
+        mariadb.runner(folder).upgrade()
+    columns = mariadb.table("users").columns
+    assert [column.name for column in columns] == ["id", "name", "email"]
