@@ -24,8 +24,9 @@ Invariants:
 - A permanent step is in the journal before the next one begins. A DDL step may be there only as
   announced, until the next write: the catalog shows that it took effect.
 - Rows and the journal entry that counts them are committed together.
-- The journal names each DDL statement before it is sent, with a fingerprint of its tables (`mark`).
-  After a kill, another fingerprint means that the statement took effect.
+- The journal names each DDL statement before it takes effect, with a fingerprint of its tables
+  (`mark`). After a kill, another fingerprint means that the statement took effect. On MySQL and
+  MariaDB, the statement itself commits its announcement.
 - A step that was sent and not confirmed, and that the catalog does not show, is never repeated
   without asking.
 - The journal holds positions and digests. No text from it is executed.
