@@ -54,7 +54,7 @@ def _definition(cursor: Any, name: Name) -> str | None:
         cursor.execute(_SHOW.format(quote_identifier(name.name)))
         text: str = cursor.fetchone()[1]
     except Exception as error:  # each driver has its own class
-        # A person may not see the table, or the connection is lost: other queries tell that.
+        # The user may not read the table, or the connection is lost: `reflect` reports that.
         return "" if error.args[:1] == (_NO_SUCH_TABLE,) else None
     if not text.startswith("CREATE TABLE") or "\n) ENGINE=" not in text or " SEQUENCE=1" in text:
         return None
