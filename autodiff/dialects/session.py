@@ -19,7 +19,23 @@ if TYPE_CHECKING:
     from autodiff.schema.objects import Name
     from autodiff.schema.operations import Operation
 
-__all__ = ["Session"]
+__all__ = ["NO_WATCH", "KeyWatch", "Session"]
+
+
+class KeyWatch:
+    """Learns what a transaction does, so that foreign keys are checked only if they can break.
+
+    Databases that check them by themselves need not know it.
+    """
+
+    def before(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Note that operations run next, by these statements."""
+
+    def before_anything(self) -> None:
+        """Note that any rows and tables may be changed next."""
+
+
+NO_WATCH = KeyWatch()
 
 
 class Session(ABC):
@@ -99,10 +115,16 @@ class Session(ABC):
     # Transactions
 
     @contextmanager
-    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
-        """Run one transaction within limits."""
+    def transaction(
+        self, connection: Connection, limits: Limits = NO_LIMITS, *, changes_anything: bool = True
+    ) -> Iterator[KeyWatch]:
+        """Run one transaction within limits.
+
+        changes_anything: whether any rows and tables may be changed. If not, the caller tells the
+        object that this yields what runs next; records of migrations need not be told.
+        """
         with connection.begin():
-            yield
+            yield NO_WATCH
 
     def commits_before(self, sql: str) -> bool:
         """Return whether the server commits the open transaction before it runs a statement.

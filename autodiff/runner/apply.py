@@ -297,7 +297,9 @@ def note_failure(
             session.connection.commit()
     with (
         suppress(Exception),
-        session.dialect.session.transaction(session.connection, session.limits),
+        session.dialect.session.transaction(
+            session.connection, session.limits, changes_anything=False
+        ),
     ):
         progress = sink.entry.progress if sink.is_behind else None
         sink.entry = _as_committed(session, sink.entry)

@@ -290,6 +290,7 @@ class JournaledSink(Sink):
         self.tables = tuple(name for operation in operations for name in tables_of(operation))
         self._namespaces = namespaces_of(operations)
         self._changed_tables.add(operations)
+        self.segments.keys.before(operations, statements)
         first = operations[0]
         if isinstance(first, Execute) and can_change_settings(
             first.sql, backslashes=self._backslashes
@@ -343,6 +344,7 @@ class JournaledSink(Sink):
     def execute(self, sql: str) -> int:
         """Run a statement that is not a step."""
         self._changed_tables.add_all()
+        self.segments.keys.before_anything()
         return self._live.execute(sql)
 
     def require(self, operation: Require) -> None:
@@ -356,6 +358,7 @@ class JournaledSink(Sink):
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]]) -> None:
         """Run a SQLAlchemy statement as a step."""
         self._changed_tables.add_all()
+        self.segments.keys.before_anything()
         text = str(clause)
         if can_change_settings(text, backslashes=self._backslashes):
             self.note_hand_written()

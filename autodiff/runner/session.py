@@ -124,8 +124,10 @@ class Session:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Open a transaction that holds the lock."""
-        segments = TransactionSegments(self.connection, self.dialect, self.limits)
+        """Open a transaction for records, which holds the lock."""
+        segments = TransactionSegments(
+            self.connection, self.dialect, self.limits, changes_anything=False
+        )
         with segments.around(self.open):
             yield
 
@@ -149,7 +151,9 @@ class Session:
             self.on_event(StatementRun(sql=sql))
 
         live = LiveSink(self.connection, self.dialect, report, self.on_event)
-        segments = TransactionSegments(self.connection, self.dialect, limits)
+        segments = TransactionSegments(
+            self.connection, self.dialect, limits, changes_anything=False
+        )
         return JournaledSink(
             live,
             self.dialect,

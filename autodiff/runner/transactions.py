@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.base import Dialect
+from autodiff.dialects.session import NO_WATCH, KeyWatch
 from autodiff.dialects.timeouts import Limits
 from autodiff.runner.transaction_guard import TransactionGuard, ended_itself
 
@@ -24,13 +25,26 @@ _SAVEPOINT = "autodiff_guard"
 
 
 class TransactionSegments:
-    """A transaction that a migration can leave and enter again."""
+    """A transaction that a migration can leave and enter again.
 
-    def __init__(self, connection: Connection, dialect: Dialect, limits: Limits) -> None:
+    changes_anything: whether nobody tells `keys` what runs next.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        dialect: Dialect,
+        limits: Limits,
+        *,
+        changes_anything: bool = True,
+    ) -> None:
         self._connection = connection
         self._dialect = dialect
         self._limits = limits
-        self._current: AbstractContextManager[None] | None = None
+        self._changes_anything = changes_anything
+        self._current: AbstractContextManager[KeyWatch] | None = None
+        self.keys = NO_WATCH
+        """What the open transaction must know of its statements, unless it `changes_anything`."""
         self._guard = TransactionGuard(connection)
         self._has_savepoint = False
         self.was_ended = False
@@ -52,6 +66,7 @@ class TransactionSegments:
         A savepoint shows later if the transaction is still the same: it may end in ways that
         SQLAlchemy does not see, such as commit() of the driver's connection.
         """
+        self.keys.before_anything()
         self._guard.listen()
         one_transaction = self._current and self._dialect.features.transactional_ddl
         if one_transaction and not self._has_savepoint:
@@ -84,8 +99,10 @@ class TransactionSegments:
 
     def open(self) -> None:
         """Begin a transaction."""
-        current = self._dialect.session.transaction(self._connection, self._limits)
-        current.__enter__()
+        current = self._dialect.session.transaction(
+            self._connection, self._limits, changes_anything=self._changes_anything
+        )
+        self.keys = current.__enter__()
         self._current = current
 
     def close(self) -> None:

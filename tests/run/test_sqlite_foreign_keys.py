@@ -120,3 +120,82 @@ def test_a_new_key_that_cannot_be_checked_is_refused_only_if_keys_are_enforced(
     assert caught.value.hint == "add a unique constraint on the columns that the key refers to"
     assert db.tables() == ["parent"]
     assert db.history() == []
+
+
+ADD_CHILD = """
+op.create_table("child", sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("parent_id", sa.Integer(), sa.ForeignKey("parent.id", name="fk_parent")))
+"""
+KEEPING = {
+    "a new table": NEW_TABLE,
+    "a new column": 'op.add_column("orders", sa.Column("n", sa.Integer(), server_default="3"))',
+    "a new index": 'op.create_index("ix_parent", "orders", ["parent_id"])',
+    "a dropped column": 'op.drop_column("parent", "code")',
+    "a view": 'op.create_view("v", "SELECT id FROM parent")\nop.drop_view("v")',
+    "a check of rows": 'op.require("SELECT id FROM parent WHERE code = \'x\'", "no x")',
+}
+BREAKING = {
+    "SQL": 'op.execute("UPDATE orders SET parent_id = 7")',
+    "SQL after a new table": f'{NEW_TABLE}\nop.execute("UPDATE orders SET parent_id = 7")',
+    "a function": "op.run(lambda c: c.exec_driver_sql('UPDATE orders SET parent_id = 7'))",
+    "the connection": "op.get_bind().exec_driver_sql('UPDATE orders SET parent_id = 7')",
+    "a clause": 'op.execute(sa.text("UPDATE orders SET parent_id = 7"))',
+    "rows": 'op.bulk_insert(sa.table("orders", sa.column("parent_id")), [{"parent_id": 7}])',
+    "a backfill": 'op.backfill("orders", {"parent_id": 7})',
+    "a dropped parent": 'op.drop_table("parent")',
+    "a renamed column": (
+        'op.execute("PRAGMA legacy_alter_table = ON")\nop.rename_table("parent", "renamed")'
+    ),
+}
+
+
+def checks(db: Database, run: Callable[[], object]) -> list[str]:
+    """Return the checks of foreign keys that are sent when a function runs."""
+    sent: list[str] = []
+    sa.event.listen(
+        db.connection, "before_cursor_execute", lambda *arguments: sent.append(arguments[2])
+    )
+    run()
+    return [sql for sql in sent if "foreign_key_check" in sql]
+
+
+@pytest.mark.parametrize("steps", KEEPING.values(), ids=KEEPING)
+def test_rows_are_not_read_if_no_key_can_break(db: Database, folder: Folder, steps: str) -> None:
+    """A check reads all rows with foreign keys, which can take much longer than the migration."""
+    db.execute(ORDERS, "INSERT INTO parent (id) VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    folder.write("aaaa", steps)
+    assert checks(db, lambda: db.runner(folder).upgrade()) == []
+    assert db.history() == ["aaaa"]
+    assert checks(db, lambda: db.runner(folder).stamp("base")) == []
+    assert db.history() == []
+
+
+def test_of_a_new_child_only_the_key_is_checked(db: Database, folder: Folder) -> None:
+    folder.write("aaaa", ADD_CHILD)
+    db.runner(folder).stamp("base")
+    assert checks(db, lambda: db.runner(folder).upgrade()) == []
+    assert db.history() == ["aaaa"]
+    db.execute("DROP TABLE child", "PRAGMA foreign_keys = ON")
+    db.runner(folder).stamp("base")
+    assert checks(db, lambda: db.runner(folder).upgrade()) == [
+        'PRAGMA "main".foreign_key_check("child")'
+    ]
+
+
+@pytest.mark.parametrize("steps", BREAKING.values(), ids=BREAKING)
+def test_whatever_can_break_a_key_is_checked(db: Database, folder: Folder, steps: str) -> None:
+    db.execute(ORDERS, "INSERT INTO parent (id) VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    folder.write("aaaa", steps)
+    before = db.rows("SELECT * FROM orders")
+    with pytest.raises(AutodiffError, match="violate foreign keys: orders -> parent"):
+        db.runner(folder).upgrade()
+    assert db.rows("SELECT * FROM orders") == before
+    assert db.history() == []
+
+
+def test_a_mismatch_of_a_new_table_is_new_after_other_steps(db: Database, folder: Folder) -> None:
+    """The state before the steps is taken when the first one can break a key."""
+    db.execute("PRAGMA foreign_keys = ON")
+    folder.write("aaaa", f'{ADD_KEY}\nop.execute("INSERT INTO parent (id) VALUES (5)")')
+    with pytest.raises(AutodiffError, match="columns that are not unique"):
+        db.runner(folder).upgrade()

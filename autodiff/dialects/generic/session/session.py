@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.scope import HISTORY_TABLE
-from autodiff.dialects.session import Session
+from autodiff.dialects.session import NO_WATCH, KeyWatch, Session
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
 from autodiff.errors import DatabaseError
 
@@ -36,17 +36,19 @@ class GenericSession(Session):
             )
 
     @contextmanager
-    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, limits: Limits = NO_LIMITS, *, changes_anything: bool = True
+    ) -> Iterator[KeyWatch]:
         """Run one transaction; without transactional DDL, let each statement commit separately.
 
         Statements on rows that belong together are then sent between BEGIN and COMMIT.
         """
         if self.dialect.features.transactional_ddl:
             with connection.begin():
-                yield
+                yield NO_WATCH
             return
         with self._autocommit(connection):
-            yield
+            yield NO_WATCH
 
     @contextmanager
     def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autodiff.dialects.mysql.session.sql_mode import NO_BACKSLASH_ESCAPES, with_backslash_escapes
 from autodiff.dialects.records import known_records
 from autodiff.dialects.scope import HISTORY_TABLE
-from autodiff.dialects.session import Session
+from autodiff.dialects.session import NO_WATCH, KeyWatch, Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 
 if TYPE_CHECKING:
@@ -86,7 +86,9 @@ class MySQLSession(Session):
         connection.info.pop(_KEPT, None)
 
     @contextmanager
-    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, limits: Limits = NO_LIMITS, *, changes_anything: bool = True
+    ) -> Iterator[KeyWatch]:
         """Run BEGIN and COMMIT around data statements, or ROLLBACK after any error.
 
         Each DDL statement commits the statements before it, and itself. A rollback only reverts the
@@ -98,10 +100,10 @@ class MySQLSession(Session):
             kept = connection.info.get(_KEPT)
             if kept is None or kept.limits != self._limits(limits):
                 with self._settings(connection, limits):
-                    yield
+                    yield NO_WATCH
                 return
             try:
-                yield
+                yield NO_WATCH
             except BaseException:
                 with suppress(SQLAlchemyError):
                     connection.exec_driver_sql(f"SET foreign_key_checks = {kept.checks}")

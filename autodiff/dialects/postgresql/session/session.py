@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.records import known_records
 from autodiff.dialects.scope import HISTORY_TABLE
-from autodiff.dialects.session import Session
+from autodiff.dialects.session import NO_WATCH, KeyWatch, Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 from autodiff.schema.objects import Name
 from autodiff.schema.operations import CreateIndex, Operation
@@ -118,13 +118,15 @@ class PostgreSQLSession(Session):
         restore_settings(connection, before, _own_settings(connection))
 
     @contextmanager
-    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, limits: Limits = NO_LIMITS, *, changes_anything: bool = True
+    ) -> Iterator[KeyWatch]:
         """Run a transaction, which is rolled back on any error. The limits apply to it only."""
         settings = _settings(limits)
         with connection.begin():
             if connection.info.get(_KEPT_LIMITS) != settings:
                 connection.execute(_SET_LIMITS, {**settings, "local": True})
-            yield
+            yield NO_WATCH
 
     @contextmanager
     def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:

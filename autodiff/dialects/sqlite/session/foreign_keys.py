@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import DBAPIError
 
+from autodiff.dialects.session import KeyWatch
 from autodiff.dialects.sqlite.session.settings import run_pragma
 from autodiff.errors import DatabaseError
+from autodiff.schema.operations import (
+    AddColumn,
+    CreateIndex,
+    CreateTable,
+    CreateView,
+    DropColumn,
+    DropView,
+    Operation,
+    Require,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = [
-    "Violations",
-    "find_violations",
-    "forget_violations",
-    "known_violations",
-    "refuse_new_violations",
-]
+    from autodiff.schema.objects import Name
+
+__all__ = ["ForeignKeyWatch", "Violations", "find_violations", "forget_violations"]
 
 _KNOWN = "autodiff_violations"
 """The key of the last result in the information that SQLAlchemy keeps with a connection."""
 
 _MISMATCH = "foreign key mismatch"
 """The start of the error for a key whose parent columns are missing or not unique."""
+
+_KEEPING = (AddColumn, CreateIndex, CreateTable, CreateView, DropColumn, DropView)
+_KEEPING_SQL = re.compile(
+    r"(?:CREATE (?:TABLE|INDEX|UNIQUE INDEX|VIEW)|DROP VIEW|ALTER TABLE \S+ (?:ADD|DROP) COLUMN) "
+)
+"""Their statements, unless a table is rebuilt.
+
+SQLite drops a column only if no key of its table uses it and no index makes it unique.
+https://www.sqlite.org/lang_altertable.html#alter_table_drop_column
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +62,6 @@ class Violations:
     mismatches: frozenset[str] = frozenset()
 
 
-def known_violations(connection: Connection) -> Violations:
-    """Return what `find_violations` does, from the last check if nothing has changed since then.
-
-    A check reads the rows of all tables with foreign keys, and an upgrade can have many migrations.
-    """
-    state, known = connection.info.get(_KNOWN, (None, None))
-    if isinstance(known, Violations) and state is not None and state == _state(connection):
-        return known
-    return find_violations(connection)
-
-
 def _state(connection: Connection) -> tuple[int, ...] | None:
     """Return numbers that any change of the databases changes; None if they are unknown.
 
@@ -67,6 +74,96 @@ def _state(connection: Connection) -> tuple[int, ...] | None:
     schemas = [_quoted(database[1]) for database in run_pragma(connection, "database_list")]
     versions = [f"{each}.{name}" for each in schemas for name in ("data_version", "schema_version")]
     return (int(changes), *(int(run_pragma(connection, name)[0][0]) for name in versions))
+
+
+class ForeignKeyWatch(KeyWatch):
+    """Checks the foreign keys before and after a transaction, if that can break one."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._before: Violations | None = None
+        self._known = _known_violations(connection)
+        self._new_tables: list[Name] = []
+
+    def before(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        if not _keeps_keys(operations, statements):
+            self.before_anything()
+        created = (item.table for item in operations if isinstance(item, CreateTable))
+        self._new_tables += [table.name for table in created if any(table.foreign_keys)]
+
+    def before_anything(self) -> None:
+        if self._before is None:
+            found = self._known or find_violations(self._connection)
+            self._before = replace(found, mismatches=found.mismatches - self._new_mismatches())
+
+    def refuse_new_violations(self, *, enforced: bool) -> None:
+        """Raise DatabaseError if more rows violate foreign keys than before.
+
+        With `enforced`, it is raised also for a new key that SQLite cannot check: the application,
+        which enforces keys, could not write to its tables.
+        """
+        if self._before is not None:
+            before, after = self._before, find_violations(self._connection)
+        else:
+            before = self._known or Violations()
+            needed = enforced or self._known is not None
+            new = self._new_mismatches() if needed else frozenset[str]()
+            after = replace(before, mismatches=before.mismatches | new)
+        if self._before is not None or self._known is not None:
+            self._connection.info[_KNOWN] = (_state(self._connection), after)
+        added = sorted(after.rows - before.rows)
+        if added:
+            pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
+            raise DatabaseError(
+                f"the migration leaves rows that violate foreign keys: {pairs}",
+                hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists "
+                "them",
+            )
+        mismatches = sorted(after.mismatches - before.mismatches)
+        if mismatches and enforced:
+            raise DatabaseError(
+                "the migration leaves foreign keys that refer to columns that are not unique, so "
+                f"that SQLite would refuse every write to these tables: {', '.join(mismatches)}",
+                hint="add a unique constraint on the columns that the key refers to",
+            )
+
+    def _new_mismatches(self) -> frozenset[str]:
+        """Return the mismatches of tables that were created since the transaction began."""
+        found = set()
+        for name in self._new_tables:
+            schema = _quoted(name.schema or "main")
+            try:
+                _check(self._connection, f"PRAGMA {schema}.foreign_key_check({_quoted(name.name)})")
+            except DBAPIError as error:
+                found.add(_mismatch(error))
+        return frozenset(found)
+
+
+def _keeps_keys(operations: Sequence[Operation], statements: Sequence[str]) -> bool:
+    """Return whether operations can break no foreign key but those of the tables they create.
+
+    They change no row, no column that a key uses and no index that it needs.
+    """
+    if all(isinstance(operation, Require) for operation in operations):
+        return True
+    if not all(isinstance(operation, _KEEPING) for operation in operations):
+        return False
+    is_new = any(isinstance(operation, CreateTable) for operation in operations)
+    return all(
+        _KEEPING_SQL.match(sql) and (is_new or "REFERENCES" not in sql.upper())
+        for sql in statements
+    )
+
+
+def _known_violations(connection: Connection) -> Violations | None:
+    """Return the result of the last check, None if there is none or anything has changed since.
+
+    A check reads the rows of all tables with foreign keys, and an upgrade can have many migrations.
+    """
+    state, known = connection.info.get(_KNOWN, (None, None))
+    if not isinstance(known, Violations) or state is None or state != _state(connection):
+        return None
+    return known
 
 
 def forget_violations(connection: Connection) -> None:
@@ -94,39 +191,20 @@ def find_violations(connection: Connection) -> Violations:
         try:
             rows += _check(connection, f"PRAGMA {schema}.foreign_key_check({_quoted(table)})")
         except DBAPIError as error:
-            if not _is_mismatch(error):
-                raise
-            mismatches.add(f"{error.orig}".removeprefix(f"{_MISMATCH} - "))
+            mismatches.add(_mismatch(error))
             rows += _count_rows(connection, schema, table)
     return Violations(rows=rows, mismatches=frozenset(mismatches))
 
 
-def refuse_new_violations(connection: Connection, before: Violations, *, enforced: bool) -> None:
-    """Raise DatabaseError if more rows violate foreign keys than before.
-
-    With `enforced`, it is raised also for a new key that SQLite cannot check: the application,
-    which enforces keys, could not write to its tables.
-    """
-    found = find_violations(connection)
-    connection.info[_KNOWN] = (_state(connection), found)
-    added = sorted(found.rows - before.rows)
-    if added:
-        pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
-        raise DatabaseError(
-            f"the migration leaves rows that violate foreign keys: {pairs}",
-            hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists them",
-        )
-    mismatches = sorted(found.mismatches - before.mismatches)
-    if mismatches and enforced:
-        raise DatabaseError(
-            "the migration leaves foreign keys that refer to columns that are not unique, so that "
-            f"SQLite would refuse every write to these tables: {', '.join(mismatches)}",
-            hint="add a unique constraint on the columns that the key refers to",
-        )
-
-
 def _check(connection: Connection, pragma: str) -> Counter[tuple[str, str]]:
     return Counter((row[0], row[2]) for row in connection.exec_driver_sql(pragma))
+
+
+def _mismatch(error: DBAPIError) -> str:
+    """Return the child and the parent of a foreign key mismatch; raise any other error."""
+    if not _is_mismatch(error):
+        raise error
+    return f"{error.orig}".removeprefix(f"{_MISMATCH} - ")
 
 
 def _is_mismatch(error: DBAPIError) -> bool:

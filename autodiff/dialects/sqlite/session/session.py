@@ -15,12 +15,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.scope import HISTORY_TABLE
-from autodiff.dialects.session import Session
-from autodiff.dialects.sqlite.session.foreign_keys import (
-    forget_violations,
-    known_violations,
-    refuse_new_violations,
-)
+from autodiff.dialects.session import KeyWatch, Session
+from autodiff.dialects.sqlite.session.foreign_keys import ForeignKeyWatch, forget_violations
 from autodiff.dialects.sqlite.session.settings import run_pragma
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
 from autodiff.errors import DatabaseError
@@ -89,8 +85,12 @@ class SQLiteSession(Session):
         restore_settings(connection, before)
 
     @contextmanager
-    def transaction(self, connection: Connection, limits: Limits = NO_LIMITS) -> Iterator[None]:
+    def transaction(
+        self, connection: Connection, limits: Limits = NO_LIMITS, *, changes_anything: bool = True
+    ) -> Iterator[KeyWatch]:
         """Run BEGIN IMMEDIATE with foreign keys off, and check foreign keys before COMMIT.
+
+        A check reads all rows with foreign keys, so there is none if no key can be broken.
 
         SQLite ignores PRAGMA foreign_keys inside a transaction, so it is set before BEGIN. While
         foreign keys are on, dropping a table deletes the rows that refer to it.
@@ -99,15 +99,17 @@ class SQLiteSession(Session):
         # By SQLAlchemy, so that a listener begins its transaction now and not before BEGIN.
         enforced = bool(connection.exec_driver_sql("PRAGMA foreign_keys").scalar())
         _leave_transaction(connection)
-        before = known_violations(connection)
         if enforced:
             run_pragma(connection, "foreign_keys = OFF")
         busy_timeout = run_pragma(connection, "busy_timeout")[0][0]
         try:
             _set_busy_timeout(connection, limits)
             connection.exec_driver_sql("BEGIN IMMEDIATE")
-            yield
-            refuse_new_violations(connection, before, enforced=enforced)
+            watch = ForeignKeyWatch(connection)
+            if changes_anything:
+                watch.before_anything()
+            yield watch
+            watch.refuse_new_violations(enforced=enforced)
             if not self.transaction_is_open(connection):
                 raise DatabaseError(
                     "the transaction was ended before its time, and nothing was recorded",
