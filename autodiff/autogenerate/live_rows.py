@@ -48,7 +48,7 @@ def run_row_checks(
     each, together: the time limits in seconds, for one query and for all.
     """
     checks = list(checks)
-    queries = (partial(find_rows, connection, check.query) for check in checks)
+    queries = (partial(find_rows, connection, dialect, check.query) for check in checks)
     limits = Limits(
         each=each, together=together, reached="the time limit for querying rows was reached"
     )

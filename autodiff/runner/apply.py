@@ -176,7 +176,7 @@ def _with_other_refusals(
     found = [error]
     for check in others:
         try:
-            refuse_rows(session.connection, check)
+            refuse_rows(session.connection, session.dialect, check)
         except RowsInTheWayError as other:
             found.append(other)
         except AutodiffError:
@@ -237,7 +237,7 @@ def _attempt(
                 sink.note_hand_written()
                 session.call_hook("before_migration", migration, direction)
         if direction == "upgrade" and not sink.entry.progress.steps:
-            refuse_old_version(session.connection, migration)
+            refuse_old_version(session.connection, session.dialect, migration)
         sink.begin()
         with sink.segments.guarded(), executing(executor):
             function()

@@ -12,6 +12,8 @@ from autodiff.runner.row_checks import find_rows
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects import Dialect
+
 __all__ = ["DeployPhase", "awaited_deploys", "refuse_old_version", "until_deploy"]
 
 DeployPhase: TypeAlias = Literal["expand", "contract"]
@@ -54,13 +56,13 @@ def until_deploy(pending: Sequence[Migration], phase: DeployPhase) -> list[Migra
     return wanted
 
 
-def refuse_old_version(connection: Connection, migration: Migration) -> None:
+def refuse_old_version(connection: Connection, dialect: Dialect, migration: Migration) -> None:
     """Raise RowsInTheWayError if a query of `phase_guard` finds rows."""
     from sqlalchemy.exc import DBAPIError
 
     for query in migration.phase_guard:
         try:
-            found = find_rows(connection, query)
+            found = find_rows(connection, dialect, query)
         except DBAPIError as error:
             raise MigrationFailedError(database_words(error.orig), statement=query) from error
         if found.count:

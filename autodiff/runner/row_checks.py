@@ -12,6 +12,7 @@ from autodiff.schema.sqltext import tokens
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects import Dialect
     from autodiff.schema.operations import Require
 
 __all__ = ["Found", "find_rows", "refuse_rows"]
@@ -48,13 +49,14 @@ class Found:
         return f"{count} found: {'; '.join([*listed, *more])}"
 
 
-def find_rows(connection: Connection, query: str) -> Found:
+def find_rows(connection: Connection, dialect: Dialect, query: str) -> Found:
     """Return the rows of a query; at most a limited number is read.
 
     Raises SQLAlchemy's DBAPIError if the database refuses the query.
     """
+    quick = dialect.session.quick_query(connection, _limited(query))
     result = connection.exec_driver_sql(
-        _limited(query), execution_options={"no_parameters": True, "stream_results": True}
+        quick, execution_options={"no_parameters": True, "stream_results": True}
     )
     with result:
         rows = result.fetchmany(_LIMIT)
@@ -63,12 +65,12 @@ def find_rows(connection: Connection, query: str) -> Found:
     return Found(columns=columns, rows=shown, count=len(rows))
 
 
-def refuse_rows(connection: Connection, operation: Require) -> None:
+def refuse_rows(connection: Connection, dialect: Dialect, operation: Require) -> None:
     """Raise RowsInTheWayError if the query of a check finds rows."""
     from sqlalchemy.exc import DBAPIError
 
     try:
-        found = find_rows(connection, operation.query)
+        found = find_rows(connection, dialect, operation.query)
     except DBAPIError as error:
         raise MigrationFailedError(database_words(error.orig), statement=operation.query) from error
     if found.count:

@@ -203,7 +203,7 @@ class LiveSink(Sink):
 
     def require(self, operation: Require) -> None:
         """Raise RowsInTheWayError if the query finds rows."""
-        refuse_rows(self._connection, operation)
+        refuse_rows(self._connection, self._dialect, operation)
 
     def backfill(self, operation: Backfill, recorder: BatchRecorder = _SAME_TRANSACTION) -> None:
         """Set columns of rows, in batches if there are many; reported as one statement."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.dialects import dialect_for
+from autodiff.dialects import dialect_for, dialect_of
 from autodiff.errors import MigrationFailedError, RowsInTheWayError
 from autodiff.migrations import load_graph
 from autodiff.runner.preview import preview_statements
@@ -173,10 +173,31 @@ def test_no_more_rows_are_read_than_counted(db: Database) -> None:
         "before_cursor_execute",
         lambda conn, cursor, statement, *rest: queries.append(statement),
     )
-    rows = find_rows(db.connection, "SELECT id FROM users")
+    rows = find_rows(db.connection, dialect_of(db.connection), "SELECT id FROM users")
     db.connection.rollback()
     assert rows.count == 1000
     assert queries[-1] == "SELECT id FROM users\nLIMIT 1000"
+
+
+def test_groups_are_sorted_unless_an_index_has_them(
+    database: Callable[[str], sa.URL],
+) -> None:
+    """Without an index, MariaDB would look each row up in a temporary table."""
+    with opened(database("mariadb")) as db:
+        db.execute(TABLE, "INSERT INTO users VALUES (1, '%s'), (2, 'Bob'), (3, '%s')")
+        sent: list[str] = []
+        sa.event.listen(
+            db.connection, "before_cursor_execute", lambda *arguments: sent.append(arguments[2])
+        )
+        dialect = dialect_of(db.connection)
+        query = "SELECT name FROM users WHERE name IS NOT NULL GROUP BY name HAVING count(*) > 1"
+        assert find_rows(db.connection, dialect, query).rows == (("%s",),)
+        assert sent[-1] == query.replace("SELECT", "SELECT SQL_BIG_RESULT", 1) + "\nLIMIT 1000"
+        db.execute("CREATE INDEX ix ON users (name)")
+        assert find_rows(db.connection, dialect, query).rows == (("%s",),)
+        assert sent[-1] == f"{query}\nLIMIT 1000"
+        with pytest.raises(sa.exc.DBAPIError, match="nothing"):
+            find_rows(db.connection, dialect, "SELECT nothing FROM users GROUP BY nothing")
 
 
 def test_all_checks_at_the_start_are_reported_together(db: Database, folder: Folder) -> None:

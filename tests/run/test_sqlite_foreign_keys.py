@@ -130,6 +130,10 @@ KEEPING = {
     "a new table": NEW_TABLE,
     "a new column": 'op.add_column("orders", sa.Column("n", sa.Integer(), server_default="3"))',
     "a new index": 'op.create_index("ix_parent", "orders", ["parent_id"])',
+    "a dropped index": (
+        'op.create_index("ix_parent", "orders", ["parent_id"])\n'
+        'op.drop_index("IX_parent", table_name="orders")'
+    ),
     "a dropped column": 'op.drop_column("parent", "code")',
     "a view": 'op.create_view("v", "SELECT id FROM parent")\nop.drop_view("v")',
     "a check of rows": 'op.require("SELECT id FROM parent WHERE code = \'x\'", "no x")',
@@ -199,3 +203,15 @@ def test_a_mismatch_of_a_new_table_is_new_after_other_steps(db: Database, folder
     folder.write("aaaa", f'{ADD_KEY}\nop.execute("INSERT INTO parent (id) VALUES (5)")')
     with pytest.raises(AutodiffError, match="columns that are not unique"):
         db.runner(folder).upgrade()
+
+
+def test_a_unique_index_that_a_key_needs_is_not_dropped(db: Database, folder: Folder) -> None:
+    db.execute(
+        "PRAGMA foreign_keys = ON",
+        "CREATE UNIQUE INDEX uq ON parent (code)",
+        "CREATE TABLE child (code TEXT REFERENCES parent (code))",
+    )
+    folder.write("aaaa", 'op.drop_index("uq", table_name="parent")')
+    with pytest.raises(AutodiffError, match="columns that are not unique"):
+        db.runner(folder).upgrade()
+    assert db.rows("SELECT name FROM sqlite_master WHERE name = 'uq'") == [("uq",)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -44,6 +45,7 @@ lock, so these are the sessions that could hold it.
 
 
 _COMMITTING = (["ALTER"], ["CREATE"], ["DROP"], ["RENAME"], ["TRUNCATE"])
+_GROUPING = re.compile(r"(\s*SELECT)\s+(?!SQL_|DISTINCT|ALL\b).*\sGROUP\s+BY\s", re.I | re.S)
 _KEPT = "autodiff_kept"
 """The key in `connection.info` of what `keep_limits` has set.
 
@@ -187,6 +189,26 @@ class MySQLSession(Session):
         from autodiff.dialects.mysql.session.locks import NamedLock
 
         return NamedLock(connection, schema, history_table)
+
+    def quick_query(self, connection: Connection, query: str) -> str:
+        """Let GROUP BY sort the rows, instead of finding each one's group in a temporary table.
+
+        A table that does not fit into memory takes twenty times as long. The server uses one unless
+        an index has the groups, or it is told that they are many.
+        https://mariadb.com/kb/en/select/#sql_small_result-sql_big_result
+        """
+        grouped = _GROUPING.match(query)
+        if grouped is None:
+            return query
+        try:
+            plan = connection.exec_driver_sql(
+                f"EXPLAIN {query}", execution_options={"no_parameters": True}
+            ).all()
+        except SQLAlchemyError:  # the query itself shows what is wrong
+            return query
+        if not any("Using temporary" in str(row.Extra) for row in plan):
+            return query
+        return f"{grouped[1]} SQL_BIG_RESULT{query[grouped.end(1) :]}"
 
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is ER_LOCK_WAIT_TIMEOUT (1205) or ER_LOCK_DEADLOCK (1213).

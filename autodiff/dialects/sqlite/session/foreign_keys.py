@@ -20,6 +20,7 @@ from autodiff.schema.operations import (
     CreateTable,
     CreateView,
     DropColumn,
+    DropIndex,
     DropView,
     Operation,
     Require,
@@ -38,9 +39,10 @@ _KNOWN = "autodiff_violations"
 _MISMATCH = "foreign key mismatch"
 """The start of the error for a key whose parent columns are missing or not unique."""
 
-_KEEPING = (AddColumn, CreateIndex, CreateTable, CreateView, DropColumn, DropView)
+_KEEPING = (AddColumn, CreateIndex, CreateTable, CreateView, DropColumn, DropIndex, DropView)
 _KEEPING_SQL = re.compile(
-    r"(?:CREATE (?:TABLE|INDEX|UNIQUE INDEX|VIEW)|DROP VIEW|ALTER TABLE \S+ (?:ADD|DROP) COLUMN) "
+    r"(?:CREATE (?:TABLE|INDEX|UNIQUE INDEX|VIEW)|DROP (?:INDEX|VIEW)"
+    r"|ALTER TABLE \S+ (?:ADD|DROP) COLUMN) "
 )
 """Their statements, unless a table is rebuilt.
 
@@ -86,7 +88,7 @@ class ForeignKeyWatch(KeyWatch):
         self._new_tables: list[Name] = []
 
     def before(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
-        if not _keeps_keys(operations, statements):
+        if not _keeps_keys(self._connection, operations, statements):
             self.before_anything()
         created = (item.table for item in operations if isinstance(item, CreateTable))
         self._new_tables += [table.name for table in created if any(table.foreign_keys)]
@@ -139,7 +141,9 @@ class ForeignKeyWatch(KeyWatch):
         return frozenset(found)
 
 
-def _keeps_keys(operations: Sequence[Operation], statements: Sequence[str]) -> bool:
+def _keeps_keys(
+    connection: Connection, operations: Sequence[Operation], statements: Sequence[str]
+) -> bool:
     """Return whether operations can break no foreign key but those of the tables they create.
 
     They change no row, no column that a key uses and no index that it needs.
@@ -148,11 +152,22 @@ def _keeps_keys(operations: Sequence[Operation], statements: Sequence[str]) -> b
         return True
     if not all(isinstance(operation, _KEEPING) for operation in operations):
         return False
+    dropped = [operation for operation in operations if isinstance(operation, DropIndex)]
+    if not all(_has_duplicates(connection, operation) for operation in dropped):
+        return False
     is_new = any(isinstance(operation, CreateTable) for operation in operations)
     return all(
         _KEEPING_SQL.match(sql) and (is_new or "REFERENCES" not in sql.upper())
         for sql in statements
     )
+
+
+def _has_duplicates(connection: Connection, operation: DropIndex) -> bool:
+    """Return whether an index is known not to be unique, so that no key needs it."""
+    master = f"{_quoted(operation.schema or 'main')}.sqlite_master"
+    query = f"SELECT sql FROM {master} WHERE type = 'index' AND lower(name) = lower(?)"
+    sql = connection.exec_driver_sql(query, (operation.name,)).scalar()
+    return sql is not None and not sql.upper().startswith("CREATE UNIQUE")
 
 
 def _known_violations(connection: Connection) -> Violations | None:
