@@ -316,8 +316,8 @@ class Journal:
 
     def find(self, connection: Connection, id: int) -> Entry | None:
         """Return the entry with that id, None if it was never committed."""
-        row = connection.execute(sa.select(self.table).where(self.table.c.id == id)).first()
-        return None if row is None else self._entry(row)
+        rows = self._rows(connection, sa.select(self.table).where(self.table.c.id == id))
+        return self._entry(rows[0]) if rows else None
 
     def unfinished(self, connection: Connection) -> Entry | None:
         """Return the run that stopped half-way, None if the last run of each migration ended well.
@@ -332,15 +332,30 @@ class Journal:
             .where(self.table.c.id.in_(last), self.table.c.outcome.in_(("running", "failed")))
             .order_by(self.table.c.id.desc())
         )
-        entries = [self._entry(row) for row in connection.execute(chosen)]
+        entries = map(self._entry, self._rows(connection, chosen))
         return next((entry for entry in entries if entry.is_unfinished), None)
 
     def read(self, connection: Connection) -> list[Entry]:
         """Return all runs, oldest first; none if the table does not exist."""
         if not self.exists(connection):
             return []
-        rows = connection.execute(sa.select(self.table).order_by(self.table.c.id)).all()
-        return [self._entry(row) for row in rows]
+        query = sa.select(self.table).order_by(self.table.c.id)
+        return [self._entry(row) for row in self._rows(connection, query)]
+
+    def _rows(self, connection: Connection, query: sa.Select[Any]) -> Sequence[Any]:
+        """Return the rows of a query; SQLite can have a text in the column of a number."""
+        result = connection.execute(query)
+        try:
+            return result.all()
+        except _UNREADABLE as error:
+            raise self._unreadable("a row", error) from error
+
+    def _unreadable(self, which: str, error: Exception) -> HistoryError:
+        return HistoryError(
+            f"cannot read {which} of the table {self.table.name}: {type(error).__name__}: {error}",
+            hint="another program or another version of autodiff may have written it; compare "
+            "the database with the migrations, and correct or delete the row",
+        )
 
     def _entry(self, row: Any) -> Entry:
         try:
@@ -359,12 +374,7 @@ class Journal:
                 progress=Progress.decoded(row.progress),
             )
         except _UNREADABLE as error:
-            raise HistoryError(
-                f"cannot read row {row.id} of the table {self.table.name}: "
-                f"{type(error).__name__}: {error}",
-                hint="another program or another version of autodiff may have written it; compare "
-                "the database with the migrations, and correct or delete the row",
-            ) from error
+            raise self._unreadable(f"row {row.id}", error) from error
 
 
 def _require_valid(row: Any) -> None:

@@ -225,6 +225,8 @@ def test_templates_that_raise(project: SmallProject, body: str) -> None:
         ("name", b"\xff"),
         ("kind", "nosuch"),
         ("started_at", "yesterday"),
+        ("seconds", ""),
+        ("seconds", b"\xff"),
     ],
 )
 def test_rows_of_the_journal(project: SmallProject, column: str, value: object) -> None:
