@@ -42,10 +42,10 @@ WHERE p.id <> CONNECTION_ID() ORDER BY t.trx_started, p.id LIMIT 3
 Only the performance schema (MySQL) or a plugin (MariaDB) reports which session holds a metadata
 lock, so these are the sessions that could hold it.
 """
-
-
-_COMMITTING = (["ALTER"], ["CREATE"], ["DROP"], ["RENAME"], ["TRUNCATE"])
+_COMMITTING = frozenset(("ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE"))
+"""First words of DDL."""
 _GROUPING = re.compile(r"(\s*SELECT)\s+(?!SQL_|DISTINCT|ALL\b).*\sGROUP\s+BY\s", re.I | re.S)
+"""A query with groups, and without options of its own."""
 _KEPT = "autodiff_kept"
 """The key in `connection.info` of what `keep_limits` has set.
 
@@ -117,8 +117,8 @@ class MySQLSession(Session):
         DDL on a temporary table may not.
         https://mariadb.com/kb/en/sql-statements-that-cause-an-implicit-commit/
         """
-        words = [word.upper() for word in sql.split(None, 5)[:5]]
-        return words[:1] in _COMMITTING and "TEMPORARY" not in words
+        words = sql.upper().split(None, 5)[:5]
+        return not _COMMITTING.isdisjoint(words[:1]) and "TEMPORARY" not in words
 
     @contextmanager
     def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
@@ -206,7 +206,7 @@ class MySQLSession(Session):
             ).all()
         except SQLAlchemyError:  # the query itself shows what is wrong
             return query
-        if not any("Using temporary" in str(row.Extra) for row in plan):
+        if not any("using temporary" in f"{tuple(row)}".lower() for row in plan):
             return query
         return f"{grouped[1]} SQL_BIG_RESULT{query[grouped.end(1) :]}"
 
