@@ -41,7 +41,7 @@ def test_check_leaves_nothing_behind(
     calls = CALLS[kind]
     tracemalloc.start()
     try:
-        for _ in range(10):  # caches that are meant to last are filled
+        for _ in range(calls):  # caches that are meant to last are filled
             project.check()
         objects_before, bytes_before = count_objects()
         for _ in range(calls):
