@@ -332,7 +332,7 @@ class Journal:
             .where(self.table.c.id.in_(last), self.table.c.outcome.in_(("running", "failed")))
             .order_by(self.table.c.id.desc())
         )
-        entries = map(self._entry, self._rows(connection, chosen))
+        entries = [self._entry(row) for row in self._rows(connection, chosen)]
         return next((entry for entry in entries if entry.is_unfinished), None)
 
     def read(self, connection: Connection) -> list[Entry]:
