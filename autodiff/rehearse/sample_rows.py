@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -81,7 +81,11 @@ def _fill_tables(
     done, most = 0, _TOGETHER
     while group := waiting[done : done + most]:
         done += len(group)
-        if len(group) > 1 and _fill_together(connection, dialect, group):
+        inserts = (
+            (sampler.first_insert(dialect, _parent_values(connection, dialect, sampler.table)), own)
+            for sampler, own in group
+        )
+        if len(group) > 1 and _attempt(connection, inserts) is None:
             most = min(2 * most, _TOGETHER)
             continue
         problems = [_fill_table(connection, dialect, *each) for each in group]
@@ -89,24 +93,6 @@ def _fill_tables(
         notes += [f"no sample rows in {name}: {problem}" for name, problem in named if problem]
         most = max(most // 2, 2)
     return notes
-
-
-def _fill_together(
-    connection: Connection, dialect: Dialect, group: Sequence[tuple[_Sampler, Sequence[str]]]
-) -> bool:
-    """Insert the first rows to try into each table; return False if one of them is refused."""
-    try:
-        with connection.begin_nested() as savepoint:
-            for sampler, queries in group:
-                parents = _parent_values(connection, dialect, sampler.table)
-                for sql in _insert_all(dialect, sampler.table.name, sampler.first_rows(parents)):
-                    _run(connection, sql)
-                if any(_run(connection, query).first() is not None for query in queries):
-                    savepoint.rollback()
-                    return False
-    except SQLAlchemyError:
-        return False
-    return True
 
 
 def _by_word(queries: Sequence[str], dialect: Dialect) -> dict[str, list[str]]:
@@ -153,7 +139,7 @@ def update_samples(
         for column in _empty_columns(connection, dialect, table, columns):
             value = sampler.value(column, 0, {})
             sql = f"UPDATE {dialect.quote_name(table.name)} SET {dialect.quote(column.name)} = "
-            _attempt(connection, [sql + value])
+            _attempt(connection, [([sql + value], ())])
 
 
 def _empty_columns(
@@ -204,14 +190,13 @@ def _fill_table(
     """Insert rows; return why, if no row could be inserted."""
     parents = _parent_values(connection, dialect, sampler.table)
     table = sampler.table.name
-    rows = sampler.first_rows(parents)
-    if _attempt(connection, _insert_all(dialect, table, rows), queries) is None:
+    if _attempt(connection, [(sampler.first_insert(dialect, parents), queries)]) is None:
         return None
     problem: str | None = None
     inserted = 0
     for number in range(_ATTEMPTS):
         for values in sampler.attempts(number, parents) if inserted < _ROWS else ():
-            problem = _attempt(connection, [_insert(dialect, table, values)], queries)
+            problem = _attempt(connection, [([_insert(dialect, table, values)], queries)])
             if problem is None:
                 inserted += 1
                 break
@@ -229,9 +214,10 @@ class _Sampler:
     choices: Mapping[tuple[Name, str], tuple[str, ...]]
     names: NameMap = _NO_RENAMES
 
-    def first_rows(self, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
-        """Return the rows to try first."""
-        return [self.attempts(number, parents)[0] for number in range(_ROWS)]
+    def first_insert(self, dialect: Dialect, parents: Mapping[str, list[Any]]) -> list[str]:
+        """Return the statements that insert the rows to try first."""
+        rows = [self.attempts(number, parents)[0] for number in range(_ROWS)]
+        return _insert_all(dialect, self.table.name, rows)
 
     def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
         """Return the rows to try in this order, until one is accepted.
@@ -424,16 +410,20 @@ def _insert_all(dialect: Dialect, table: Name, rows: Sequence[Mapping[str, str]]
 
 
 def _attempt(
-    connection: Connection, statements: Sequence[str], queries: Sequence[str] = ()
+    connection: Connection, inserts: Iterable[tuple[Sequence[str], Sequence[str]]]
 ) -> str | None:
-    """Run all statements or none; return why, if one failed, or a query finds rows afterwards."""
+    """Run all statements or none; return why, if one failed, or a query finds rows afterwards.
+
+    inserts: the statements for each table, and the queries to run after them.
+    """
     try:
         with connection.begin_nested() as savepoint:
-            for sql in statements:
-                _run(connection, sql)
-            if any(_run(connection, query).first() is not None for query in queries):
-                savepoint.rollback()
-                return "the sample rows would prevent the migration"
+            for statements, queries in inserts:
+                for sql in statements:
+                    _run(connection, sql)
+                if any(_run(connection, query).first() is not None for query in queries):
+                    savepoint.rollback()
+                    return "the sample rows would prevent the migration"
     except SQLAlchemyError as error:
         return str(getattr(error, "orig", error)).partition("\n")[0]
     return None
