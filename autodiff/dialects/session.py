@@ -120,8 +120,9 @@ class Session(ABC):
     ) -> Iterator[KeyWatch]:
         """Run one transaction within limits.
 
-        changes_anything: whether any rows and tables may be changed. If not, the caller tells the
-        object that this yields what runs next; records of migrations need not be told.
+        changes_anything: whether the transaction can change any row or table. If not, the caller
+        must report each step to the yielded object before it runs. Writing the records of
+        migrations need not be reported.
         """
         with connection.begin():
             yield NO_WATCH

@@ -27,7 +27,7 @@ _SAVEPOINT = "autodiff_guard"
 class TransactionSegments:
     """A transaction that a migration can leave and enter again.
 
-    changes_anything: whether nobody tells `keys` what runs next.
+    changes_anything: False if the caller reports each step to `keys` before it runs.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class TransactionSegments:
         self._changes_anything = changes_anything
         self._current: AbstractContextManager[KeyWatch] | None = None
         self.keys = NO_WATCH
-        """What the open transaction must know of its statements, unless it `changes_anything`."""
+        """Receives each step of the open transaction before it runs."""
         self._guard = TransactionGuard(connection)
         self._has_savepoint = False
         self.was_ended = False

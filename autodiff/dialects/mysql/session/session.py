@@ -45,7 +45,7 @@ lock, so these are the sessions that could hold it.
 _COMMITTING = frozenset(("ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE"))
 """First words of DDL."""
 _GROUPING = re.compile(r"(\s*SELECT)\s+(?!SQL_|DISTINCT|ALL\b).*\sGROUP\s+BY\s", re.I | re.S)
-"""A query with groups, and without options of its own."""
+"""A query with GROUP BY, and without DISTINCT or another option after SELECT."""
 _KEPT = "autodiff_kept"
 """The key in `connection.info` of what `keep_limits` has set.
 
@@ -193,8 +193,8 @@ class MySQLSession(Session):
     def quick_query(self, connection: Connection, query: str) -> str:
         """Let GROUP BY sort the rows, instead of finding each one's group in a temporary table.
 
-        A table that does not fit into memory takes twenty times as long. The server uses one unless
-        an index has the groups, or it is told that they are many.
+        If the temporary table does not fit into memory, the query takes twenty times as long. The
+        server does without it if an index has the order of the groups, or SQL_BIG_RESULT is set.
         https://mariadb.com/kb/en/select/#sql_small_result-sql_big_result
         """
         grouped = _GROUPING.match(query)

@@ -153,7 +153,7 @@ def _keeps_keys(
     if not all(isinstance(operation, _KEEPING) for operation in operations):
         return False
     dropped = [operation for operation in operations if isinstance(operation, DropIndex)]
-    if not all(_has_duplicates(connection, operation) for operation in dropped):
+    if not all(_allows_duplicates(connection, operation) for operation in dropped):
         return False
     is_new = any(isinstance(operation, CreateTable) for operation in operations)
     return all(
@@ -162,7 +162,7 @@ def _keeps_keys(
     )
 
 
-def _has_duplicates(connection: Connection, operation: DropIndex) -> bool:
+def _allows_duplicates(connection: Connection, operation: DropIndex) -> bool:
     """Return whether an index is known not to be unique, so that no key needs it."""
     master = f"{_quoted(operation.schema or 'main')}.sqlite_master"
     query = f"SELECT sql FROM {master} WHERE type = 'index' AND lower(name) = lower(?)"
