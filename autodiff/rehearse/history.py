@@ -203,7 +203,7 @@ class _HistoryRehearsal:
         if not any(m.is_alembic and m.revision in self._selection.revisions for m in order):
             self._apply_by_alembic()
         for position, migration in enumerate(order):
-            if position < len(self._database.applied):
+            if position < self._database.applied_count:
                 continue
             result = _StepResult(migration)
             self._project.announce_step(
@@ -217,15 +217,15 @@ class _HistoryRehearsal:
                 result.statements = tuple(each.without_values() for each in result.statements)
             if migration.revision in self._selection.revisions or result.problems:
                 self._steps.append(result.step())
-            if len(self._database.applied) <= position:
+            if self._database.applied_count <= position:
                 return False
         return True
 
     def _apply_by_alembic(self) -> None:
         """Apply the revisions of Alembic that come first, which are not rehearsed."""
-        order, count = self._selection.order, len(self._database.applied)
+        order, count = self._selection.order, self._database.applied_count
         self._database.upgrade_by_alembic(order)
-        if len(self._database.applied) > count:
+        if self._database.applied_count > count:
             self._database.insert_rows(self._rows)
 
     def _run_step(self, result: _StepResult) -> None:
@@ -234,12 +234,11 @@ class _HistoryRehearsal:
         migration = result.migration
         if not migration.is_for(self._context.dialect):
             result.notes.append(f"not for {self._context.dialect.backend}: it was only recorded")
-        applied = database.applied
         before = database.snapshot()
         try:
             result.statements = database.upgrade_measured(migration)
         except Exception as error:  # the code in the file can raise anything
-            before = self._retry_without_rows(result, applied, before, error)
+            before = self._retry_without_rows(result, before, error)
             rows = NoRows()
             self._rows = LaterRows(self._rows, migration.revision)
         if migration.revision in self._selection.revisions:
@@ -265,7 +264,6 @@ class _HistoryRehearsal:
     def _retry_without_rows(
         self,
         result: _StepResult,
-        applied: Sequence[Migration],
         before: Snapshot,
         error: Exception,
     ) -> Snapshot:
@@ -276,12 +274,12 @@ class _HistoryRehearsal:
 
         Raises _NotAppliedError if it fails without rows too.
         """
-        reason = self._describe(error, result.migration, before)
+        reason = self._describe(error, result.migration, before.schema)
         if not any(before.rows.values()):
             result.problems.append(f"upgrade fails: {reason}")
             raise _NotAppliedError from error
         try:
-            self._database.rebuild(applied, NoRows())
+            self._database.rebuild(self._database.applied, NoRows())
             empty = self._database.snapshot()
             result.statements = self._database.upgrade_measured(result.migration)
         except Exception as second_error:
@@ -293,7 +291,7 @@ class _HistoryRehearsal:
 
     def _revert_and_reapply(self, result: _StepResult, before: Snapshot, rows: RowSource) -> None:
         """Revert the last migration and apply it again. It is applied at the end in any case."""
-        database, applied = self._database, self._database.applied
+        database = self._database
         after = database.snapshot()
         renames = guess_renames(before.rows, after.rows)
         result.lost += find_losses(before.rows, after.rows, "upgrade", renames)
@@ -304,7 +302,7 @@ class _HistoryRehearsal:
         except Exception as error:
             self._record_failed_downgrade(result, error, after)
             if not self._context.dialect.features.transactional_ddl:
-                database.rebuild(applied, rows)
+                database.rebuild(database.applied, rows)
             return
         reverted = database.snapshot().rows
         if rows.is_live and not any(before.rows.values()):
@@ -314,14 +312,14 @@ class _HistoryRehearsal:
         else:
             result.lost += find_losses(before.rows, reverted, "downgrade", NameMap())
         if self._differs(result, before, "downgrade") or not self._reapply(result, after):
-            database.rebuild(applied, rows)
+            database.rebuild((*database.applied, result.migration), rows)
 
     def _reapply(self, result: _StepResult, after: Snapshot) -> bool:
         """Apply the migration a second time, and return whether that worked."""
         try:
             self._database.upgrade(result.migration)
         except Exception as error:
-            reason = self._describe(error, result.migration, after)
+            reason = self._describe(error, result.migration, after.schema)
             result.problems.append(f"upgrade after a downgrade fails: {reason}")
             return False
         self._differs(result, after, "upgrade after a downgrade")
@@ -334,7 +332,7 @@ class _HistoryRehearsal:
 
         It is irreversible if the file raises the error on purpose, or the database has no way back.
         """
-        reason = self._describe(error, result.migration, after)
+        reason = self._describe(error, result.migration, after.schema)
         if is_limit(error, self._database.inspector.dialect):
             result.irreversible = f"downgrade is not possible: {reason}"
         elif deliberate_error(error, result.migration) is None:
@@ -357,9 +355,9 @@ class _HistoryRehearsal:
             result.notes += _compared_literally(lines)
         return True
 
-    def _describe(self, error: Exception, migration: Migration, snapshot: Snapshot) -> str:
+    def _describe(self, error: Exception, migration: Migration, schema: Schema) -> str:
         """Return the reason of a failure, without values of live rows."""
-        names = known_names(snapshot.schema, migration) if self._rows.is_live else None
+        names = known_names(schema, migration) if self._rows.is_live else None
         return describe_failure(error, migration, names)
 
     # The head and the base
@@ -406,7 +404,7 @@ class _HistoryRehearsal:
             if step.irreversible or any(p.startswith("downgrade") for p in step.problems):
                 self._notes.append(f"not reverted to the base: {migration.name} cannot be reverted")
                 return
-            before = self._database.snapshot()
+            before = self._database.read() if self._is_live else Schema()
             try:
                 self._database.downgrade()
             except Exception as error:

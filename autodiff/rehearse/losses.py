@@ -7,14 +7,15 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from autodiff.rehearse.sample_rows import Rows
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name
 from autodiff.utils.counting import counted
+from autodiff.utils.shared_dict import differing_keys
 
-__all__ = ["RenamedValues", "find_losses", "guess_renames"]
+__all__ = ["RenamedValues", "RowsByTable", "find_losses", "guess_renames"]
 
 TableRows = list[dict[str, Any]]
+RowsByTable = Mapping[Name, TableRows]
 RenamedValues = Mapping[tuple[Name, str], Mapping[str, str]]
 """The new names of renamed values, by the old names of their table and column."""
 
@@ -24,8 +25,8 @@ _NO_VALUES: RenamedValues = MappingProxyType({})
 
 
 def find_losses(
-    before: Rows,
-    after: Rows,
+    before: RowsByTable,
+    after: RowsByTable,
     direction: str,
     names: NameMap,
     values: RenamedValues = _NO_VALUES,
@@ -41,7 +42,7 @@ def find_losses(
     ignored: the columns to leave out.
     """
     # Tables that did not change share their rows, and there may be thousands.
-    changed = [name for name, rows in before.items() if after.get(name) is not rows]
+    changed = sorted(name for name in differing_keys(before, after) if name in before)
     dropped = [name for name in changed if names.table_after(name) not in after and before[name]]
     lines = [f"{direction}: the rows of table {name}" for name in dropped]
     for name in changed:
@@ -86,26 +87,26 @@ def _column_values(rows: Iterable[dict[str, Any]], column: str) -> list[str]:
     return sorted(str(row[column]) for row in rows if column in row and row[column] is not None)
 
 
-def guess_renames(before: Rows, after: Rows) -> NameMap:
+def guess_renames(before: RowsByTable, after: RowsByTable) -> NameMap:
     """Return the renames that the rows show, for migrations whose operations are not known.
 
     A table that disappeared is taken to be a new table with as many rows and the same values, and
     a column that disappeared to be a new column with the same values.
     """
+    differing = sorted(differing_keys(before, after))
+    changed = [name for name in differing if name in before]
     tables: dict[Name, Name] = {}
-    new_tables = [name for name in after if name not in before]
-    for name in before:
+    new_tables = [name for name in differing if name not in before]
+    for name in changed:
         if name not in after and before[name]:
             match = next((new for new in new_tables if _same_rows(before[name], after[new])), None)
             if match is not None:
                 tables[name] = match
                 new_tables.remove(match)
     columns: dict[tuple[Name, str], str] = {}
-    for name, rows in before.items():
-        if after.get(name) is rows:
-            continue
+    for name in changed:
         new_rows = after.get(tables.get(name, name), [])
-        for old, new in _renamed_columns(rows, new_rows):
+        for old, new in _renamed_columns(before[name], new_rows):
             columns[name, old] = new
     return NameMap(tables=tables, columns=columns)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from contextlib import ExitStack
 from itertools import takewhile
 from typing import TYPE_CHECKING, Protocol
@@ -46,7 +46,7 @@ class RowSource(Protocol):
     @property
     def notes(self) -> Sequence[str]: ...
 
-    def fills(self, applied: frozenset[str]) -> bool:
+    def fills(self, applied: Set[str]) -> bool:
         """Return whether there are rows for the tables, now that these revisions are applied."""
 
     def fill(self, inspector: ScratchInspector, tables: Schema) -> None:
@@ -62,7 +62,7 @@ class RehearsalDatabase:
     def __init__(self, context: RehearsalContext) -> None:
         self._context = context
         self._stack = ExitStack()
-        self._applied: list[Migration] = []
+        self._applied: dict[str, Migration] = {}
         self._open_or_close()
 
     def __enter__(self) -> RehearsalDatabase:
@@ -79,7 +79,12 @@ class RehearsalDatabase:
     @property
     def applied(self) -> tuple[Migration, ...]:
         """The applied migrations, in order."""
-        return tuple(self._applied)
+        return tuple(self._applied.values())
+
+    @property
+    def applied_count(self) -> int:
+        """How many migrations are applied."""
+        return len(self._applied)
 
     def _open_or_close(self) -> None:
         try:
@@ -125,7 +130,7 @@ class RehearsalDatabase:
     def reset(self) -> None:
         """Start again with a new scratch, with nothing applied."""
         self._stack.close()
-        self._applied = []
+        self._applied = {}
         self._open_or_close()
 
     def rebuild(self, migrations: Sequence[Migration], rows: RowSource) -> None:
@@ -143,7 +148,7 @@ class RehearsalDatabase:
         first = list(takewhile(lambda migration: migration.is_alembic, migrations))
         for revision in self.graph.tips([migration.revision for migration in first]):
             self._runner.upgrade(revision)
-        self._applied += first
+        self._applied |= {migration.revision: migration for migration in first}
         return migrations[len(first) :]
 
     def upgrade(self, migration: Migration) -> None:
@@ -152,7 +157,7 @@ class RehearsalDatabase:
         Raises MigrationFailedError, or MigrationFileError for a file that cannot be run.
         """
         self._run(migration, "upgrade")
-        self._applied.append(migration)
+        self._applied[migration.revision] = migration
 
     def upgrade_measured(self, migration: Migration) -> tuple[MeasuredStatement, ...]:
         """Apply the next migration, and return its statements with what they did.
@@ -168,14 +173,15 @@ class RehearsalDatabase:
 
     def insert_rows(self, rows: RowSource) -> None:
         """Insert rows into the tables that exist now and were changed since the last call."""
-        if rows.fills(frozenset(m.revision for m in self._applied)):
+        if rows.fills(self._applied.keys()):
             rows.fill(self.inspector, self._reader.take_tables_to_fill())
             self.inspector.connection.commit()
 
     def downgrade(self) -> None:
         """Revert the last migration. Raises the same errors as `upgrade`."""
-        self._run(self._applied[-1], "downgrade")
-        self._applied.pop()
+        migration = next(reversed(self._applied.values()))
+        self._run(migration, "downgrade")
+        del self._applied[migration.revision]
 
     def _run(self, migration: Migration, direction: Direction) -> None:
         """Run a migration; if the last one failed, let the runner settle first what it left."""

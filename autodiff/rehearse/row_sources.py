@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ class NoRows:
     label = "no"
     notes: Sequence[str] = ()
 
-    def fills(self, applied: frozenset[str]) -> bool:
+    def fills(self, applied: Set[str]) -> bool:
         """Return False."""
         return False
 
@@ -54,7 +54,7 @@ class SampleRows:
         """The tables without rows, and why."""
         return tuple(self._notes)
 
-    def fills(self, applied: frozenset[str]) -> bool:
+    def fills(self, applied: Set[str]) -> bool:
         """Return True."""
         return True
 
@@ -100,7 +100,7 @@ class LiveRows:
         """What could not be read or inserted; never a value of a row."""
         return tuple(self._notes)
 
-    def fills(self, applied: frozenset[str]) -> bool:
+    def fills(self, applied: Set[str]) -> bool:
         """Return whether the migrations of the live database are applied."""
         return applied == self._applied
 
@@ -134,7 +134,7 @@ class LaterRows:
         """The same as for the source."""
         return self.rows.notes
 
-    def fills(self, applied: frozenset[str]) -> bool:
+    def fills(self, applied: Set[str]) -> bool:
         """Return whether the migration is applied, and the source has rows then."""
         return self.after in applied and self.rows.fills(applied)
 

@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from autodiff.autogenerate.scratch_inspector import ScratchComparison, ScratchInspector
-from autodiff.rehearse.sample_rows import Rows, read_plain_rows
+from autodiff.rehearse.losses import RowsByTable, TableRows
+from autodiff.rehearse.sample_rows import read_plain_rows
 from autodiff.schema.objects import Name, Schema, Table
+from autodiff.utils.shared_dict import SharedDict
 
 __all__ = ["ScratchReader", "Snapshot"]
 
@@ -24,7 +26,7 @@ class Snapshot:
     """
 
     schema: Schema
-    rows: Rows
+    rows: RowsByTable
 
 
 class ScratchReader:
@@ -42,7 +44,7 @@ class ScratchReader:
         self._inspector = inspector
         self._take_changed = take_changed
         self._schema: Schema | None = None
-        self._rows: Rows = {}
+        self._rows: SharedDict[Name, TableRows] = SharedDict({})
         self._stale: set[Name] = set()
         """The tables whose rows must be read again."""
         self._references = _References()
@@ -63,10 +65,12 @@ class ScratchReader:
         stale = [schema.tables[name] for name in sorted(self._stale) if name in schema.tables]
         if stale:
             connection = self._inspector.connection
-            self._rows |= read_plain_rows(connection, self._inspector.dialect, stale)
+            self._rows.update(read_plain_rows(connection, self._inspector.dialect, stale))
             connection.rollback()
         self._stale = set()
-        return Snapshot(schema=schema, rows=dict(self._rows))
+        rows = SharedDict(self._rows)
+        self._rows = SharedDict(rows)  # shares what `rows` was made of, also if that is new
+        return Snapshot(schema=schema, rows=rows)
 
     def take_tables_to_fill(self) -> Schema:
         """Return the tables whose rows may be missing; they count as filled afterwards."""
@@ -92,7 +96,7 @@ class ScratchReader:
         self._schema = schema
         self._has_programs = bool(programs)
         self._references = _References(schema.tables.values())
-        self._rows = {}
+        self._rows = SharedDict({})
         self._stale = set(schema.tables)
         self._to_fill = set(schema.tables)
         return schema
@@ -123,11 +127,12 @@ class ScratchReader:
         reached = self._references.reached(changed)
         self._references.change([schema.tables.get(name) for name in changed], found.values())
         reached |= self._references.reached(changed)
-        tables = dict(schema.tables)
+        tables = SharedDict(schema.tables)
         for name in changed:
             tables.pop(name, None)
             self._rows.pop(name, None)
-        self._schema = replace(schema, tables={**tables, **found})
+        tables.update(found)
+        self._schema = replace(schema, tables=tables)
         if self._has_programs:
             reached |= set(self._schema.tables)
         self._to_fill |= reached
