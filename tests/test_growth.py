@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from types import FrameType
 
 import pytest
 import sqlalchemy as sa
@@ -15,6 +13,7 @@ from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.dialects import dialect_for
 from autodiff.models import declare
 from tests.benchmarks.shop import models
+from tests.counting import counted_calls
 
 SMALL, LARGE = 30, 120
 CASES: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
@@ -29,25 +28,15 @@ CASES: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
 def calls(kind: str, case: str, tables: int) -> int:
     """Return the number of Python function calls that comparing and planning take."""
     before, after = CASES[case](tables)
-    count = 0
-
-    def count_call(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == "call"
-
     dialect = dialect_for(kind)
     current = declare(before, dialect)
-    previous_profiler = sys.getprofile()
-    sys.setprofile(count_call)
-    try:
+    with counted_calls() as count:
         desired = declare(after, dialect)
         difference = find_renamed_difference(
             None, dialect, current, desired, [], NoAnswers(), "drop-and-add", create_scratch=False
         )
         plan_difference(difference, {}, NoAnswers())
-    finally:
-        sys.setprofile(previous_profiler)
-    return count
+    return count[0]
 
 
 @pytest.mark.parametrize("case", CASES)

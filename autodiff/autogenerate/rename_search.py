@@ -82,10 +82,9 @@ def find_renamed_difference(
         comparison = search.compare()
         if search.adopt_unambiguous(comparison):
             continue
-        undecided = search.undecided(comparison)
-        if not undecided or assume == "drop-and-add":
+        undecided = [] if assume == "drop-and-add" else search.undecided(comparison)
+        if not search.adopt_one(undecided, questioner):
             return search.result(comparison)
-        search.decide(undecided, questioner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +109,8 @@ class _Comparison:
 class _RenameSearch:
     """The renames that are known so far.
 
-    Each new rename changes what is left to compare, and so which further renames are possible.
-    Therefore the schemas are compared again after each decision.
+    Each adopted rename changes what is left to compare, and so which further renames are possible.
+    Therefore the schemas are compared again after it.
 
     rejected: possible renames that are none.
     """
@@ -180,23 +179,28 @@ class _RenameSearch:
             return True
         return rename in self.renames or rename in self.rejected
 
-    def decide(self, undecided: Sequence[Candidate], questioner: Questioner) -> None:
-        """Ask about the most likely rename.
+    def adopt_one(self, undecided: Sequence[Candidate], questioner: Questioner) -> bool:
+        """Ask about possible renames until one is adopted, and return whether one was.
+
+        A rejected rename changes nothing for the others.
 
         Raises RenameUndecidedError if there is no answer.
         """
-        candidate = undecided[0]
-        answer = questioner.is_rename(candidate)
-        if answer is None:
-            raise RenameUndecidedError(
-                [one_line(str(candidate)) for candidate in undecided],
-                [candidate.reason for candidate in undecided],
-            )
-        rename = rename_before(candidate.rename, name_map_of(self.renames))
-        if answer:
-            self.renames.append(rename)
-        else:
+        names = name_map_of(self.renames)
+        for place, candidate in enumerate(undecided):
+            answer = questioner.is_rename(candidate)
+            if answer is None:
+                left = undecided[place:]
+                raise RenameUndecidedError(
+                    [one_line(str(candidate)) for candidate in left],
+                    [candidate.reason for candidate in left],
+                )
+            rename = rename_before(candidate.rename, names)
+            if answer:
+                self.renames.append(rename)
+                return True
             self.rejected.add(rename)
+        return False
 
     def _in_case_of_models(self, renames: Sequence[Change]) -> Schema:
         """Return the current schema with the names that the changes have.

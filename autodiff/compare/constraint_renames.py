@@ -6,7 +6,7 @@ order of their names.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -34,6 +34,26 @@ class _Pair:
     after: Part
 
 
+class _Pairs:
+    """The pairs by their parts, which are recognized by identity: others can be equal to them."""
+
+    def __init__(self) -> None:
+        self._by_before: dict[int, _Pair] = {}
+        self._by_after: dict[int, _Pair] = {}
+
+    def add(self, pair: _Pair) -> None:
+        """Add a pair, which keeps its parts alive."""
+        self._by_before[id(pair.before)] = self._by_after[id(pair.after)] = pair
+
+    def before(self, parts: Iterable[Part]) -> _Pair | None:
+        """Return the pair whose first part is one of these."""
+        return next((p for part in parts if (p := self._by_before.get(id(part)))), None)
+
+    def after(self, parts: Iterable[Part]) -> _Pair | None:
+        """Return the pair whose second part is one of these."""
+        return next((p for part in parts if (p := self._by_after.get(id(part)))), None)
+
+
 def with_part_renames(changes: Sequence[Change], current: Table, desired: Table) -> list[Change]:
     """Return the changes of a table, with renames in place of a drop and an add of the same part.
 
@@ -42,13 +62,13 @@ def with_part_renames(changes: Sequence[Change], current: Table, desired: Table)
     """
     removed = [part for change in changes for part in _removed_part(change)]
     added = [part for change in changes for part in _added_part(change)]
-    pairs: list[_Pair] = []
-    for before in removed:
-        taken = [pair.after for pair in pairs]
-        for after in added:
-            if not _is_in(after, taken) and _same(before, after, current, desired):
-                pairs.append(_Pair(before=before, after=after))
-                break
+    unpaired = [(part, _nameless(part, desired)) for part in added] if removed else []
+    pairs = _Pairs()
+    for before in removed if added else ():
+        old = _nameless(before, current)
+        place = next((n for n, (_, new) in enumerate(unpaired) if new == old), None)
+        if place is not None:
+            pairs.add(_Pair(before=before, after=unpaired.pop(place)[0]))
     return [found for change in changes for found in _with_pairs(change, pairs, current, desired)]
 
 
@@ -72,14 +92,9 @@ def _added_part(change: Change) -> Iterator[Part]:
                 yield part
 
 
-def _is_in(part: Part, parts: Sequence[Part]) -> bool:
-    return any(part is other for other in parts)
-
-
-def _same(before: Part, after: Part, current: Table, desired: Table) -> bool:
-    """Return whether two parts differ in name and comment at most; a rename keeps the comment."""
-    old, new = _normal(before, current), _normal(after, desired)
-    return replace(old, name=None, comment=None) == replace(new, name=None, comment=None)
+def _nameless(part: Part, table: Table) -> Part:
+    """Return a part without its name and its comment, which a rename keeps."""
+    return replace(_normal(part, table), name=None, comment=None)
 
 
 def _normal(part: Part, table: Table) -> Part:
@@ -90,14 +105,9 @@ def _normal(part: Part, table: Table) -> Part:
     return table.constraint(part.name or "") or part
 
 
-def _with_pairs(
-    change: Change, pairs: Sequence[_Pair], current: Table, desired: Table
-) -> Iterator[Change]:
+def _with_pairs(change: Change, pairs: _Pairs, current: Table, desired: Table) -> Iterator[Change]:
     """Yield the change without the parts that are renamed, and the rename of the removed part."""
-    removed = next(
-        (p for p in pairs if any(p.before is part for part in _removed_part(change))), None
-    )
-    added = next((p for p in pairs if any(p.after is part for part in _added_part(change))), None)
+    removed, added = pairs.before(_removed_part(change)), pairs.after(_added_part(change))
     if removed is None and added is None:
         yield change
         return

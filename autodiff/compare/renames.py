@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias, TypeVar
@@ -37,12 +38,14 @@ __all__ += [
 __all__ += ["without_temporary_names"]
 
 T = TypeVar("T")
-"""The longest name that every database accepts: PostgreSQL has 63 bytes, MySQL 64 characters."""
+_ColumnTypes: TypeAlias = dict[str, str]
+"""The types of the columns of a table, by name."""
 _MIN_TABLE_SCORE = 0.6
 """How many columns two tables must share to be offered as a rename.
 
 A table with a few new columns passes; two unrelated tables that share id and timestamps do not.
 """
+_ROUNDING = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -329,10 +332,12 @@ def rename_candidates(
 def _table_candidates(changes: list[Change], default_schema: str | None) -> list[Candidate]:
     removed = [change.table for change in changes if isinstance(change, TableRemoved)]
     added = [change.table for change in changes if isinstance(change, TableAdded)]
+    likely = _TablesByColumn(added)
     found = []
     for old in removed:
-        for new in added:
-            score = _table_score(old, new)
+        before = _column_types(old)
+        for new, after in likely.sharing_columns(before):
+            score = _table_score(before, after)
             moved = old.name.schema != new.name.schema
             if score >= _MIN_TABLE_SCORE and (not moved or old.name.name == new.name.name):
                 to = f"{new.name.schema or default_schema}.{new.name.name}"
@@ -348,25 +353,54 @@ def _table_candidates(changes: list[Change], default_schema: str | None) -> list
     return found
 
 
-def _table_score(old: Table, new: Table) -> float:
-    """Return the share of columns in common; one whose type only changed counts half."""
-    before = {column.name: column for column in old.columns}
-    after = {column.name: column for column in new.columns}
-    shared = sum(_same_column(before[name], after[name]) for name in before.keys() & after.keys())
-    return shared / max(len(before.keys() | after.keys()), 1)
+class _TablesByColumn:
+    """Finds the tables that can have enough columns in common with another one.
+
+    To compare each pair would take a minute for thousands of tables.
+    """
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self._tables = [(table, _column_types(table)) for table in tables]
+        self._places: dict[str, list[int]] = {}
+        for place, (_, types) in enumerate(self._tables):
+            for name in types:
+                self._places.setdefault(name, []).append(place)
+
+    def sharing_columns(self, types: _ColumnTypes) -> list[tuple[Table, _ColumnTypes]]:
+        """Return all tables whose score can be high enough, in their order, with their columns.
+
+        At most a share of `1 - _MIN_TABLE_SCORE` of the columns may be missing in another table, so
+        one more than that must include one that is not; the rarest ones are in few tables.
+        """
+        rarest = sorted(types, key=lambda name: (len(self._places.get(name, ())), name))
+        most_missing = math.floor(len(types) * (1 - _MIN_TABLE_SCORE) + _ROUNDING)
+        places = {
+            place for name in rarest[: most_missing + 1] for place in self._places.get(name, ())
+        }
+        return [self._tables[place] for place in sorted(places)]
 
 
-def _same_column(old: Column, new: Column) -> float:
-    before, after = _type_without_schema(old), _type_without_schema(new)
-    if before == after:
-        return 1
-    return 0.5 if related_types(before, after) else 0
+def _table_score(before: _ColumnTypes, after: _ColumnTypes) -> float:
+    """Return the share of columns in common, 0 for few; one whose type only changed counts half."""
+    fewer, more = sorted((len(before), len(after)))
+    if fewer < _MIN_TABLE_SCORE * more - _ROUNDING:
+        return 0
+    shared: float = len(before.items() & after.items())
+    common = before.keys() & after.keys()
+    if shared < len(common):
+        other = [name for name in common if before[name] != after[name]]
+        shared += sum(related_types(before[name], after[name]) for name in other) / 2
+    return shared / max(len(before) + len(after) - len(common), 1)
 
 
-def _type_without_schema(column: Column) -> str:
-    """Return the type; an enum type without its schema, which often moves with the table."""
-    enum = column.type.enum
-    return column.type.sql if enum is None else column.type.sql.rpartition(".")[2]
+def _column_types(table: Table) -> _ColumnTypes:
+    """Return the types; an enum type without its schema, which often moves with the table."""
+    return {
+        column.name: column.type.sql
+        if column.type.enum is None
+        else column.type.sql.rpartition(".")[2]
+        for column in table.columns
+    }
 
 
 def _column_candidates(changes: list[Change]) -> list[Candidate]:

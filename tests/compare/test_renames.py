@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import sqlalchemy as sa
+from hypothesis import given
+from hypothesis import strategies as st
 
 from autodiff import diff
-from autodiff.compare import Rename, parse_rename, rename_candidates, rename_tables_and_columns
+from autodiff.autogenerate.questions import Assume, NoAnswers, Questioner
+from autodiff.compare import (
+    Candidate,
+    Rename,
+    parse_rename,
+    rename_candidates,
+    rename_tables_and_columns,
+)
 from autodiff.compare.renames import (
     order_renames,
     temporary_column_name,
@@ -14,8 +25,9 @@ from autodiff.compare.renames import (
     without_temporary_names,
 )
 from autodiff.errors import PlanError, RenameUndecidedError
-from autodiff.schema.changes import ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
+from autodiff.schema.changes import Change, ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
 from autodiff.schema.objects import Check, Name
+from tests.counting import counted_calls
 from tests.nouns import column, foreign_key, schema, table
 
 USERS = Name("users")
@@ -258,3 +270,78 @@ def test_renamed_table_may_have_a_column_of_another_type() -> None:
     new = table("people", column("nick", "text"), column("age", "bigint"))
     [candidate] = rename_candidates([TableRemoved(table=old), TableAdded(table=new)])
     assert candidate.rename == Rename(table=USERS, to="people")
+
+
+COLUMNS = st.dictionaries(
+    st.sampled_from("abcdefgh"),
+    st.sampled_from(["text", "integer", "bigint"]),
+    max_size=6,
+)
+
+
+@given(st.lists(COLUMNS, max_size=6), st.lists(COLUMNS, max_size=6))
+def test_no_table_with_enough_columns_in_common_is_missed(
+    before: list[dict[str, str]], after: list[dict[str, str]]
+) -> None:
+    """A related type counts half; the share of all columns must be 60 %."""
+    old, new = (
+        [table(f"{prefix}{n}", *itertools.starmap(column, c.items())) for n, c in enumerate(all_)]
+        for prefix, all_ in (("old", before), ("new", after))
+    )
+    changes = [*(TableRemoved(table=t) for t in old), *(TableAdded(table=t) for t in new)]
+    expected = set()
+    for (n, types), (m, others) in itertools.product(enumerate(before), enumerate(after)):
+        points = 2 + sum(  # each table has a column `id`
+            2 if types[name] == others[name] else "text" not in (types[name], others[name])
+            for name in types.keys() & others.keys()
+        )
+        if 10 * points >= 12 * (1 + len(types.keys() | others.keys())):
+            expected.add(f"old{n}:new{m}")
+    assert {str(candidate.rename) for candidate in rename_candidates(changes)} == expected
+
+
+def test_many_tables_are_compared_with_few() -> None:
+    """Tables whose columns have other names are not compared: 1,000 tables took seconds."""
+
+    def calls(tables: int) -> int:
+        changes: list[Change] = []
+        for number in range(tables):
+            old, new = (
+                table(f"{prefix}{number}", column("id"), column(f"a{number}"), column(f"b{number}"))
+                for prefix in ("old", "new")
+            )
+            changes += [TableRemoved(table=old), TableAdded(table=new)]
+        with counted_calls() as count:
+            assert len(rename_candidates(changes)) == tables
+        return count[0]
+
+    assert calls(120) < 4.4 * calls(30)
+
+
+def test_a_rejected_rename_compares_nothing_again(connection: sa.Connection) -> None:
+    """The questioner is asked about each one; only an adopted one changes what is left."""
+    for number in range(5):
+        connection.exec_driver_sql(f"CREATE TABLE old{number} (id INTEGER, a{number} TEXT)")
+    metadata = sa.MetaData()
+    for number in range(5):
+        columns = (sa.Column("id", sa.Integer), sa.Column(f"a{number}", sa.Text))
+        sa.Table(f"new{number}", metadata, *columns)
+    asked: list[str] = []
+
+    class Rejecting(NoAnswers):
+        def is_rename(self, candidate: Candidate) -> bool:
+            asked.append(str(candidate))
+            return False
+
+    def calls(questioner: Questioner, assume: Assume) -> int:
+        with counted_calls() as count:
+            plan = diff(
+                connection, metadata, questioner=questioner, assume=assume, data_checks=False
+            )
+        assert len(plan.changes) == 11  # with a table of the fixture
+        return count[0]
+
+    calls(NoAnswers(), "drop-and-add")  # fills caches
+    assumed = calls(NoAnswers(), "drop-and-add")
+    assert calls(Rejecting(), None) < 1.5 * assumed
+    assert asked == [f"old{number}:new{number}" for number in range(5)]

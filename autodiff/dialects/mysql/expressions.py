@@ -179,6 +179,7 @@ def canonical_now(sql: str, type_sql: str) -> str | None:
     return f"CURRENT_TIMESTAMP({precision})" if precision else "CURRENT_TIMESTAMP"
 
 
+@lru_cache(4096)
 def normal_text(sql: str) -> str:
     """Return an expression in one spelling, without help from the server."""
     return normalize(canonical_strings(sql))

@@ -51,6 +51,7 @@ def normal_default(default: str, type_sql: str) -> str:
     return {"true": "1", "false": "0"}.get(number, number)
 
 
+@lru_cache(4096)
 def normal_expression(sql: str) -> str:
     """Return an expression in a normal form: one spelling of quotes, of = and of parentheses."""
     return normalize(_plain_conditions(normalize(_single_equals(standard_quotes(sql)))))

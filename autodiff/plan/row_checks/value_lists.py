@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from autodiff.schema.sqltext import tokens
 
@@ -20,6 +21,7 @@ class ValueList:
     values: frozenset[str]
 
 
+@lru_cache(4096)
 def parse_value_list(sql: str) -> ValueList | None:
     """Return the column and values of `column IN ('a', 'b')`, in any dialect's spelling.
 

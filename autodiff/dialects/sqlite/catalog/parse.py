@@ -397,6 +397,12 @@ def parse_index(sql: str) -> ParsedIndex:
     if plain := _PLAIN_INDEX.fullmatch(sql):
         plain_elements = tuple([(name.strip(), None, False) for name in plain[2].split(",")])
         return ParsedIndex(unique=plain[1] is not None, elements=plain_elements, where=None)
+    return _parse_other_index(sql)
+
+
+@lru_cache(4096)
+def _parse_other_index(sql: str) -> ParsedIndex:
+    """Parse an index with expressions, collations or a condition, which takes longer."""
     words = _meaningful(sql)
     upper = [word.upper() for word in words]
     body = next(i for i, word in enumerate(words) if word.startswith("("))

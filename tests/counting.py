@@ -1,0 +1,51 @@
+"""Count what Python executes, for tests of how work grows: times vary too much."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+__all__ = ["counted_calls", "counted_instructions"]
+
+
+@contextmanager
+def counted_calls() -> Iterator[list[int]]:
+    """Count the calls of Python functions; the only item of the list is their number."""
+    found = [0]
+
+    def count_call(frame: FrameType, event: str, argument: object) -> None:
+        found[0] += event == "call"
+
+    previous = sys.getprofile()
+    sys.setprofile(count_call)
+    try:
+        yield found
+    finally:
+        sys.setprofile(previous)
+
+
+@contextmanager
+def counted_instructions(paths: Sequence[str]) -> Iterator[list[int]]:
+    """Count the instructions of some files and folders, each item of a comprehension included."""
+    found = [0]
+    prefixes = tuple(paths)
+
+    def in_frame(frame: FrameType, event: str, argument: object) -> object:
+        found[0] += event == "opcode"
+        return in_frame
+
+    def on_call(frame: FrameType, event: str, argument: object) -> object:
+        if not frame.f_code.co_filename.startswith(prefixes):
+            return None
+        frame.f_trace_opcodes = True
+        frame.f_trace_lines = False
+        return in_frame
+
+    previous = sys.gettrace()
+    sys.settrace(on_call)
+    try:
+        yield found
+    finally:
+        sys.settrace(previous)
