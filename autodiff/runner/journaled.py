@@ -7,6 +7,7 @@ inside `op.autocommit()`; all other steps share the migration's transaction.
 | step | in the transaction | permanent |
 |---|---|---|
 | DDL | run | announce each statement in the journal, send it; journal the step at the end |
+| DDL that can rebuild a table (SQLite) | run | run and journal in one transaction |
 | only rows, op.require | run | run and journal in one transaction |
 | op.backfill | run | per batch: update the rows and journal the last key in one transaction |
 | other statements, op.run | run | BEGIN, announce, run, journal, COMMIT |
@@ -315,6 +316,8 @@ class JournaledSink(Sink):
                 self._count_with_rows(operations, statements)
             case Effect.UNKNOWN:
                 self._run_announced(operations, statements)
+            case Effect.CATALOG if self._can_rebuild(operations):
+                self._perform_in_transaction(operations, statements)
             case Effect.CATALOG if self._join_transaction(operations, statements):
                 self._run_announced(operations, statements)
             case _:
@@ -325,6 +328,26 @@ class JournaledSink(Sink):
                     self._writer.write_later(lambda: self._counter.progress)
                 else:
                     self._save(self._counter.progress)
+
+    def _can_rebuild(self, operations: Sequence[Operation]) -> bool:
+        """Return whether statements of a step depend on each other, and on a transaction.
+
+        Between the statements of a rebuild, the rows of a table can be in a temporary table only,
+        and DROP TABLE deletes the rows that refer to it while foreign keys are enforced.
+        """
+        return self._dialect.features.rebuilds_tables and not any(
+            isinstance(operation, Execute) for operation in operations
+        )
+
+    def _perform_in_transaction(
+        self, operations: Sequence[Operation], statements: Sequence[str]
+    ) -> None:
+        self._enter()
+        with self.segments.inside():
+            self.segments.keys.before(operations, statements)
+            self._live.perform(operations, statements)
+            self._counter.complete_operations(operations)
+            self._writer.write(self._counter.progress)
 
     def _join_transaction(self, operations: Sequence[Operation], statements: Sequence[str]) -> bool:
         """Return whether hand-written DDL can be in one transaction with its journal entry."""

@@ -155,6 +155,12 @@ class TransactionSegments:
                 yield
             self.open()
 
+    @contextmanager
+    def inside(self) -> Iterator[None]:
+        """Run one step, inside `outside`, in a transaction like that of a migration."""
+        with self._guard.awake(False), self.around():
+            yield
+
 
 @contextmanager
 def atomic(connection: Connection, *, begin: bool = True) -> Iterator[None]:

@@ -120,12 +120,46 @@ with op.autocommit():
     op.create_index("ix_people_email", "people", ["email"])
 op.add_column("people", sa.Column("phone", sa.String(99)))
 """
+ROWS = """op.execute("INSERT INTO people (id, name, age) VALUES (1, 'ann', 1), (2, 'bob', 2)")"""
 REVERT_AUTOCOMMIT_STEPS = """
 op.drop_column("people", "phone")
 with op.autocommit():
     op.drop_index("ix_people_email", table_name="people")
 op.drop_column("people", "email")
 """
+
+
+@pytest.mark.parametrize("others", [0, 60], ids=["few tables", "many tables"])
+def test_a_table_rebuilt_outside_the_transaction_is_never_lost(
+    database: Callable[[str], sa.URL], tmp_path: Path, others: int
+) -> None:
+    """Among many tables, SQLite copies rows by a temporary table, which a kill would lose."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", PEOPLE, 'op.drop_table("people")')
+    rebuild = 'with op.autocommit():\n    op.alter_column("people", "age", type_=sa.String(9))'
+    folder.write("bbbb", f"{ROWS}\n{rebuild}", 'op.execute("DELETE FROM people")')
+
+    def filled() -> sa.URL:
+        url = database("sqlite")
+        with opened(url) as db:
+            for number in range(others):
+                db.connection.exec_driver_sql(f"CREATE TABLE other{number} (id INTEGER)")
+            db.connection.commit()
+        return url
+
+    undisturbed = filled()
+    count = count_statements(undisturbed, folder)
+    with opened(undisturbed) as db:
+        expected_state = db.state()
+        assert db.rows("SELECT age FROM people ORDER BY id") == [("1",), ("2",)]
+    kills = 0
+    for moment in moments(count):
+        url = filled()
+        kills += run_and_kill(url, folder, moment)
+        count_statements(url, folder)
+        with opened(url) as db:
+            assert db.state() == expected_state, moment
+    assert kills > 10
 
 
 def test_a_second_kill_outside_the_transaction_is_recovered(

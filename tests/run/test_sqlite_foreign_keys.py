@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -215,3 +216,44 @@ def test_a_unique_index_that_a_key_needs_is_not_dropped(db: Database, folder: Fo
     with pytest.raises(AutodiffError, match="columns that are not unique"):
         db.runner(folder).upgrade()
     assert db.rows("SELECT name FROM sqlite_master WHERE name = 'uq'") == [("uq",)]
+
+
+@pytest.mark.parametrize(
+    ("steps", "parents", "children"),
+    [
+        ('op.alter_column("parent", "code", type_=sa.String(9))', [(5, "a")], [(1, 5)]),
+        ('op.drop_column("parent", "code")', [(5,)], [(1, 5)]),
+        ('op.create_unique_constraint("uq_code", "parent", ["code"])', [(5, "a")], [(1, 5)]),
+        ('op.execute("DELETE FROM orders")\nop.drop_table("parent")', None, []),
+    ],
+    ids=["rebuild", "drop column", "constraint", "drop table"],
+)
+def test_no_row_is_deleted_outside_the_transaction(
+    db: Database,
+    folder: Folder,
+    steps: str,
+    parents: list[tuple[object, ...]] | None,
+    children: list[tuple[object, ...]],
+) -> None:
+    """While keys are enforced, SQLite deletes the rows that refer to a table that is dropped."""
+    orders = ORDERS.replace("(id)", "(id) ON DELETE CASCADE")
+    db.execute(orders, "INSERT INTO parent VALUES (5, 'a')", "INSERT INTO orders VALUES (1, 5)")
+    db.execute("PRAGMA foreign_keys = ON")
+    folder.write("aaaa", f"with op.autocommit():\n{textwrap.indent(steps, '    ')}")
+    db.runner(folder).upgrade()
+    if parents is None:
+        assert "parent" not in db.tables()
+    else:
+        assert db.rows("SELECT * FROM parent") == parents
+    assert db.rows("SELECT * FROM orders") == children
+    assert db.rows("PRAGMA foreign_keys") == [(1,)]
+
+
+def test_a_key_broken_outside_the_transaction_is_refused(db: Database, folder: Folder) -> None:
+    """A dropped table keeps the rows that refer to it, so it stays."""
+    db.execute(ORDERS, "INSERT INTO parent VALUES (5, 'a')", "INSERT INTO orders VALUES (1, 5)")
+    folder.write("aaaa", 'with op.autocommit():\n    op.drop_table("parent")')
+    with pytest.raises(AutodiffError, match="violate foreign keys: orders -> parent"):
+        db.runner(folder).upgrade()
+    assert db.rows("SELECT * FROM parent") == [(5, "a")]
+    assert db.history() == []
