@@ -74,7 +74,7 @@ from autodiff.runner.step_counter import (
     unclear_step,
 )
 from autodiff.runner.transaction_guard import rolled_back_itself
-from autodiff.runner.transactions import TransactionSegments, atomic
+from autodiff.runner.transactions import TransactionSegments, atomic, needs_own_transaction
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     AddColumn,
@@ -316,7 +316,7 @@ class JournaledSink(Sink):
                 self._count_with_rows(operations, statements)
             case Effect.UNKNOWN:
                 self._run_announced(operations, statements)
-            case Effect.CATALOG if self._can_rebuild(operations):
+            case Effect.CATALOG if needs_own_transaction(operations, self._dialect):
                 self._perform_in_transaction(operations, statements)
             case Effect.CATALOG if self._join_transaction(operations, statements):
                 self._run_announced(operations, statements)
@@ -328,16 +328,6 @@ class JournaledSink(Sink):
                     self._writer.write_later(lambda: self._counter.progress)
                 else:
                     self._save(self._counter.progress)
-
-    def _can_rebuild(self, operations: Sequence[Operation]) -> bool:
-        """Return whether statements of a step depend on each other, and on a transaction.
-
-        Between the statements of a rebuild, the rows of a table can be in a temporary table only,
-        and DROP TABLE deletes the rows that refer to it while foreign keys are enforced.
-        """
-        return self._dialect.features.rebuilds_tables and not any(
-            isinstance(operation, Execute) for operation in operations
-        )
 
     def _perform_in_transaction(
         self, operations: Sequence[Operation], statements: Sequence[str]

@@ -22,6 +22,7 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.failures import reason
 from autodiff.runner.loader import load_step, split_statements
 from autodiff.runner.sinks import LiveSink, RecordingSink
+from autodiff.runner.transactions import needs_own_transaction
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require
 from autodiff.schema.sqltext import tokens
@@ -82,6 +83,7 @@ class ScriptSink(RecordingSink):
         self._scratch = scratch
         self._live = None if scratch is None else LiveSink(scratch, dialect)
         self._following = False
+        self._is_outside = False
 
     def follow(self, migrations: Sequence[Migration]) -> None:
         """Carry out migrations that come before the script, without writing them down."""
@@ -126,6 +128,15 @@ class ScriptSink(RecordingSink):
             plain = without_comments(statement, backslashes=backslashes)
             if plain.upper() not in _TRANSACTION:
                 self.execute(plain)
+
+    def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
+        """Collect the statements, with a transaction of their own if they need one."""
+        is_own = self._is_outside and needs_own_transaction(operations, self._dialect)
+        if is_own:
+            self._note(TransactionBoundary.ENTER)
+        super().perform(operations, statements)
+        if is_own:
+            self._note(TransactionBoundary.LEAVE)
 
     def execute(self, sql: str) -> int:
         """Collect one statement.
@@ -189,7 +200,9 @@ class ScriptSink(RecordingSink):
     def autocommit(self) -> Iterator[None]:
         """Note where the transaction ends and where another one begins."""
         self._note(TransactionBoundary.LEAVE)
+        self._is_outside = True
         yield
+        self._is_outside = False
         self._note(TransactionBoundary.ENTER)
 
     def _note(self, line: Line) -> None:

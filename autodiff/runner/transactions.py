@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -12,13 +12,14 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.session import NO_WATCH, KeyWatch
 from autodiff.dialects.timeouts import Limits
 from autodiff.runner.transaction_guard import TransactionGuard, ended_itself
+from autodiff.schema.operations import Execute, Operation
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection
 
-__all__ = ["TransactionSegments", "atomic"]
+__all__ = ["TransactionSegments", "atomic", "needs_own_transaction"]
 
 
 _SAVEPOINT = "autodiff_guard"
@@ -160,6 +161,18 @@ class TransactionSegments:
         """Run one step, inside `outside`, in a transaction like that of a migration."""
         with self._guard.awake(False), self.around():
             yield
+
+
+def needs_own_transaction(operations: Sequence[Operation], dialect: Dialect) -> bool:
+    """Return whether a step outside of the migration's transaction needs one of its own.
+
+    Between the statements of a rebuild, the rows of a table can be in a temporary table only, and
+    DROP TABLE deletes the rows that refer to it while foreign keys are enforced. Hand-written SQL
+    may be there because SQLite refuses it in a transaction, such as VACUUM.
+    """
+    return dialect.features.rebuilds_tables and not any(
+        isinstance(operation, Execute) for operation in operations
+    )
 
 
 @contextmanager

@@ -440,6 +440,35 @@ def test_autocommit_ends_the_transaction(
         assert [index.name for index in db.table("users").indexes] == ["ix_email", "ix_name"]
 
 
+def test_a_rebuild_outside_the_transaction_has_its_own(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    run_successfully: Callable[[sa.URL, str], None],
+) -> None:
+    """A rebuild drops the table before the new one has its name; a stopped script undoes that."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    folder.write(
+        "bbbb",
+        """
+        op.execute("INSERT INTO users (id, name) VALUES (1, 'ann')")
+        with op.autocommit():
+            op.alter_column("users", "name", type_=sa.String(9))
+            op.execute("VACUUM")
+        """,
+    )
+    url = database("sqlite")
+    text = Project(url, directory=folder.path).script().text
+    run_successfully(url, text)
+    with opened(url) as db:
+        assert db.history() == ["aaaa", "bbbb"]
+        assert db.rows("SELECT name FROM users") == [("ann",)]
+    segments = [part.split("COMMIT;")[0] for part in text.split("BEGIN IMMEDIATE;")]
+    [rebuild] = [part for part in segments if "DROP TABLE users;" in part]
+    assert "RENAME TO users;" in rebuild
+    assert "VACUUM;" not in "".join(segments)
+
+
 def test_a_script_uses_the_schema_of_the_history(
     database: Callable[[str], sa.URL],
     tmp_path: Path,
