@@ -16,5 +16,11 @@ class TableCopies(Protocol):
     def copies_back(self, name: Name) -> bool:
         """Return whether a rebuild copies the rows back, instead of renaming the new table."""
 
+    def without_alter(self, name: Name, statements: Sequence[str]) -> Sequence[str]:
+        """Return statements with the same effect as those that alter a table, if they are faster.
+
+        They need a transaction with foreign keys off.
+        """
+
     def replaces(self, name: Name, statements: Sequence[str]) -> bool:
         """Return whether a copy of a table shows the same as statements that alter it."""

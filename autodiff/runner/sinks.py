@@ -18,8 +18,10 @@ from autodiff.runner.table_cache import TableCache
 from autodiff.schema.apply import evolve_tables, spelled_like
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
+    AddColumn,
     Backfill,
     CreateTable,
+    DropColumn,
     Operation,
     RenameTable,
     Require,
@@ -157,6 +159,10 @@ class LiveSink(Sink):
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Run operations with the statements given, and remember the tables of others."""
+        match operations:
+            case [AddColumn(table=table) | DropColumn(table=table)]:
+                copies = self.table_copies()
+                statements = copies.without_alter(table, statements) if copies else statements
         with self.performing(operations):
             super().perform(operations, statements)
 
