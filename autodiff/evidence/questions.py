@@ -128,7 +128,7 @@ def _context(followed: FollowedStep, live: Schema, dialect: Dialect) -> CheckCon
         dialect=dialect,
         names=names,
         new_tables=frozenset(new_tables),
-        new_columns=frozenset(new_columns) | step.new_columns,
+        new_columns=frozenset(new_columns).union(step.new_columns),
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -42,8 +43,8 @@ class Step:
     action: Action
     line: int | None
     tables: Mapping[Name, Table] = field(repr=False)
-    new_tables: frozenset[Name] = frozenset()
-    new_columns: frozenset[tuple[Name, str]] = frozenset()
+    new_tables: Collection[Name] = frozenset()
+    new_columns: Collection[tuple[Name, str]] = frozenset()
     outside: bool = False
     online: bool = False
     position: int = 0
@@ -69,12 +70,32 @@ class Step:
         """The earlier steps whose locks are still held: those in the same transaction."""
         if self.outside or not self.dialect.features.transactional_ddl:
             return []
-        found: list[Step] = []
-        for step in reversed(self.earlier):
-            if step.outside:  # op.autocommit() commits everything before it
-                break
-            found.append(step)
-        return found[::-1]
+        return self.script.steps[self._transaction_start : self.position]
+
+    def same_transaction_where(self, condition: Callable[[Step], bool]) -> list[Step]:
+        """Return those of `same_transaction` that meet a condition, a function of a module."""
+        if self.outside or not self.dialect.features.transactional_ddl:
+            return []
+        found = self.script.select(condition)
+        start = bisect_left(found, self._transaction_start, key=_position)
+        return found[start : bisect_left(found, self.position, key=_position)]
+
+    @property
+    def _transaction_start(self) -> int:
+        """The position of the first step in the transaction: op.autocommit() commits it."""
+        before = self.script.select(_is_outside)
+        place = bisect_left(before, self.position, key=_position)
+        return before[place - 1].position + 1 if place else 0
+
+    def earlier_of(self, *types: type[Action]) -> list[Step]:
+        """Return the earlier steps that do something of these types, without looking at others."""
+        found = self.script.of_types(types)
+        return found[: bisect_left(found, self.position, key=_position)]
+
+    def later_of(self, *types: type[Action]) -> list[Step]:
+        """Return the later steps that do something of these types, without looking at others."""
+        found = self.script.of_types(types)
+        return found[bisect_right(found, self.position, key=_position) :]
 
     def is_live(self, table: Name) -> bool:
         """Return whether a table existed before the migration, so that it can have rows."""
@@ -103,7 +124,8 @@ class Step:
 
     def final_table(self, name: Name) -> Table | None:
         """Return the table at the end of the migration, through renames; None if it is gone."""
-        for step in self.script.steps[self.position :]:
+        renames = self.script.of_types((RenameTable,))
+        for step in renames[bisect_left(renames, self.position, key=_position) :]:
             if isinstance(step.action, RenameTable) and step.action.before == name:
                 name = step.action.after
         return self.script.tables_after.get(name)
@@ -165,10 +187,40 @@ class Script:
     version: tuple[int, ...] | None = None
     downgrade_code: CodeType | None = None
     rows: Mapping[Name, int] = field(default_factory=dict)
+    _selected: dict[object, tuple[int, list[Step]]] = field(
+        default_factory=dict, init=False, repr=False
+    )
+
+    def of_types(self, types: tuple[type[Action], ...]) -> list[Step]:
+        """Return the steps that do something of these types, in order."""
+        return self._select(types, lambda step: isinstance(step.action, types))
+
+    def select(self, condition: Callable[[Step], bool]) -> list[Step]:
+        """Return the steps that meet a condition, in order.
+
+        condition: a function of a module, which is called once for each step.
+        """
+        return self._select(condition, condition)
+
+    def _select(self, key: object, condition: Callable[[Step], bool]) -> list[Step]:
+        """Keep what was selected until there are more steps: thousands may ask the same."""
+        count, found = self._selected.get(key, (-1, []))
+        if count != len(self.steps):
+            found = list(filter(condition, self.steps))
+            self._selected[key] = (len(self.steps), found)
+        return found
 
     def actions(self) -> Iterator[Action]:
         """Yield what each step does."""
         return (step.action for step in self.steps)
+
+
+def _is_outside(step: Step) -> bool:
+    return step.outside
+
+
+def _position(step: Step) -> int:
+    return step.position
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from autodiff.errors import AutodiffError
 from autodiff.lint.context import Action, Script, Step
@@ -28,6 +28,7 @@ from autodiff.schema.operations import (
     RenameColumn,
     RenameTable,
 )
+from autodiff.utils.shared_dict import SharedDict
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from autodiff.migrations import Migration
 
 __all__ = ["read_script"]
+
+_K = TypeVar("_K")
 
 
 class _StopError(Exception):
@@ -114,8 +117,8 @@ class _ScriptReader(Executor):
         self.script = Script(migration=migration, dialect=dialect)
         self.tables = tables
         self.queries = queries
-        self._new_tables: frozenset[Name] = frozenset()
-        self._new_columns: frozenset[tuple[Name, str]] = frozenset()
+        self._new_tables: SharedDict[Name, None] = SharedDict({})
+        self._new_columns: SharedDict[tuple[Name, str], None] = SharedDict({})
         self._outside = False
         self._path = str(migration.path)
 
@@ -145,21 +148,26 @@ class _ScriptReader(Executor):
         tables, columns = self._new_tables, self._new_columns
         match action:
             case CreateTable(table=table):
-                tables = tables | {table.name}
+                tables = _changed(tables, add=[table.name])
             case CreateTemporary(table=name):
-                tables = tables | {name}
+                tables = _changed(tables, add=[name])
             case DropTable(name=name):
-                tables = tables - {name}
+                tables = _changed(tables, remove=[name])
             case RenameTable(before=before, after=after):
                 if before in tables:
-                    tables = tables - {before} | {after}
-                columns = frozenset((after if t == before else t, c) for t, c in columns)
+                    tables = _changed(tables, remove=[before], add=[after])
+                renamed = [column for table, column in columns if table == before]
+                columns = _changed(
+                    columns,
+                    remove=[(before, column) for column in renamed],
+                    add=[(after, column) for column in renamed],
+                )
             case AddColumn(table=owner, column=column):
-                columns = columns | {(owner, column.name)}
+                columns = _changed(columns, add=[(owner, column.name)])
             case DropColumn(table=owner, name=column_name):
-                columns = columns - {(owner, column_name)}
+                columns = _changed(columns, remove=[(owner, column_name)])
             case RenameColumn(table=owner, before=old, after=new) if (owner, old) in columns:
-                columns = columns - {(owner, old)} | {(owner, new)}
+                columns = _changed(columns, remove=[(owner, old)], add=[(owner, new)])
         self._new_tables, self._new_columns = tables, columns
 
     # What the functions of `op` call
@@ -274,4 +282,16 @@ def _line(path: str) -> int | None:
     while trace is not None:
         found = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else found
         trace = trace.tb_next
+    return found
+
+
+def _changed(
+    keys: SharedDict[_K, None], *, add: Iterable[_K] = (), remove: Iterable[_K] = ()
+) -> SharedDict[_K, None]:
+    """Return a set of keys that shares what stays: each of thousands of steps keeps its own."""
+    found = SharedDict(keys)
+    for key in remove:
+        found.pop(key, None)
+    for key in add:
+        found[key] = None
     return found

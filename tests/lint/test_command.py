@@ -12,9 +12,11 @@ from types import FrameType
 
 import pytest
 
+import autodiff
 from autodiff import Project
 from autodiff.migrations import LockFile, write_lock
 from tests.cli.project import Folder
+from tests.counting import counted_instructions
 
 URL = "postgresql://localhost/none"
 KEY = 'sa.Column("id", sa.BigInteger(), sa.Identity(), primary_key=True)'
@@ -439,3 +441,40 @@ def test_generate_prints_the_findings_of_what_it_writes(folder: Folder) -> None:
     result = folder.ok("generate", "-m", "country", "--fill", "lint_users.country=de", "--json")
     assert [finding["code"] for finding in json.loads(result.out)["findings"]] == ["AD305"]
     assert "warning AD305: requires the new column lint_users.country" in result.err
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        ['op.create_table("t{n}", {key})', 'op.create_index("ix{n}", "t{n}", ["id"])'],
+        ['op.add_column("t{n}", sa.Column("added", sa.Integer()))'],
+        ['op.create_index("ix{n}", "t{n}", ["id"])', 'op.drop_column("t{n}", "gone")'],
+        ['op.drop_table("t{n}")'],
+    ],
+    ids=["new tables", "new columns", "indexes and drops", "dropped tables"],
+)
+def test_the_work_grows_with_the_number_of_steps(folder: Folder, steps: list[str]) -> None:
+    """A file that replaces a whole history has thousands of steps: 8,000 tables took 2 minutes."""
+
+    def instructions(count: int) -> int:
+        lines = [step.format(n=n, key=KEY) for n in range(count) for step in steps]
+        write(1, *lines)
+        with counted_instructions([str(Path(autodiff.__file__).parent / "lint")]) as found:
+            Project.load().lint()
+        return found[0]
+
+    instructions(10)  # fills caches
+    assert instructions(240) < 4.4 * instructions(60)
+
+
+def test_a_message_names_few_tables(folder: Folder) -> None:
+    """Thousands of messages would otherwise name thousands of tables each."""
+    write(1, *(f'op.create_table("t{n}", {KEY})' for n in range(12)))
+    drops = (f'op.drop_column("t{n}", "gone")' for n in range(12))
+    write(2, *drops, 'op.create_index("ix", "t11", ["id"])')
+    messages = [finding.message for finding in Project.load().lint("2aaa").findings]
+    [message] = [text for text in messages if "meanwhile" in text]
+    assert message == (
+        "builds an index of t11 in a transaction that blocks t0, t1, t2, t3, t4, t5, t6, t7 and "
+        "others meanwhile"
+    )

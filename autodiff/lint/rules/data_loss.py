@@ -34,14 +34,14 @@ def _is_copied(step: Step, name: object) -> bool:
     """Return whether the rows are kept in a new table that gets the name of the old one."""
     filled = {
         other.action.table
-        for other in step.earlier
+        for other in step.earlier_of(ChangeRows)
         if isinstance(other.action, ChangeRows) and other.action.copies
     }
     return any(
         isinstance(other.action, RenameTable)
         and other.action.after == name
         and other.action.before in filled
-        for other in step.later
+        for other in step.later_of(RenameTable)
     )
 
 
@@ -62,7 +62,7 @@ def _has_copy(step: Step, table: Name, column: str) -> bool:
         isinstance(other.action, UnsyncColumns)
         and other.action.table == table
         and column in (other.action.before, other.action.after)
-        for other in step.earlier
+        for other in step.earlier_of(UnsyncColumns)
     )
 
 

@@ -45,11 +45,11 @@ def _is_replaced(step: Step) -> bool:
         or any(
             (isinstance(other.action, CreateView) and other.action.view.name == old)
             or (isinstance(other.action, RenameTable) and other.action.after == old)
-            for other in step.later
+            for other in step.later_of(CreateView, RenameTable)
         )
         or any(
             isinstance(other.action, DropTable) and other.action.name == step.action.after
-            for other in step.earlier
+            for other in step.earlier_of(DropTable)
         )
     )
 

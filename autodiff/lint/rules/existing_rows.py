@@ -71,7 +71,7 @@ def is_prepared(step: Step, table: Name, column: str | None = None) -> bool:
         reads(query, table.name, column) for query in step.script.migration.phase_guard
     ):
         return True
-    for other in step.earlier:
+    for other in step.earlier_of(Require, Backfill, ChangeRows):
         match other.action:
             case Require(query=query):
                 words = {token.strip('"`') for _, token in tokens(query)}
@@ -127,7 +127,7 @@ def _unique_keys(step: Step, table: Name) -> Iterator[tuple[str, ...]]:
     known = step.tables[table]
     dropped = (
         other.tables[table].primary_key
-        for other in step.earlier
+        for other in step.earlier_of(DropConstraint)
         if isinstance(other.action, DropConstraint)
         and (other.action.table, other.action.kind) == (table, "primary")
         and table in other.tables

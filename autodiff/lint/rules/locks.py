@@ -5,7 +5,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from autodiff.lint.context import Script, Step
 from autodiff.lint.replay import NOT_VALID
@@ -40,6 +40,8 @@ __all__ = ["RULES"]
 
 _NO_LIMIT = ("0", "0s", "0ms")
 _CHANGES = "changes rows of"
+_NAMED = 8
+"""Tables that a message names."""
 _BLOCKS_WRITES = "INSERT, UPDATE and DELETE wait"
 
 
@@ -124,7 +126,7 @@ def _validated_at_once(step: Step) -> Iterator[Match]:
                 isinstance(other.action, AddConstraint)
                 and other.action.table == table
                 and other.action.constraint.name == name
-                for other in step.same_transaction
+                for other in step.same_transaction_where(_adds_constraint)
             )
             if added:
                 yield Match(
@@ -189,18 +191,18 @@ def _trigger(step: Step) -> Iterator[Match]:
 def _several_keys(step: Step) -> Iterator[Match]:
     match step.action:
         case AddConstraint(table=table, constraint=ForeignKey() as key) if step.is_live(table):
-            others = {
+            others = _names(
                 other.action.table
-                for other in step.same_transaction
+                for other in step.same_transaction_where(_adds_constraint)
                 if isinstance(other.action, AddConstraint)
                 and isinstance(other.action.constraint, ForeignKey)
                 and step.is_live(other.action.table)
                 and other.action.table != table
-            }
+            )
             if others:
                 yield Match(
                     message=f"adds a foreign key to {table} in a transaction that already locks "
-                    f"{', '.join(sorted(map(str, others)))}",
+                    f"{others}",
                     object=f"{table}.{key.name}",
                 )
 
@@ -210,16 +212,12 @@ def _work_after_lock(step: Step) -> Iterator[Match]:
     if work is None or step.outside:
         return
     verb, table = work
-    locked = {
-        name
-        for other in step.same_transaction
-        if _is_exclusive(other)
-        for name in locked_tables(other)
-        if step.is_live(name)
-    }
-    has_own_rule = (verb == _CHANGES and table in locked) or any(_validated_at_once(step))
-    if locked and step.is_live(table) and not has_own_rule:
-        names = ", ".join(sorted(map(str, locked)))
+    if not step.is_live(table):
+        return
+    earlier = step.same_transaction_where(_is_exclusive)
+    names = _names(name for other in earlier for name in locked_tables(other) if step.is_live(name))
+    changes_locked = verb == _CHANGES and any(table in locked_tables(other) for other in earlier)
+    if names and not changes_locked and not any(_validated_at_once(step)):
         yield Match(
             message=f"{verb} {table} in a transaction that blocks {names} meanwhile",
             object=str(table),
@@ -239,6 +237,20 @@ def _long_work(step: Step) -> tuple[str, Name] | None:
             return "copies rows into", table
         case _:
             return None
+
+
+def _names(tables: Iterable[Name]) -> str:
+    """Return the names of the first tables for a message; it does not grow with a migration."""
+    found: dict[Name, None] = {}
+    for name in tables:
+        found[name] = None
+        if len(found) > _NAMED:
+            return ", ".join(sorted(map(str, [*found][:_NAMED]))) + " and others"
+    return ", ".join(sorted(map(str, found)))
+
+
+def _adds_constraint(step: Step) -> bool:
+    return isinstance(step.action, AddConstraint)
 
 
 def _is_exclusive(step: Step) -> bool:

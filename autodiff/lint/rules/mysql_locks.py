@@ -91,7 +91,7 @@ def _foreign_key(step: Step) -> Iterator[Match]:
                 isinstance(other.action, SetOption)
                 and other.action.name == "foreign_key_checks"
                 and other.action.value.lower() in ("0", "off")
-                for other in step.earlier
+                for other in step.earlier_of(SetOption)
             )
             if not unchecked:
                 yield Match(

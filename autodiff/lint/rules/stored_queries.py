@@ -50,7 +50,7 @@ def _follows(step: Step) -> bool:
 def _readers(step: Step, table: Name, column: str | None) -> list[StoredQuery]:
     """Return what names a table or a column, and is not dropped or created again afterwards."""
     is_refused = step.dialect.features.dependents_block_columns
-    later = set() if is_refused else {_view(other) for other in step.later}
+    later = set() if is_refused else {_view(other) for other in step.later_of(CreateView, DropView)}
     return [
         query
         for query in step.queries.values()
