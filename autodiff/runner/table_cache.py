@@ -18,7 +18,6 @@ from autodiff.schema.operations import (
     CreateIndex,
     CreateTable,
     DropColumn,
-    DropIndex,
     Operation,
     Unset,
     tables_of,
@@ -156,8 +155,6 @@ class TableCache:
                     return None
                 indexes = sorted((*table.indexes, index), key=lambda item: item.name or "")
                 return replace(table, indexes=tuple(indexes)), before
-            case DropIndex(name=name, if_exists=False) if table.index(name) is not None:
-                return evolve(table, operation), before
             case AddColumn(column=Column(autoincrement=False, name=name)):
                 pass
             case DropColumn(name=name) if _is_ordinary(table, name):

@@ -109,10 +109,11 @@ class SQLiteTableCopies:
             return statements
         if self._has_statistics or not self._is_small(name, _FEW_ROWS_PER_TABLE):
             return statements
-        definitions = self._definitions(name)
-        table = _TABLE_NAME.format(name=name.name)
-        spelled = str(self._connection.exec_driver_sql(table).scalar_one())
-        return statements_to_copy(spelled, definitions, statements) or statements
+        query = _TABLE_NAME.format(name=name.name)
+        spelled = self._connection.exec_driver_sql(query).scalar()
+        if spelled is None:  # the statement fails, or alters a temporary table
+            return statements
+        return statements_to_copy(spelled, self._definitions(name), statements) or statements
 
     def _definitions(self, name: Name) -> list[str]:
         query = _DEFINITIONS.format(name=name.name)
