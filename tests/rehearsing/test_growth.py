@@ -12,7 +12,7 @@ from autodiff import Project
 from tests.benchmarks.running import our_folder
 from tests.counting import counted_instructions
 
-SMALL, LARGE = 60, 240
+SMALL, LARGE = 40, 160
 PARTS = [
     str(Path(autodiff.__file__).parent / part)
     for part in ("rehearse", "utils/shared_dict.py", "runner/runner.py", "runner/apply.py")
