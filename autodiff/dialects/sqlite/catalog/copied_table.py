@@ -12,15 +12,17 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing, suppress
 
+from autodiff.schema.sqltext import quote_identifier
 from autodiff.utils.object_names import name_between
 
-__all__ = ["alters_columns", "statements_to_copy"]
+__all__ = ["DEFINITIONS", "alters_columns", "statements_to_copy"]
 
 _ALTERS = re.compile(r"ALTER TABLE \S+ (?:ADD|DROP) COLUMN ")
-_DEFINITIONS = """
+DEFINITIONS = """
 SELECT sql FROM sqlite_master WHERE tbl_name = ? COLLATE NOCASE AND sql IS NOT NULL
 ORDER BY type = 'table' DESC, rowid
 """
+"""The statements that create a table and what belongs to it, in an order in which they can run."""
 _STORED = "SELECT name FROM pragma_table_xinfo(?) WHERE hidden = 0 ORDER BY cid"
 """The columns without those that are generated. https://www.sqlite.org/pragma.html"""
 _ROWIDS = ("rowid", "oid", "_rowid_")
@@ -56,7 +58,7 @@ def statements_to_copy(
         if _names(database, "SELECT 1 FROM sqlite_master WHERE name = ?", "sqlite_sequence"):
             return None
         kept = [name for name in after if name in before]
-        new_definitions = _names(database, _DEFINITIONS, table)
+        new_definitions = _names(database, DEFINITIONS, table)
         return _copy(table, kept, rowid, new_definitions) if kept else None
     return None
 
@@ -75,7 +77,7 @@ def _rowid(database: sqlite3.Connection, table: str) -> str | None:
     if free is None:
         raise sqlite3.Error("each name for the number of a row is a column")
     try:
-        database.execute(f"SELECT {free} FROM {_quoted(table)}")
+        database.execute(f"SELECT {free} FROM {quote_identifier(table)}")
     except sqlite3.Error:  # WITHOUT ROWID
         return None
     return free
@@ -85,12 +87,12 @@ def _copy(
     table: str, columns: Sequence[str], rowid: str | None, definitions: Sequence[str]
 ) -> list[str]:
     """Return the statements that replace the table by one of the new definition."""
-    name, spare = f"main.{_quoted(table)}", f"temp.{_quoted(name_between(table))}"
-    stored = [*([rowid] if rowid else []), *map(_quoted, columns)]
+    name, spare = f"main.{quote_identifier(table)}", f"temp.{quote_identifier(name_between(table))}"
+    stored = [*([rowid] if rowid else []), *map(quote_identifier, columns)]
     copies = [f"c{number}" for number in range(len(stored))]
     # Each column is qualified: SQLite reads an unknown name in double quotes as a string.
     pairs = zip(stored, copies, strict=True)
-    selected = ", ".join(f"{_quoted(table)}.{column} AS {copy}" for column, copy in pairs)
+    selected = ", ".join(f"{quote_identifier(table)}.{column} AS {copy}" for column, copy in pairs)
     create, *indexes = definitions
     return [
         f"CREATE TABLE {spare} AS SELECT {selected} FROM {name}",
@@ -100,7 +102,3 @@ def _copy(
         f"DROP TABLE {spare}",
         *indexes,
     ]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

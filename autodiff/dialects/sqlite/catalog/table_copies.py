@@ -13,7 +13,11 @@ from contextlib import closing
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from autodiff.dialects.sqlite.catalog.copied_table import alters_columns, statements_to_copy
+from autodiff.dialects.sqlite.catalog.copied_table import (
+    DEFINITIONS,
+    alters_columns,
+    statements_to_copy,
+)
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -38,13 +42,6 @@ _PLAIN_NAME = re.compile(r"\w+", re.ASCII)
 _TABLES = "SELECT count(*) FROM sqlite_master WHERE type = 'table'"
 _DEPENDENTS = "SELECT lower(sql) FROM {schema}sqlite_master WHERE type IN ('view', 'trigger')"
 _ROWS = "SELECT count(*) FROM (SELECT 1 FROM {table} LIMIT {most})"
-_DEFINITIONS = """
-SELECT sql FROM sqlite_master WHERE tbl_name = '{name}' COLLATE NOCASE AND sql IS NOT NULL
-ORDER BY type = 'table' DESC, rowid
-"""
-_TABLE_NAME = """
-SELECT name FROM sqlite_master WHERE type = 'table' AND name = '{name}' COLLATE NOCASE
-"""
 _STATISTICS = "SELECT count(*) FROM sqlite_master WHERE name = 'sqlite_stat1'"
 
 
@@ -109,15 +106,10 @@ class SQLiteTableCopies:
             return statements
         if self._has_statistics or not self._is_small(name, _FEW_ROWS_PER_TABLE):
             return statements
-        query = _TABLE_NAME.format(name=name.name)
-        spelled = self._connection.exec_driver_sql(query).scalar()
-        if spelled is None:  # the statement fails, or alters a temporary table
-            return statements
-        return statements_to_copy(spelled, self._definitions(name), statements) or statements
+        return statements_to_copy(name.name, self._definitions(name), statements) or statements
 
     def _definitions(self, name: Name) -> list[str]:
-        query = _DEFINITIONS.format(name=name.name)
-        return list(self._connection.exec_driver_sql(query).scalars())
+        return list(self._connection.exec_driver_sql(DEFINITIONS, (name.name,)).scalars())
 
     def _are_accepted(self, name: Name, statements: Sequence[str]) -> bool:
         """Run statements in a database that has no other tables; return whether none fails."""

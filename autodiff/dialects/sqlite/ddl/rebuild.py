@@ -21,6 +21,7 @@ from autodiff.schema.apply import evolve, spelled_like
 from autodiff.schema.naming import name_constraints, unnamed
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import CreateIndex, DropColumn, Operation, RenameColumn
+from autodiff.schema.sqltext import quote_identifier
 from autodiff.utils.object_names import name_between
 
 if TYPE_CHECKING:
@@ -109,8 +110,8 @@ class RebuildDDL(Part):
         """
         if not copied:
             return []
-        source = _quoted(old.name)
-        values = ", ".join(f"{source}.{_quoted(sources[name])}" for name in copied)
+        source = quote_identifier(old.name)
+        values = ", ".join(f"{source}.{quote_identifier(sources[name])}" for name in copied)
         return [
             f"INSERT INTO {self.quote_name(new)} ({self.quote_all(copied)}) "
             f"SELECT {values} FROM {self.quote_name(old)}"
@@ -159,10 +160,6 @@ def evolved(table: Table, operation: Operation) -> Table:
             f"cannot {operation.describe()}: table {table.name} has no {error.args[0]}",
             hint="compare the migration with the database: autodiff check",
         ) from error
-
-
-def _quoted(identifier: str) -> str:
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _with_stable_names(table: Table) -> Table:

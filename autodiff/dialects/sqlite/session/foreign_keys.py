@@ -25,6 +25,7 @@ from autodiff.schema.operations import (
     Operation,
     Require,
 )
+from autodiff.schema.sqltext import quote_identifier
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -73,7 +74,9 @@ def _state(connection: Connection) -> tuple[int, ...] | None:
     changes = getattr(connection.connection.driver_connection, "total_changes", None)
     if changes is None:
         return None
-    schemas = [_quoted(database[1]) for database in run_pragma(connection, "database_list")]
+    schemas = [
+        quote_identifier(database[1]) for database in run_pragma(connection, "database_list")
+    ]
     versions = [f"{each}.{name}" for each in schemas for name in ("data_version", "schema_version")]
     return (int(changes), *(int(run_pragma(connection, name)[0][0]) for name in versions))
 
@@ -133,9 +136,12 @@ class ForeignKeyWatch(KeyWatch):
         """Return the mismatches of tables that were created since the transaction began."""
         found = set()
         for name in self._new_tables:
-            schema = _quoted(name.schema or "main")
+            schema = quote_identifier(name.schema or "main")
             try:
-                _check(self._connection, f"PRAGMA {schema}.foreign_key_check({_quoted(name.name)})")
+                _check(
+                    self._connection,
+                    f"PRAGMA {schema}.foreign_key_check({quote_identifier(name.name)})",
+                )
             except DBAPIError as error:
                 found.add(_mismatch(error))
         return frozenset(found)
@@ -164,7 +170,7 @@ def _keeps_keys(
 
 def _allows_duplicates(connection: Connection, operation: DropIndex) -> bool:
     """Return whether an index is known not to be unique, so that no key needs it."""
-    master = f"{_quoted(operation.schema or 'main')}.sqlite_master"
+    master = f"{quote_identifier(operation.schema or 'main')}.sqlite_master"
     query = f"SELECT sql FROM {master} WHERE type = 'index' AND lower(name) = lower(?)"
     sql = connection.exec_driver_sql(query, (operation.name,)).scalar()
     return sql is not None and not sql.upper().startswith("CREATE UNIQUE")
@@ -204,7 +210,9 @@ def find_violations(connection: Connection) -> Violations:
     mismatches = set()
     for schema, table in _tables(connection):
         try:
-            rows += _check(connection, f"PRAGMA {schema}.foreign_key_check({_quoted(table)})")
+            rows += _check(
+                connection, f"PRAGMA {schema}.foreign_key_check({quote_identifier(table)})"
+            )
         except DBAPIError as error:
             mismatches.add(_mismatch(error))
             rows += _count_rows(connection, schema, table)
@@ -229,7 +237,7 @@ def _is_mismatch(error: DBAPIError) -> bool:
 def _tables(connection: Connection) -> Iterator[tuple[str, str]]:
     """Yield the quoted schema and the name of each table, temporary and attached ones too."""
     for database in connection.exec_driver_sql("PRAGMA database_list").all():
-        schema = _quoted(database[1])
+        schema = quote_identifier(database[1])
         query = f"SELECT name FROM {schema}.sqlite_master WHERE type = 'table'"
         for (table,) in connection.exec_driver_sql(query).all():
             yield schema, table
@@ -238,23 +246,24 @@ def _tables(connection: Connection) -> Iterator[tuple[str, str]]:
 def _count_rows(connection: Connection, schema: str, table: str) -> Counter[tuple[str, str]]:
     """Count the rows whose parent is missing, for each key of a table, without SQLite's check."""
     keys: dict[int, tuple[str, list[tuple[str, str | None]]]] = {}
-    pragma = f"PRAGMA {schema}.foreign_key_list({_quoted(table)})"
+    pragma = f"PRAGMA {schema}.foreign_key_list({quote_identifier(table)})"
     for number, _, parent, column, parent_column, *_ in connection.exec_driver_sql(pragma).all():
         keys.setdefault(number, (parent, []))[1].append((column, parent_column))
     found: Counter[tuple[str, str]] = Counter()
     for parent, pairs in keys.values():
-        child_columns = [_quoted(column) for column, _ in pairs]
+        child_columns = [quote_identifier(column) for column, _ in pairs]
         parent_columns = _parent_columns(connection, schema, parent, pairs)
         if len(parent_columns) != len(child_columns):
             continue
         matches = " AND ".join(
-            f"p.{_quoted(theirs)} = c.{own}"
+            f"p.{quote_identifier(theirs)} = c.{own}"
             for own, theirs in zip(child_columns, parent_columns, strict=True)
         )
         present = " AND ".join(f"c.{own} IS NOT NULL" for own in child_columns)
         query = (
-            f"SELECT count(*) FROM {schema}.{_quoted(table)} AS c WHERE {present} AND NOT EXISTS "
-            f"(SELECT 1 FROM {schema}.{_quoted(parent)} AS p WHERE {matches})"
+            f"SELECT count(*) FROM {schema}.{quote_identifier(table)} AS c "
+            f"WHERE {present} AND NOT EXISTS "
+            f"(SELECT 1 FROM {schema}.{quote_identifier(parent)} AS p WHERE {matches})"
         )
         count = connection.exec_driver_sql(query).scalar_one()
         if count:
@@ -266,12 +275,10 @@ def _parent_columns(
     connection: Connection, schema: str, parent: str, pairs: list[tuple[str, str | None]]
 ) -> list[str]:
     """Return the columns that a key refers to that exist; those of the primary key by default."""
-    rows = connection.exec_driver_sql(f"PRAGMA {schema}.table_info({_quoted(parent)})").all()
+    rows = connection.exec_driver_sql(
+        f"PRAGMA {schema}.table_info({quote_identifier(parent)})"
+    ).all()
     names = {row[1].lower(): row[1] for row in rows}
     if all(theirs is None for _, theirs in pairs):
         return [row[1] for row in sorted(rows, key=lambda row: row[5]) if row[5]]
     return [names[theirs.lower()] for _, theirs in pairs if theirs and theirs.lower() in names]
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

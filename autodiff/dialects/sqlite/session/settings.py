@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from autodiff.schema.sqltext import quote_identifier
+
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
@@ -56,8 +58,8 @@ def restore_settings(connection: Connection, before: Mapping[str, str]) -> None:
             connection.exec_driver_sql(f"PRAGMA {name} = {value}")
     for key, kind in now.items():
         if key.startswith(_TEMPORARY) and key not in before and kind != "index":
-            quoted = key.removeprefix(_TEMPORARY).replace('"', '""')
+            name = quote_identifier(key.removeprefix(_TEMPORARY))
             connection.exec_driver_sql(
-                f'DROP {kind} IF EXISTS temp."{quoted}"',
+                f"DROP {kind} IF EXISTS temp.{name}",
                 execution_options={"no_parameters": True},
             )
