@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
@@ -68,34 +68,28 @@ class Step:
     @property
     def same_transaction(self) -> list[Step]:
         """The earlier steps whose locks are still held: those in the same transaction."""
-        if self.outside or not self.dialect.features.transactional_ddl:
-            return []
         return self.script.steps[self._transaction_start : self.position]
 
     def same_transaction_where(self, condition: Callable[[Step], bool]) -> list[Step]:
         """Return those of `same_transaction` that meet a condition, a function of a module."""
-        if self.outside or not self.dialect.features.transactional_ddl:
-            return []
-        found = self.script.select(condition)
-        start = bisect_left(found, self._transaction_start, key=_position)
-        return found[start : bisect_left(found, self.position, key=_position)]
+        return _from(self.script.select(condition), self._transaction_start, self.position)
 
     @property
     def _transaction_start(self) -> int:
-        """The position of the first step in the transaction: op.autocommit() commits it."""
-        before = self.script.select(_is_outside)
-        place = bisect_left(before, self.position, key=_position)
-        return before[place - 1].position + 1 if place else 0
+        """The position of the first step in the transaction; that of this step if it has none."""
+        if self.outside or not self.dialect.features.transactional_ddl:
+            return self.position
+        # op.autocommit() commits everything before it.
+        before = _from(self.script.select(_is_outside), 0, self.position)
+        return before[-1].position + 1 if before else 0
 
     def earlier_of(self, *types: type[Action]) -> list[Step]:
         """Return the earlier steps that do something of these types, without looking at others."""
-        found = self.script.of_types(types)
-        return found[: bisect_left(found, self.position, key=_position)]
+        return _from(self.script.of_types(types), 0, self.position)
 
     def later_of(self, *types: type[Action]) -> list[Step]:
         """Return the later steps that do something of these types, without looking at others."""
-        found = self.script.of_types(types)
-        return found[bisect_right(found, self.position, key=_position) :]
+        return _from(self.script.of_types(types), self.position + 1)
 
     def is_live(self, table: Name) -> bool:
         """Return whether a table existed before the migration, so that it can have rows."""
@@ -124,8 +118,7 @@ class Step:
 
     def final_table(self, name: Name) -> Table | None:
         """Return the table at the end of the migration, through renames; None if it is gone."""
-        renames = self.script.of_types((RenameTable,))
-        for step in renames[bisect_left(renames, self.position, key=_position) :]:
+        for step in _from(self.script.of_types((RenameTable,)), self.position):
             if isinstance(step.action, RenameTable) and step.action.before == name:
                 name = step.action.after
         return self.script.tables_after.get(name)
@@ -217,6 +210,12 @@ class Script:
 
 def _is_outside(step: Step) -> bool:
     return step.outside
+
+
+def _from(steps: list[Step], start: int, end: int | None = None) -> list[Step]:
+    """Return the steps from one position to before another; the last ones if that is None."""
+    first = bisect_left(steps, start, key=_position)
+    return steps[first : None if end is None else bisect_left(steps, end, key=_position)]
 
 
 def _position(step: Step) -> int:
