@@ -130,12 +130,16 @@ class ScriptSink(RecordingSink):
                 self.execute(plain)
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
-        """Collect the statements, with a transaction of their own if they need one."""
-        is_own = self._is_outside and needs_own_transaction(operations, self._dialect)
-        if is_own:
+        """Collect the statements, in a separate transaction if they need one."""
+        separate = (
+            self._is_outside
+            and bool(statements)
+            and needs_own_transaction(operations, self._dialect)
+        )
+        if separate:
             self._note(TransactionBoundary.ENTER)
         super().perform(operations, statements)
-        if is_own:
+        if separate:
             self._note(TransactionBoundary.LEAVE)
 
     def execute(self, sql: str) -> int:

@@ -45,7 +45,7 @@ class TransactionSegments:
         self._changes_anything = changes_anything
         self._current: AbstractContextManager[KeyWatch] | None = None
         self.keys = NO_WATCH
-        """Receives each step of the open transaction before it runs."""
+        """Receives each step of the open transaction, if there is one, before it runs."""
         self._guard = TransactionGuard(connection)
         self._has_savepoint = False
         self.was_ended = False
@@ -108,13 +108,13 @@ class TransactionSegments:
 
     def close(self) -> None:
         """Commit the transaction."""
-        current, self._current = self._current, None
+        current = self._take_current()
         if current is not None:
             current.__exit__(None, None, None)
 
     def abort(self, error: BaseException) -> None:
         """Roll the transaction back, if there is one; the server does it for a lost connection."""
-        current, self._current = self._current, None
+        current = self._take_current()
         if self._has_savepoint and self._is_connected and self._guard.ended is None:
             self.was_ended = not self._has_run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         self._has_savepoint = False
@@ -127,6 +127,11 @@ class TransactionSegments:
             # A commit that was refused has ended SQLAlchemy's transaction, but not the database's:
             with suppress(Exception):
                 self._connection.connection.rollback()
+
+    def _take_current(self) -> AbstractContextManager[KeyWatch] | None:
+        """Return the open transaction, which ends: no later step needs to be reported to it."""
+        current, self._current, self.keys = self._current, None, NO_WATCH
+        return current
 
     @property
     def _is_connected(self) -> bool:
@@ -164,7 +169,7 @@ class TransactionSegments:
 
 
 def needs_own_transaction(operations: Sequence[Operation], dialect: Dialect) -> bool:
-    """Return whether a step outside of the migration's transaction needs one of its own.
+    """Return whether a step outside the migration's transaction needs a separate one.
 
     Between the statements of a rebuild, the rows of a table can be in a temporary table only, and
     DROP TABLE deletes the rows that refer to it while foreign keys are enforced. Hand-written SQL
