@@ -11,12 +11,15 @@ __all__ = ["counted_calls", "counted_instructions"]
 
 
 @contextmanager
-def counted_calls() -> Iterator[list[int]]:
-    """Count the calls of Python functions; the only item of the list is their number."""
+def counted_calls(path: str = "") -> Iterator[list[int]]:
+    """Count the calls of Python functions; the only item of the list is their number.
+
+    path: the file or folder of the functions to count; by default all count.
+    """
     found = [0]
 
     def count_call(frame: FrameType, event: str, argument: object) -> None:
-        found[0] += event == "call"
+        found[0] += event == "call" and frame.f_code.co_filename.startswith(path)
 
     previous = sys.getprofile()
     sys.setprofile(count_call)

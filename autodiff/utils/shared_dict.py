@@ -75,8 +75,6 @@ class SharedDict(MutableMapping[K, V]):
         keys = differing_keys(self, other)
         return all(self.get(key, _GONE) == other.get(key, _GONE) for key in keys)
 
-    __hash__ = None  # type: ignore[assignment]  # it can be changed
-
 
 def differing_keys(before: Mapping[K, Any], after: Mapping[K, Any]) -> list[K]:
     """Return the keys whose values are not the same object in both mappings, in no given order."""

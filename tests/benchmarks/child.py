@@ -11,11 +11,11 @@ import sys
 import time
 import tracemalloc
 from pathlib import Path
-from types import FrameType
 
 import autodiff
 from tests.benchmarks.timing import clear_caches
 from tests.benchmarks.works import WORKS, Place, Work
+from tests.counting import counted_calls
 
 __all__ = ["calls", "peak_bytes", "seconds"]
 
@@ -34,20 +34,10 @@ def seconds(work: Work) -> float:
 
 def calls(work: Work) -> int:
     """Return the number of calls of autodiff's own Python functions."""
-    count, package = 0, f"{Path(autodiff.__file__).parent}/"
-
-    def count_call(frame: FrameType, event: str, argument: object) -> None:
-        nonlocal count
-        count += event == "call" and frame.f_code.co_filename.startswith(package)
-
     clear_caches()
-    previous = sys.getprofile()
-    sys.setprofile(count_call)
-    try:
+    with counted_calls(f"{Path(autodiff.__file__).parent}/") as found:
         work()
-    finally:
-        sys.setprofile(previous)
-    return count
+    return found[0]
 
 
 def peak_bytes(work: Work) -> int:
