@@ -257,3 +257,13 @@ def test_a_key_broken_outside_the_transaction_is_refused(db: Database, folder: F
         db.runner(folder).upgrade()
     assert db.rows("SELECT * FROM parent") == [(5, "a")]
     assert db.history() == []
+
+
+def test_a_rebuild_outside_the_transaction_is_checked_once_before_and_after(
+    db: Database, folder: Folder
+) -> None:
+    """The transaction that was left learns nothing of it, as it has ended."""
+    db.execute(ORDERS, "INSERT INTO parent (id) VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    rebuild = 'op.alter_column("parent", "code", type_=sa.String(9))'
+    folder.write("aaaa", f"with op.autocommit():\n    {rebuild}")
+    assert len(checks(db, lambda: db.runner(folder).upgrade())) == 2
