@@ -21,6 +21,7 @@ The classes and their causes:
     +- MigrationFailedError       a migration failed while it ran
     |  +- RowsInTheWayError       rows block a migration, which was refused
     |  +- HookFailedError         a hook of the application failed
+    |  +- WrongArgumentError      a migration calls a function of op with a wrong argument
     +- LockedError                another run holds the lock for too long
 """
 
@@ -50,6 +51,7 @@ __all__ = [
     "RevisionNotFoundError",
     "RowsInTheWayError",
     "SeveralHeadsError",
+    "WrongArgumentError",
     "database_words",
     "one_line",
 ]
@@ -304,6 +306,10 @@ class MigrationFailedError(AutodiffError):
 
 class RowsInTheWayError(MigrationFailedError):
     """Rows block a migration: a check in the migration found them before it made changes."""
+
+
+class WrongArgumentError(MigrationFailedError):
+    """A migration calls a function of `op` with an argument of a wrong type or value."""
 
 
 class HookFailedError(MigrationFailedError):

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, WrongArgumentError
 from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
 from autodiff.lint.sql import parse_sql, statements_with_lines
@@ -93,7 +93,8 @@ def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -
     except AutodiffError as error:
         if isinstance(error.__cause__, SyntaxError) and _is_of(error.__cause__, migration):
             raise
-        reader.take(PythonCode(what=error.message.splitlines()[0], ends=True))
+        fails = isinstance(error, WrongArgumentError)
+        reader.take(PythonCode(what=error.message.splitlines()[0], ends=True, fails=fails))
     except Exception as error:  # the file can do anything
         reader.take(PythonCode(what=f"{type(error).__name__}: {error}", ends=True))
 

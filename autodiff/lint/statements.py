@@ -163,11 +163,13 @@ class TransactionControl:
 class PythonCode:
     """Code that no rule can follow: `op.run`, or statements on the connection.
 
-    ends: whether the rest of the migration was not read because of it.
+    ends: whether the rest of the migration was not read because of it. fails: whether it fails on
+    every database.
     """
 
     what: str
     ends: bool = False
+    fails: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

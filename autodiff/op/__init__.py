@@ -2,7 +2,8 @@
 
 The functions accept the arguments of the functions of Alembic's `op` with the same name, so a
 script written for Alembic only needs another import line. Every function that changes or reads
-the database raises MigrationFailedError outside a migration.
+the database raises MigrationFailedError outside a migration. An argument of a wrong type raises
+WrongArgumentError, except in a script written for Alembic.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from autodiff.op import async_calls, comments, constraints, custom, indexes, literals, statements
 from autodiff.op import columns as column_operations
+from autodiff.op._arguments import checked
 from autodiff.op._recreation import Recreation
 from autodiff.op.keywords import (
     AlterColumnOptions,
@@ -332,6 +333,8 @@ class BatchOperations:
         return statements.get_context()
 
 
+@checked
+@checked
 @contextmanager
 def batch_alter_table(
     table_name: str,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.columns import declare_column, declare_type
+from autodiff.op._arguments import checked
 from autodiff.op._conventions import script_metadata
 from autodiff.op._declarations import (
     create_missing_enums,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 __all__ = ["add_column", "alter_column", "drop_column", "rename_column"]
 
 
+@checked
 def add_column(
     table_name: str,
     column: sa.Column[Any],
@@ -77,6 +79,7 @@ def add_column(
         executor.submit(CreateIndex(table=name, index=index))
 
 
+@checked
 def drop_column(
     table_name: str,
     column_name: str,
@@ -114,6 +117,7 @@ def _has_column(table_name: Name, column: str) -> bool:
     return executor.ask(exists)
 
 
+@checked
 def rename_column(
     table_name: str, old_column_name: str, new_column_name: str, *, schema: str | None = None
 ) -> None:
@@ -132,6 +136,7 @@ def rename_column(
     submit(RenameColumn(table=table, before=old_column_name, after=new_column_name))
 
 
+@checked
 def alter_column(
     table_name: str,
     column_name: str,

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
+from autodiff.op._arguments import checked
 from autodiff.op._executor import qualified_name, submit
+from autodiff.op.keywords import CommentedKind
 from autodiff.schema.operations import SetComment
 
 __all__ = ["create_table_comment", "drop_table_comment", "set_comment"]
 
 
+@checked
 def create_table_comment(
     table_name: str,
     comment: str | None,
@@ -31,6 +32,7 @@ def create_table_comment(
     submit(SetComment(kind="table", name=name, before=existing_comment, after=comment))
 
 
+@checked
 def drop_table_comment(
     table_name: str, *, existing_comment: str | None = None, schema: str | None = None
 ) -> None:
@@ -47,8 +49,9 @@ def drop_table_comment(
     submit(SetComment(kind="table", name=name, before=existing_comment, after=None))
 
 
+@checked
 def set_comment(
-    kind: Literal["constraint", "index", "type", "sequence", "view", "materialized view"],
+    kind: CommentedKind,
     name: str,
     comment: str | None,
     *,

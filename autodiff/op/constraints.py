@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_constraint
+from autodiff.op._arguments import checked
 from autodiff.op._conventions import name_to_drop, script_metadata
 from autodiff.op._declarations import name_added
 from autodiff.op._executor import compiler_for, qualified_name, submit
@@ -43,6 +44,7 @@ __all__ = [
 ]
 
 
+@checked
 def create_primary_key(
     constraint_name: str | None,
     table_name: str,
@@ -68,6 +70,7 @@ def create_primary_key(
     _add_constraint(table_name, schema, key, columns)
 
 
+@checked
 def create_unique_constraint(
     constraint_name: str | None,
     table_name: str,
@@ -92,6 +95,7 @@ def create_unique_constraint(
     _add_constraint(table_name, schema, constraint, columns)
 
 
+@checked
 def create_check_constraint(
     constraint_name: str | None,
     table_name: str,
@@ -120,6 +124,7 @@ def create_check_constraint(
     _add_constraint(table_name, schema, check, (), options)
 
 
+@checked
 def create_foreign_key(
     constraint_name: str | None,
     source_table: str,
@@ -171,6 +176,7 @@ def create_foreign_key(
     _add_constraint(source_table, source_schema, key, local_cols)
 
 
+@checked
 def create_exclude_constraint(
     constraint_name: str,
     table_name: str,
@@ -226,6 +232,7 @@ def _add_constraint(
     executor.submit(AddConstraint(table=name, constraint=constraint))
 
 
+@checked
 def drop_constraint(
     constraint_name: str,
     table_name: str,
@@ -257,6 +264,7 @@ def drop_constraint(
         submit(DropConstraint(table=table, name=constraint_name, kind=type_, keep_index=is_alembic))
 
 
+@checked
 def rename_constraint(
     table_name: str,
     old_constraint_name: str,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autodiff.op._arguments import checked
 from autodiff.op._executor import qualified_name, submit
 from autodiff.schema.objects import EnumType
 from autodiff.schema.operations import (
@@ -22,11 +23,13 @@ from autodiff.schema.operations import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from autodiff.op.keywords import EnumColumn
     from autodiff.schema.objects import Name
 
 __all__ = ["alter_enum", "create_enum", "drop_enum", "rename_enum", "rename_enum_value"]
 
 
+@checked
 def create_enum(
     name: str,
     *values: str,
@@ -50,6 +53,7 @@ def create_enum(
     submit(CreateEnum(enum=enum, if_not_exists=if_not_exists))
 
 
+@checked
 def drop_enum(name: str, *, schema: str | None = None, if_exists: bool = False) -> None:
     """Drop an enum type; databases without enum types ignore this.
 
@@ -64,6 +68,7 @@ def drop_enum(name: str, *, schema: str | None = None, if_exists: bool = False) 
     submit(DropEnum(name=qualified_name(name, schema), if_exists=if_exists))
 
 
+@checked
 def rename_enum(
     old_name: str, new_name: str, *, schema: str | None = None, new_schema: str | None = None
 ) -> None:
@@ -85,6 +90,7 @@ def rename_enum(
     submit(RenameEnum(before=qualified_name(old_name, schema), after=after))
 
 
+@checked
 def rename_enum_value(
     name: str, old_value: str, new_value: str, *, schema: str | None = None
 ) -> None:
@@ -106,12 +112,13 @@ def rename_enum_value(
     submit(RenameEnumValue(enum=enum, before=old_value, after=new_value))
 
 
+@checked
 def alter_enum(
     name: str,
     before: Sequence[str],
     after: Sequence[str],
     *,
-    columns: Sequence[tuple[str, str, str | None] | tuple[str, str, str | None, bool]] = (),
+    columns: Sequence[EnumColumn] = (),
     schema: str | None = None,
     comment: str | None = None,
 ) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.constraints import declare_index
+from autodiff.op._arguments import checked
 from autodiff.op._conventions import script_metadata
 from autodiff.op._declarations import require_columns
 from autodiff.op._executor import compiler_for, qualified_name, submit
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["create_index", "drop_index", "rename_index"]
 
 
+@checked
 def create_index(
     index_name: str | None,
     table_name: str,
@@ -74,6 +76,7 @@ def create_index(
     )
 
 
+@checked
 def drop_index(
     index_name: str,
     table_name: str | None = None,
@@ -107,6 +110,7 @@ def drop_index(
     )
 
 
+@checked
 def rename_index(
     old_index_name: str,
     new_index_name: str,

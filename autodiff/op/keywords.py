@@ -25,8 +25,10 @@ __all__ = [
     "AlterColumnOptions",
     "CheckConstraintOptions",
     "ColumnType",
+    "CommentedKind",
     "CreateTableOptions",
     "DropColumnOptions",
+    "EnumColumn",
     "ExcludeConstraintOptions",
     "ForeignKeyOptions",
     "IndexOptions",
@@ -48,6 +50,14 @@ ServerDefault: TypeAlias = (
     str | bool | sa.FetchedValue | sa.ColumnElement[Any] | sa.TextClause | None
 )
 """A default: SQL, sa.Identity(...) or sa.Computed(...). None drops it, False keeps it."""
+
+CommentedKind: TypeAlias = Literal[
+    "constraint", "index", "type", "sequence", "view", "materialized view"
+]
+"""A kind of object that can have a comment, besides tables and columns."""
+
+EnumColumn: TypeAlias = tuple[str, str, str | None] | tuple[str, str, str | None, bool]
+"""A column that has an enum type: table, column, the SQL of its default, and whether an array."""
 
 _Value: TypeAlias = str | int | bool | None
 

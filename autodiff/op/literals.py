@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from autodiff.op._arguments import checked
 from autodiff.schema.sqltype import SQLType
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["f", "inline_literal", "sql_type"]
 
 
+@checked
 def f(name: str) -> str:
     """Mark a name as final, so that no naming convention changes it.
 
@@ -26,6 +28,7 @@ def f(name: str) -> str:
     return sa.schema.conv(name)
 
 
+@checked
 def inline_literal(value: str | int, type_: ColumnType | None = None) -> sa.BindParameter[Any]:
     """Return a value that is written into the SQL, not sent as a parameter.
 
@@ -39,6 +42,7 @@ def inline_literal(value: str | int, type_: ColumnType | None = None) -> sa.Bind
     return sa.literal(value, type_, literal_execute=True)
 
 
+@checked
 def sql_type(sql: str) -> SQLType:
     """Return a column type that SQLAlchemy has no class for.
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
+from autodiff.errors import WrongArgumentError
+from autodiff.op._arguments import checked
 from autodiff.op._executor import compiler_for, qualified_name
-from autodiff.runner.context import current_executor
+from autodiff.runner.context import current_executor, current_settings
 from autodiff.schema.operations import Backfill, Require
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["backfill", "bulk_insert", "require"]
 
 
+@checked
 def backfill(
     table_name: str,
     values: Mapping[str, Any],
@@ -43,6 +46,10 @@ def backfill(
     Raises:
         MigrationFailedError: The database refused a value.
     """
+    if not values:
+        raise WrongArgumentError("op.backfill(): values has no column to set")
+    if batch_size is not None and batch_size < 1:
+        raise WrongArgumentError(f"op.backfill(): batch_size must be at least 1, not {batch_size}")
     executor = current_executor()
     compiler = compiler_for(executor)
     pairs = tuple((column, _value_sql(value, compiler)) for column, value in values.items())
@@ -51,6 +58,7 @@ def backfill(
     executor.submit(Backfill(table=table, values=pairs, where=condition, batch_size=batch_size))
 
 
+@checked
 def require(query: str | sa.ClauseElement, message: str) -> None:
     """Stop the migration if a query finds rows.
 
@@ -70,6 +78,7 @@ def require(query: str | sa.ClauseElement, message: str) -> None:
     executor.submit(Require(query=text, message=message))
 
 
+@checked
 def bulk_insert(
     table: sa.TableClause, rows: Sequence[Mapping[str, Any]], *, multiinsert: bool = True
 ) -> None:
@@ -85,11 +94,23 @@ def bulk_insert(
         MigrationFailedError: The database refused a row.
     """
     executor = current_executor()
+    if not current_settings().get("is_alembic"):
+        _require_known_columns(table, rows)
     if multiinsert and rows and not any(map(_has_expression, rows)):
         executor.execute_clause(sa.insert(table), rows)
         return
     for row in rows:
         executor.execute_clause(sa.insert(table).values(dict(row)))
+
+
+def _require_known_columns(table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Raise WrongArgumentError for a value without a column, which SQLAlchemy leaves out."""
+    unknown = {key for row in rows for key in row if isinstance(key, str)} - set(table.c.keys())
+    if unknown:
+        raise WrongArgumentError(
+            f"op.bulk_insert(): {table.name} has no column {min(unknown)!r:.60}; "
+            f"its columns: {', '.join(table.c.keys()) or 'none'}"
+        )
 
 
 def _has_expression(row: Mapping[str, Any]) -> bool:

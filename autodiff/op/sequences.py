@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Unpack
 
+from autodiff.op._arguments import checked
 from autodiff.op._executor import qualified_name, submit
 from autodiff.op.keywords import SequenceOptions
 from autodiff.schema.objects import Sequence
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["alter_sequence", "create_sequence", "drop_sequence"]
 
 
+@checked
 def create_sequence(
     name: str, *, schema: str | None = None, **options: Unpack[SequenceOptions]
 ) -> None:
@@ -36,6 +38,7 @@ def create_sequence(
     submit(CreateSequence(sequence=_sequence(qualified_name(name, schema), options)))
 
 
+@checked
 def drop_sequence(name: str, *, schema: str | None = None) -> None:
     """Drop a sequence; databases without sequences ignore this.
 
@@ -49,6 +52,7 @@ def drop_sequence(name: str, *, schema: str | None = None) -> None:
     submit(DropSequence(name=qualified_name(name, schema)))
 
 
+@checked
 def alter_sequence(
     name: str, *, schema: str | None = None, **options: Unpack[SequenceOptions]
 ) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
+from autodiff.op._arguments import checked
 from autodiff.op._executor import compiler_for
 from autodiff.runner.context import current_connection, current_executor
 from autodiff.schema.operations import Execute
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["autocommit", "execute", "get_bind", "get_context", "online", "run"]
 
 
+@checked
 def execute(
     sqltext: str | sa.ClauseElement,
     *,
@@ -58,6 +60,7 @@ def execute(
     executor.submit(Execute(sql=text.replace("\\:", ":"), reverse_sql=reverse))
 
 
+@checked
 def run(
     function: Callable[[sa.Connection], object],
     *,
@@ -91,6 +94,7 @@ def autocommit() -> AbstractContextManager[None]:
     return current_executor().autocommit()
 
 
+@checked
 def online(algorithm: str) -> AbstractContextManager[None]:
     """Let statements inside a `with` block fail instead of blocking writes, on MySQL and MariaDB.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 import sqlalchemy as sa
 
 from autodiff.models.tables import option_value
+from autodiff.op._arguments import checked
 from autodiff.op._conventions import script_metadata
 from autodiff.op._declarations import (
     create_missing_enums,
@@ -32,6 +33,7 @@ _OPTIONS_SINCE_2_1 = ("postgresql_with",)
 """Options that sa.Table accepts from SQLAlchemy 2.1 on; they are set here for 2.0 too."""
 
 
+@checked
 def create_table(
     table_name: str,
     *columns: sa.schema.SchemaItem,
@@ -77,6 +79,7 @@ def create_table(
     return sa_table
 
 
+@checked
 def drop_table(
     table_name: str,
     *,
@@ -101,6 +104,7 @@ def drop_table(
         submit(DropTable(name=name))
 
 
+@checked
 def rename_table(
     old_table_name: str,
     new_table_name: str,
@@ -134,6 +138,7 @@ def rename_table(
     )
 
 
+@checked
 def alter_table_options(
     table_name: str, *, schema: str | None = None, **options: Unpack[TableOptions]
 ) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from autodiff.op._arguments import checked
 from autodiff.op._executor import qualified_name, submit
 from autodiff.schema.operations import SwapColumns, SyncColumns, UnsyncColumns
 
 __all__ = ["swap_columns", "sync_columns", "unsync_columns"]
 
 
+@checked
 def sync_columns(
     table_name: str,
     before: str,
@@ -50,6 +52,7 @@ def sync_columns(
     )
 
 
+@checked
 def unsync_columns(table_name: str, before: str, after: str, *, schema: str | None = None) -> None:
     """Drop the trigger of `op.sync_columns`, if it is there.
 
@@ -62,6 +65,7 @@ def unsync_columns(table_name: str, before: str, after: str, *, schema: str | No
     submit(UnsyncColumns(table=qualified_name(table_name, schema), before=before, after=after))
 
 
+@checked
 def swap_columns(table_name: str, one: str, other: str, *, schema: str | None = None) -> None:
     """Give each of two columns the name of the other one, at the same moment.
 

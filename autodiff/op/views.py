@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from autodiff.op._arguments import checked
 from autodiff.op._executor import compiler_for, qualified_name, submit
 from autodiff.runner.context import current_executor
 from autodiff.schema.objects import View
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["create_view", "drop_view"]
 
 
+@checked
 def create_view(
     name: str,
     select: str | sa.ClauseElement,
@@ -42,6 +44,7 @@ def create_view(
     executor.submit(CreateView(view=view, restores_settings=restore_settings))
 
 
+@checked
 def drop_view(
     name: str,
     *,

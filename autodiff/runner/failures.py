@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from sqlalchemy.exc import DBAPIError
 
 from autodiff.dialects.timeouts import Blocker
-from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError, database_words
+from autodiff.errors import (
+    AutodiffError,
+    MigrationFailedError,
+    RowsInTheWayError,
+    WrongArgumentError,
+    database_words,
+)
 from autodiff.migrations.files import Migration
 from autodiff.runner.journal import ANSWER_STEP, Kind
 from autodiff.runner.journaled import JournaledSink
@@ -101,8 +107,9 @@ def stopped(
 
 
 def _line(migration: Migration, error: Exception) -> str:
-    """Return the line of the file that raised an error of Python, as a part of a sentence."""
-    if isinstance(error, AutodiffError | DBAPIError):
+    """Return the line of the file that made a mistake in Python, as a part of a sentence."""
+    is_ours = isinstance(error, AutodiffError) and not isinstance(error, WrongArgumentError)
+    if is_ours or isinstance(error, DBAPIError):
         return ""
     frames = traceback.extract_tb(error.__traceback__)
     lines = [frame.lineno for frame in frames if frame.filename == str(migration.path)]

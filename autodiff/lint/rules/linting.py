@@ -23,8 +23,14 @@ def _unparsed(step: Step) -> Iterator[Match]:
 
 def _unread(step: Step) -> Iterator[Match]:
     match step.action:
-        case PythonCode(what=what, ends=True):
+        case PythonCode(what=what, ends=True, fails=False):
             yield Match(message=f"the migration was not checked from here on: {what}")
+
+
+def _wrong_argument(step: Step) -> Iterator[Match]:
+    match step.action:
+        case PythonCode(what=what, fails=True):
+            yield Match(message=f"the migration fails here: {what}")
 
 
 def _nothing(script: Script) -> Iterator[Match]:
@@ -69,5 +75,17 @@ RULES = (
         scope="script",
         bad='op.create_view("v", "SELECT 1")  # autodiff: ignore[AD101]',
         good='op.drop_table("teams")  # autodiff: ignore[AD101]',
+    ),
+    Rule(
+        code="AD904",
+        name="wrong-argument",
+        severity="error",
+        summary="A function of op is called with a wrong argument.",
+        reason="The migration fails at this call. The rest of it was not checked.",
+        safe_way="Correct the argument that the message names.",
+        check=_wrong_argument,
+        actions=(PythonCode,),
+        bad='op.create_enum("state", ["new", "old"])',
+        good='op.create_enum("state", "new", "old")',
     ),
 )
