@@ -1,4 +1,4 @@
-"""Count what Python executes, for tests of how work grows: times vary too much."""
+"""Count what Python and a database execute, for tests of how work grows: times vary too much."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-__all__ = ["counted_calls", "counted_instructions"]
+import sqlalchemy as sa
+from sqlalchemy import event
+
+__all__ = ["counted_calls", "counted_instructions", "counted_statements"]
 
 
 @contextmanager
@@ -52,3 +55,18 @@ def counted_instructions(paths: Sequence[str]) -> Iterator[list[int]]:
         yield found
     finally:
         sys.settrace(previous)
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[int]]:
+    """Count the statements of all engines; those with many rows count once."""
+    found = [0]
+
+    def count_statement(*_: object) -> None:
+        found[0] += 1
+
+    event.listen(sa.Engine, "before_cursor_execute", count_statement)
+    try:
+        yield found
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", count_statement)

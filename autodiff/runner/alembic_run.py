@@ -53,13 +53,12 @@ def record_alembic(session: Session) -> None:
         return
     session.create_tables()
     with session.transaction():
-        for revision in before.keys() - now.keys():
-            session.history.remove(session.connection, revision)
-        for revision, row in now.items():
-            if revision not in before:
-                session.history.add(session.connection, row)
-                note = replace(session.entry(row, "stamp"), outcome="done", seconds=0.0)
-                session.journal.write(session.connection, note)
+        session.history.remove(session.connection, sorted(before.keys() - now.keys()))
+        added = [row for revision, row in now.items() if revision not in before]
+        session.history.add(session.connection, added)
+        entries = (session.entry(row, "stamp") for row in added)
+        ended = [replace(entry, outcome="done", seconds=0.0) for entry in entries]
+        session.journal.add(session.connection, ended)
 
 
 def run_by_alembic(
@@ -185,9 +184,9 @@ class _Run:
         assert connection is not None
         seconds = time.monotonic() - self._started
         if self.direction == "upgrade":
-            session.history.add(connection, session.applied_now(migration))
+            session.history.add(connection, [session.applied_now(migration)])
         else:
-            session.history.remove(connection, migration.revision)
+            session.history.remove(connection, [migration.revision])
         entry = session.entry(migration, self.direction)
         session.journal.write(connection, replace(entry, outcome="done", seconds=seconds))
         session.on_event(

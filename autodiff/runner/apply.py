@@ -273,7 +273,7 @@ def _finish(session: Session, migration: Migration, entry: Entry) -> None:
     if entry.kind == "upgrade":
         session.record(migration)
     else:
-        session.history.remove(session.connection, migration.revision)
+        session.history.remove(session.connection, [migration.revision])
         if session.alembic is not None and session.alembic.history.replaced_by is not None:
             session.alembic.write(session.connection, ())
     session.journal.write(session.connection, entry)

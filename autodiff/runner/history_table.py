@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Applied", "HistoryTable", "applied_row"]
 
+_IN_ONE_STATEMENT = 500
+"""Revisions: SQLite before 3.32 accepts 999 parameters."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
@@ -88,19 +91,21 @@ class HistoryTable:
         query = sa.select(self.table.c.revision).where(self.table.c.revision == revision)
         return connection.execute(query).first() is not None
 
-    def add(self, connection: Connection, applied: Applied) -> None:
-        """Record a migration as applied."""
-        connection.execute(self._insert, applied_row(applied))
+    def add(self, connection: Connection, rows: Sequence[Applied]) -> None:
+        """Record migrations as applied."""
+        if rows:
+            connection.execute(self._insert, list(map(applied_row, rows)))
 
     def replace(self, connection: Connection, rows: Sequence[Applied]) -> None:
         """Record these migrations as applied, and no others."""
         connection.execute(sa.delete(self.table))
-        if rows:
-            connection.execute(self._insert, list(map(applied_row, rows)))
+        self.add(connection, rows)
 
-    def remove(self, connection: Connection, revision: str) -> None:
-        """Remove the record of a migration."""
-        connection.execute(sa.delete(self.table).where(self.table.c.revision == revision))
+    def remove(self, connection: Connection, revisions: Sequence[str]) -> None:
+        """Remove the records of migrations."""
+        for begin in range(0, len(revisions), _IN_ONE_STATEMENT):
+            some = revisions[begin : begin + _IN_ONE_STATEMENT]
+            connection.execute(sa.delete(self.table).where(self.table.c.revision.in_(some)))
 
 
 def _require_texts(rows: Iterable[Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, TypeAlias
 
@@ -87,21 +87,21 @@ class _Repairer:
         """Repair what is wanted, one kind after the other; yield each repair."""
         entry = self._session.journal.unfinished(self._session.connection)
         if wanted.half_way is not None and entry is not None:
-            yield self._settle(entry, wanted.half_way)
+            yield from self._settle(entry, wanted.half_way)
         elif wanted.step is not None and entry is not None and entry.progress.in_doubt is not None:
             yield self._answer(entry, wanted.step)
         applied = folded(self._graph, self._session.history.read(self._session.connection))
-        steps: Mapping[ProblemKind, tuple[bool, Outcome, Callable[[Applied], None]]] = {
+        steps: Mapping[ProblemKind, tuple[bool, Outcome, Callable[[Sequence[Applied]], None]]] = {
             "missing": (wanted.missing, "forgotten", self._forget),
             "edited": (wanted.edited, "accepted", self._record),
             "reordered": (wanted.reordered, "applied", self._record),
         }
         for problem in problems(self._graph, applied):
             is_wanted, outcome, step = steps.get(problem.kind, (False, "done", self._record))
-            for revision in problem.revisions if is_wanted else ():
-                row = self._row(revision, applied)
-                step(row)
-                yield self._note(problem.kind, row, outcome)
+            if is_wanted:
+                rows = [self._row(revision, applied) for revision in problem.revisions]
+                step(rows)
+                yield from self._note(problem.kind, rows, outcome)
 
     def _row(self, revision: str, applied: Mapping[str, Applied]) -> Applied:
         """Return the record that its file asks for, or the old one if there is no file."""
@@ -112,14 +112,14 @@ class _Repairer:
         old = applied.get(revision)
         return new if old is None else replace(new, applied_at=old.applied_at)
 
-    def _forget(self, row: Applied) -> None:
-        self._session.history.remove(self._session.connection, row.revision)
+    def _forget(self, rows: Sequence[Applied]) -> None:
+        self._session.history.remove(self._session.connection, [row.revision for row in rows])
 
-    def _record(self, row: Applied) -> None:
-        self._forget(row)
-        self._session.history.add(self._session.connection, row)
+    def _record(self, rows: Sequence[Applied]) -> None:
+        self._forget(rows)
+        self._session.history.add(self._session.connection, rows)
 
-    def _settle(self, entry: Entry, how: HalfWay) -> Repaired:
+    def _settle(self, entry: Entry, how: HalfWay) -> list[Repaired]:
         """Record what stopped half-way as applied or as reverted."""
         session = self._session
         session.journal.write(session.connection, replace(entry, outcome="settled"))
@@ -128,10 +128,10 @@ class _Repairer:
         if entry.revision in self._graph:
             row = self._row(entry.revision, {entry.revision: row})
         if how == "applied":
-            self._record(row)
+            self._record([row])
         else:
-            self._forget(row)
-        return self._note("half-way", row, how)
+            self._forget([row])
+        return self._note("half-way", [row], how)
 
     def _answer(self, entry: Entry, answer: StepAnswer) -> Repaired:
         """Record in the journal whether a step took effect; the next run resumes from there.
@@ -143,7 +143,11 @@ class _Repairer:
         outcome: Outcome = "step done" if answer == "done" else "step again"
         return Repaired(kind="half-way", revision=entry.revision, name=entry.name, outcome=outcome)
 
-    def _note(self, kind: ProblemKind, row: Applied, outcome: Outcome) -> Repaired:
-        entry = replace(self._session.entry(row, "repair"), outcome=outcome, seconds=0.0)
-        self._session.journal.write(self._session.connection, entry)
-        return Repaired(kind=kind, revision=row.revision, name=row.name, outcome=outcome)
+    def _note(self, kind: ProblemKind, rows: Sequence[Applied], outcome: Outcome) -> list[Repaired]:
+        entries = (self._session.entry(row, "repair") for row in rows)
+        ended = [replace(entry, outcome=outcome, seconds=0.0) for entry in entries]
+        self._session.journal.add(self._session.connection, ended)
+        return [
+            Repaired(kind=kind, revision=row.revision, name=row.name, outcome=outcome)
+            for row in rows
+        ]

@@ -264,7 +264,7 @@ class Session:
 
     def record(self, migration: Migration) -> None:
         """Record a migration as applied now."""
-        self.history.add(self.connection, self.applied_now(migration))
+        self.history.add(self.connection, [self.applied_now(migration)])
 
 
 def _insert(table: sa.Table, prefix: str) -> sa.Insert:

@@ -37,9 +37,8 @@ def fold(session: Session, graph: Graph) -> None:
         before = session.history.read(session.connection)
         after = folded(graph, before)
         for squash in _whole(graph, before):
-            for revision in squash.replaces:
-                session.history.remove(session.connection, revision)
-            session.history.add(session.connection, after[squash.revision])
+            session.history.remove(session.connection, squash.replaces)
+            session.history.add(session.connection, [after[squash.revision]])
             entry = replace(session.entry(squash, "squash"), outcome="done", seconds=0.0)
             session.journal.write(session.connection, entry)
 
