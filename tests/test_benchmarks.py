@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,14 @@ def load_graph(folder):
         _load_once(folder)
     return _load_once(folder)
 """
+
+
+@pytest.fixture(autouse=True)
+def _frozen() -> Iterator[None]:
+    """Exempt the objects of other tests from the garbage collections between the measurements."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def test_autodiff_and_alembic_find_the_same_changes(any_database: sa.URL) -> None:

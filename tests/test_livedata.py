@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -147,3 +147,15 @@ def test_a_query_cannot_write(db: Database) -> None:
     assert db.rows("SELECT count(*) FROM users") == [(3,)]
     db.execute("DELETE FROM users")
     assert db.rows("SELECT count(*) FROM users") == [(0,)]
+
+
+def test_the_shortest_limit_is_a_limit(database: Callable[[str], sa.URL]) -> None:
+    """On PostgreSQL, a limit of 0 is none. The limit of the session is restored."""
+    with opened(database("postgresql")) as db:
+        connection, session = db.connection, dialect_of(db.connection).session
+        connection.exec_driver_sql("SET statement_timeout = 5000")
+        connection.commit()
+        with session.read_only(connection, 0.0001):
+            assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "1ms"
+        assert db.rows("SHOW statement_timeout") == [("5s",)]
+        assert db.rows("SHOW transaction_read_only") == [("off",)]

@@ -175,17 +175,20 @@ class PostgreSQLSession(Session):
 
     @contextmanager
     def read_only(self, connection: Connection, seconds: float) -> Iterator[None]:
-        """Read within a savepoint. Rolling it back also restores the settings of SET LOCAL."""
+        """Read within a savepoint of the open transaction, or within a new transaction.
+
+        Rolling it back also restores the settings.
+        """
         begun = connection.in_transaction()
-        savepoint = connection.begin_nested()
+        scope = connection.begin_nested() if begun else connection.begin()
         try:
-            connection.exec_driver_sql("SET LOCAL transaction_read_only = on")
-            connection.exec_driver_sql(f"SET LOCAL statement_timeout = {int(seconds * 1000)}")
+            connection.exec_driver_sql(
+                "SELECT set_config('transaction_read_only', 'on', true), "
+                f"set_config('statement_timeout', '{max(int(seconds * 1000), 1)}', true)"
+            )
             yield
         finally:
-            savepoint.rollback()
-            if not begun:
-                connection.rollback()
+            scope.rollback()
 
     def migration_lock(
         self, connection: Connection, schema: str | None, history_table: str = HISTORY_TABLE
