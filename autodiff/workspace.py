@@ -572,14 +572,18 @@ class Workspace:
     def offline_dialect(self) -> Dialect:
         """Return the dialect of the URL or, without one, of the lock file, without connecting.
 
+        With `mysql://`, the lock file says whether the server is MariaDB.
+
         Raises:
             HistoryError: There is neither a URL nor a lock file.
         """
         from autodiff.dialects import dialect_for
 
-        if self.config.url:
-            return dialect_for(self.url.get_backend_name())
         lock = self.lock()
+        if self.config.url:
+            backend = self.url.get_backend_name()
+            is_same = lock is not None and dialect_for(lock.backend).matches(backend)
+            return dialect_for(lock.backend if lock is not None and is_same else backend)
         if lock is None:
             raise HistoryError(
                 "cannot determine the kind of database: there is no URL and no lock file",

@@ -723,6 +723,43 @@ def test_mysql_index_options(scripts_on: Callable[[str], Scripts]) -> None:
 # Rows and statements
 
 
+def test_no_value_is_lost(scripts: Scripts) -> None:
+    """Rows may have different columns, and values may be bytes and JSON."""
+    scripts.run(
+        r"""
+        op.create_table(
+            "t", sa.Column("id", sa.Integer, primary_key=True), sa.Column("n", sa.Integer),
+            sa.Column("data", sa.LargeBinary), sa.Column("extra", sa.JSON),
+        )
+        rows = sa.table("t", sa.column("id"), sa.column("n"), sa.column("extra", sa.JSON))
+        op.bulk_insert(rows, [
+            {"id": 1}, {"id": 2, "n": 2}, {"id": 3, "extra": None}, {"id": 4, "extra": [1]},
+        ])
+        op.backfill("t", {"data": b"a\\101\x00\xff%"}, where=sa.column("id") == 1)
+        op.backfill("t", {"extra": {"k": "it's 5% :x"}}, where="id = 2")
+        op.backfill("t", {"data": sa.func.coalesce(sa.column("data"), b"\x00")})
+        """
+    )
+    table = sa.table(
+        "t",
+        *(sa.column("id"), sa.column("n")),
+        *(sa.column("data", sa.LargeBinary), sa.column("extra", sa.JSON)),
+    )
+    rows = scripts.db.connection.execute(sa.select(table).order_by(table.c.id)).all()
+    assert [tuple(row) for row in rows] == [
+        (1, None, b"a\\101\x00\xff%", None),
+        (2, 2, b"\x00", {"k": "it's 5% :x"}),
+        (3, None, b"\x00", None),
+        (4, None, b"\x00", [1]),
+    ]
+
+
+def test_a_value_without_a_literal_is_named(scripts: Scripts) -> None:
+    scripts.run('op.create_table("t", sa.Column("id", sa.Integer), sa.Column("a", sa.JSON))')
+    with pytest.raises(MigrationFailedError, match="value of a cannot be written as SQL: <class"):
+        scripts.run('op.backfill("t", {"a": object})')
+
+
 def test_bulk_insert(scripts: Scripts) -> None:
     """Rows have literals or expressions; multiinsert and an empty list are accepted."""
     scripts.run(

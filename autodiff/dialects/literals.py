@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.base import Dialect
 
-__all__ = ["clause_text", "plain_dialect"]
+__all__ = ["clause_text", "dialect_with_literals", "plain_dialect"]
 
 
 def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
@@ -32,13 +32,19 @@ def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
     return plain
 
 
+def dialect_with_literals(dialect: Dialect) -> SQLAlchemyDialect:
+    """Return the plain dialect that also writes bytes and JSON as literals."""
+    plain = plain_dialect(dialect.sqlalchemy)
+    plain.statement_compiler = _with_more_literals(plain.statement_compiler, dialect)
+    return plain
+
+
 def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
     """Return the SQL of a statement.
 
     Raises SQLAlchemy's CompileError for a value that has no literal.
     """
-    plain = plain_dialect(dialect.sqlalchemy)
-    plain.statement_compiler = _with_more_literals(plain.statement_compiler, dialect)
+    plain = dialect_with_literals(dialect)
     if isinstance(clause, Insert):
         clause = clause.inline()  # nobody reads the keys of the new rows
     return str(clause.compile(dialect=plain, compile_kwargs={"literal_binds": True}))
@@ -48,6 +54,12 @@ def _with_more_literals(base: Any, dialect: Dialect) -> Any:
     """Return a compiler class that also has literals for bytes and JSON."""
 
     class Compiler(base):  # type: ignore[misc]
+        def render_literal_bindparam(self, bindparam: Any, **options: Any) -> str:
+            # JSON without none_as_null writes None as a value of JSON, and not as NULL.
+            if bindparam.value is None and bindparam.type.should_evaluate_none:
+                options["render_literal_value"] = None
+            return str(super().render_literal_bindparam(bindparam, **options))
+
         def render_literal_value(self, value: Any, type_: Any) -> str:
             if isinstance(type_, NullType):
                 type_ = literal(value).type  # from the value, as a driver does

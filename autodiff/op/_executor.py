@@ -6,13 +6,13 @@ import threading
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from autodiff.dialects.literals import dialect_with_literals
 from autodiff.models.expressions import Compiler
 from autodiff.runner.context import current_executor
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
-
+    from autodiff.dialects.base import Dialect
     from autodiff.runner.executor import Executor
     from autodiff.schema.operations import Operation
 
@@ -30,13 +30,13 @@ def submit(operation: Operation) -> None:
 def compiler_for(executor: Executor) -> Compiler:
     """Return the compiler of SQLAlchemy expressions for an executor's dialect."""
     dialect = executor.dialect
-    return _compiler(threading.get_ident(), dialect.sqlalchemy, dialect.default_schema)
+    return _compiler(threading.get_ident(), dialect, dialect.default_schema)
 
 
 @lru_cache(maxsize=16)
-def _compiler(thread: int, dialect: SQLAlchemyDialect, default_schema: str | None) -> Compiler:
+def _compiler(thread: int, dialect: Dialect, default_schema: str | None) -> Compiler:
     """Return one compiler for each thread: SQLAlchemy's compilers are not thread-safe."""
-    return Compiler(dialect, default_schema)
+    return Compiler(dialect_with_literals(dialect), default_schema)
 
 
 def qualified_name(name: str, schema: str | None = None) -> Name:

@@ -31,7 +31,9 @@ from autodiff.schema.operations import (
 )
 
 if TYPE_CHECKING:
-    from autodiff.schema.objects import Name
+    from collections.abc import Callable
+
+    from autodiff.schema.objects import Name, Table
 
 __all__ = ["add_column", "alter_column", "drop_column", "rename_column"]
 
@@ -65,7 +67,7 @@ def add_column(
     """
     executor = current_executor()
     name = qualified_name(table_name, schema)
-    if if_not_exists and _has_column(name, str(column.name)):
+    if if_not_exists and _has_column(executor.find, name, str(column.name)):
         return
     column = free_copy(column)
     sa_table = sa.Table(table_name, script_metadata(), column, schema=schema)
@@ -103,18 +105,16 @@ def drop_column(
         MigrationFailedError: The table has no such column, or a view uses it.
     """
     table = qualified_name(table_name, schema)
-    if not if_exists or _has_column(table, column_name):
+    if not if_exists or _has_column(current_executor().find_to_drop, table, column_name):
         submit(DropColumn(table=table, name=column_name, only=postgresql_only))
 
 
-def _has_column(table_name: Name, column: str) -> bool:
-    executor = current_executor()
-
+def _has_column(find: Callable[[Name], Table | None], table_name: Name, column: str) -> bool:
     def exists() -> bool:
-        table = executor.find(table_name)
+        table = find(table_name)
         return table is not None and table.column(column) is not None
 
-    return executor.ask(exists)
+    return current_executor().ask(exists)
 
 
 @checked

@@ -294,7 +294,7 @@ def _has_constraint(table_name: Name, name: str, kind: ConstraintKind | None) ->
     executor = current_executor()
 
     def exists() -> bool:
-        table = executor.find(table_name)
+        table = executor.find_to_drop(table_name)
         if table is None:
             return False
         found = table.constraint(name) or table.index(name)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import CompileError
 
 from autodiff.errors import WrongArgumentError
 from autodiff.op._arguments import checked
@@ -13,7 +15,7 @@ from autodiff.runner.context import current_executor, current_settings
 from autodiff.schema.operations import Backfill, Require
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from autodiff.models.expressions import Compiler
     from autodiff.op.keywords import SQLExpression
@@ -52,7 +54,7 @@ def backfill(
         raise WrongArgumentError(f"op.backfill(): batch_size must be at least 1, not {batch_size}")
     executor = current_executor()
     compiler = compiler_for(executor)
-    pairs = tuple((column, _value_sql(value, compiler)) for column, value in values.items())
+    pairs = tuple((column, _value_sql(column, value, compiler)) for column, value in values.items())
     condition = where if where is None or isinstance(where, str) else compiler.expression(where)
     table = qualified_name(table_name, schema)
     executor.submit(Backfill(table=table, values=pairs, where=condition, batch_size=batch_size))
@@ -97,10 +99,25 @@ def bulk_insert(
     if not current_settings().get("is_alembic"):
         _require_known_columns(table, rows)
     if multiinsert and rows and not any(map(_has_expression, rows)):
-        executor.execute_clause(sa.insert(table), rows)
+        for alike in _with_equal_keys(rows):
+            executor.execute_clause(sa.insert(table), alike)
         return
     for row in rows:
         executor.execute_clause(sa.insert(table).values(dict(row)))
+
+
+def _with_equal_keys(
+    rows: Sequence[Mapping[str, Any]],
+) -> Iterator[Sequence[Mapping[str, Any]]]:
+    """Yield the rows in parts with the same keys: SQLAlchemy only reads those of the first row.
+
+    A script written for Alembic keeps what Alembic does with them.
+    """
+    if current_settings().get("is_alembic"):
+        yield rows
+        return
+    for _, alike in groupby(rows, key=lambda row: frozenset(row)):
+        yield list(alike)
 
 
 def _require_known_columns(table: sa.TableClause, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -117,6 +134,16 @@ def _has_expression(row: Mapping[str, Any]) -> bool:
     return any(isinstance(value, sa.sql.ClauseElement) for value in row.values())
 
 
-def _value_sql(value: Any, compiler: Compiler) -> str:
-    clause = value if isinstance(value, sa.sql.ClauseElement) else sa.literal(value)
-    return compiler.expression(clause)
+def _value_sql(column: str, value: Any, compiler: Compiler) -> str:
+    """Return the SQL of a value that a column is set to."""
+    if isinstance(value, sa.sql.ClauseElement):
+        clause: sa.ClauseElement = value
+    else:
+        clause = sa.literal(value, sa.JSON() if isinstance(value, dict) else None)
+    try:
+        return compiler.expression(clause)
+    except CompileError as error:
+        raise WrongArgumentError(
+            f"op.backfill(): the value of {column} cannot be written as SQL: {value!r:.60}; "
+            "give its type, such as sa.literal(value, sa.JSON())"
+        ) from error

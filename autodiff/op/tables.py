@@ -100,7 +100,7 @@ def drop_table(
     """
     name = qualified_name(table_name, schema)
     executor = current_executor()
-    if not if_exists or executor.ask(lambda: executor.find(name) is not None):
+    if not if_exists or executor.ask(lambda: executor.find_to_drop(name) is not None):
         submit(DropTable(name=name))
 
 

@@ -307,8 +307,9 @@ def note_failure(
             sink.entry = replace(sink.entry, progress=progress)
         if not sink.entry.has_ended:
             entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)
+            left_nothing = sink.left_nothing()
             entry = sink.without_refused_step(entry)
-            if sink.left_nothing():
+            if left_nothing:
                 entry = replace(entry, progress=Progress())
             sink.entry = session.journal.write(session.connection, entry)
 

@@ -99,6 +99,14 @@ class Executor:
         self.flush()
         return self.sink.find(name)
 
+    def find_to_drop(self, name: Name) -> Table | None:
+        """Return what `find` does, for a table of which something is dropped if it exists.
+
+        Raises MigrationFailedError in a script that can't know whether the table exists.
+        """
+        self.flush()
+        return self.sink.find_to_drop(name)
+
     def known(self, name: Name) -> Table | None:
         """Return the table after everything that was submitted, None if it is unknown."""
         self.flush()

@@ -59,8 +59,8 @@ def failure(
         other = "downgrade" if kind == "upgrade" else "upgrade"
         lines += _kept_steps(sink)
         hint = (
-            f"fix the cause and run autodiff {kind} to resume; or run autodiff {other} to undo "
-            "those steps, and edit the file then"
+            f"fix the cause and run autodiff {kind} to resume; the file may be edited after the "
+            f"finished steps. Or run autodiff {other} to undo those steps"
         )
         if progress.in_doubt is not None:
             lines.append(f"sent and not confirmed: {progress.in_doubt.step}")
@@ -75,6 +75,8 @@ def failure(
     if blockers is not None:
         hint = f"try again when that session is done, or raise lock_timeout; {hint}"
     inner = error.hint if isinstance(error, AutodiffError) else None
+    if inner is not None and progress.has_begun and "autodiff " not in inner:
+        inner = f"{inner}; {hint}"  # it does not say what to do about the finished steps
     return MigrationFailedError(
         lines, revision=migration.revision, statement=statement, hint=inner or hint
     )

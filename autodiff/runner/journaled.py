@@ -152,6 +152,10 @@ class JournaledSink(Sink):
         self.may_change_settings = False
         """Whether hand-written code ran that can change the settings of the database session."""
         self._was_refused = False
+        self._altered: set[Name] = set()
+        """With transactional DDL, the tables of the steps that left no fingerprint of them."""
+        self._any_altered = False
+        """Whether one of these steps can have altered any table."""
 
     # For the runner
 
@@ -247,20 +251,27 @@ class JournaledSink(Sink):
         progress = self.entry.progress
         if progress.mark is None or progress.steps or progress.sent or progress.undone:
             return False
-        unchanged = self._fingerprint(self.tables) == progress.mark
-        return unchanged and not self._dialect.session.cleanup_statements(
-            self._connection, self._sent_operations
-        )
+        return self._has_refused_ddl(progress.mark)
 
     def without_refused_step(self, entry: Entry) -> Entry:
         """Return the entry without its announced step, if the server refused all of that step."""
         progress = entry.progress
+        if progress.mark is not None and not progress.sent and self._has_refused_ddl(progress.mark):
+            return replace(entry, progress=replace(progress, statements=(), mark=None))
         current = progress.undone or progress
         if not (self._was_refused and current.unclear):
             return entry
         current = replace(current, step=None, statements=(), sent=0, unclear=False)
         undone = None if progress.undone is None else current
         return replace(entry, progress=replace(progress, undone=undone) if undone else current)
+
+    def _has_refused_ddl(self, mark: str) -> bool:
+        """Return whether nothing of the announced statement is in the catalog."""
+        return self._fingerprint(
+            self.tables
+        ) == mark and not self._dialect.session.cleanup_statements(
+            self._connection, self._sent_operations
+        )
 
     # For the executor
 
@@ -278,6 +289,7 @@ class JournaledSink(Sink):
             self.note_hand_written()
             self._live.execute(operation.sql)
         self._counter.complete_operations([operation])
+        self._note_altered(tables_of(operation))
         return True
 
     def is_resumed(self, operation: Operation) -> bool:
@@ -301,6 +313,7 @@ class JournaledSink(Sink):
             cleanup = self._dialect.session.cleanup_statements(self._connection, operations)
             self._live.perform(operations, [*cleanup, *statements])
             self._counter.complete_operations(operations)
+            self._note_altered(self.tables)
         elif isinstance(first, Backfill):
             self._backfill_in_batches(first)
         elif isinstance(first, Require):
@@ -333,6 +346,7 @@ class JournaledSink(Sink):
         self, operations: Sequence[Operation], statements: Sequence[str]
     ) -> None:
         self._enter()
+        self._remember(self.tables)
         with self.segments.inside():
             self.segments.keys.before(operations, statements)
             self._live.perform(operations, statements)
@@ -421,6 +435,7 @@ class JournaledSink(Sink):
         self._changed_tables.add_all()
         self.note_hand_written()
         self.segments.handed_over()
+        self._note_altered(())
         if not self._in_hand_written_part:
             self._in_hand_written_part = True
             self._part_is_rolled_back = self.is_replaying
@@ -481,6 +496,7 @@ class JournaledSink(Sink):
         else:
             run()
             self._counter.complete([key], [description])
+            self._note_altered(())
 
     @contextmanager
     def _counted_atomically(
@@ -599,19 +615,31 @@ class JournaledSink(Sink):
     def _remember(self, tables: Sequence[Name], mark: str | None = None) -> None:
         """Remember what tables were before the first step that alters them.
 
-        Not with transactional DDL: the steps before `op.autocommit()` were not permanent.
+        With transactional DDL, only tables that no step before `op.autocommit()` can have altered:
+        those steps were run without a fingerprint.
 
         tables: those that the next step alters; none if it can alter anything. mark: their
         fingerprint, if it was taken.
         """
         before = self._counter.progress.before
+        if self._dialect.features.transactional_ddl:
+            if not tables:
+                self._note_altered(())
+            tables = [name for name in tables if name not in self._altered]
+            if not tables or self._any_altered:
+                return
         new = tables_to_remember(before, tables)
-        if new is None or self._writer.is_undoing or self._dialect.features.transactional_ddl:
+        if new is None or self._writer.is_undoing:
             return
         covers_less = not new and before
         if mark is None or self._namespaces or new != tuple(tables) or covers_less:
             mark = take_fingerprint(self._dialect, self._connection, new, before)
         self._counter.remember(TablesBefore(tables=new, fingerprint=mark))
+
+    def _note_altered(self, tables: Sequence[Name]) -> None:
+        """Note the tables of a step that leaves no fingerprint; none if it can alter anything."""
+        self._altered.update(tables)
+        self._any_altered |= not tables
 
     def _took_effect(self, earlier: Progress) -> bool:
         """Return whether the statement that was on its way has changed the tables."""

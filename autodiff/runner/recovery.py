@@ -27,8 +27,10 @@ from autodiff.runner.undo import (
     Call,
     Statement,
     Step,
+    Steps,
     collect,
     describe_step,
+    digest_of,
     find_undoing_steps,
     run_steps,
 )
@@ -38,6 +40,9 @@ from autodiff.schema.operations import Operation, namespaces_of, tables_of
 from autodiff.utils.counting import counted
 
 __all__ = ["Remaining", "remaining_steps", "settle"]
+
+_WAYS_OUT = f"fix the cause and run the same command again to resume, or {SETTLE_BY_HAND}"
+"""What to do if the steps cannot be undone and have no reverse, as in SQL files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +76,8 @@ def settle(session: Session, graph: Graph, direction: Direction, target: str) ->
         entry = session.unfinished()
     if entry is None:
         return []
-    migration = _unedited(graph, entry)
+    migration = _resumable(session, graph, entry)
+    entry = replace(entry, checksum=migration.checksum)
     if entry.progress.in_doubt is not None:
         error = unclear_step(entry.progress.in_doubt)
         raise MigrationFailedError(
@@ -113,7 +119,7 @@ def remaining_steps(
     entry = session.unfinished()
     if entry is None:
         return None
-    migration = _unedited(graph, entry)
+    migration = _resumable(session, graph, entry)
     if not _is_resumed(entry, direction):
         undoing_steps = _undoing_ahead(session, migration, entry)
         return Remaining(
@@ -165,22 +171,42 @@ def _script(session: Session, graph: Graph, migration: Migration, entry: Entry) 
     return found
 
 
-def _unedited(graph: Graph, entry: Entry) -> Migration:
+def _resumable(session: Session, graph: Graph, entry: Entry) -> Migration:
+    """Return the migration that stopped half-way.
+
+    Raises HistoryError if its file is missing, EditedMigrationError if it was edited in a way that
+    its finished steps may not be those of the file.
+    """
     if entry.revision not in graph:
         raise HistoryError(
             f"the {entry.kind} of {entry.name} stopped half-way, and its file is missing",
             hint=f"restore the file; or {SETTLE_BY_HAND}",
         )
     migration = graph[entry.revision]
-    if migration.checksum != entry.checksum:
+    if migration.checksum != entry.checksum and not _begins_alike(session, migration, entry):
         raise EditedMigrationError(
-            f"{migration.path.name} was edited after its {entry.kind} stopped half-way, "
-            f"after {counted(entry.progress.steps, 'step')}",
+            f"{migration.path.name} was edited after its {entry.kind} stopped half-way, and its "
+            f"first {counted(entry.progress.steps, 'step')} may not be those that were run",
             [entry.revision],
             hint="restore the file as it was, resume or revert the migration, and edit it then; or "
             f"{SETTLE_BY_HAND}",
         )
     return migration
+
+
+def _begins_alike(session: Session, migration: Migration, entry: Entry) -> bool:
+    """Return whether an edited file has the finished steps, and nothing of a later one was done."""
+    progress = entry.progress
+    if entry.outcome != "failed" or progress != Progress(
+        steps=progress.steps, digest=progress.digest, step=progress.step, before=progress.before
+    ):
+        return False
+    function = session.loader.step(migration, _direction_of(entry))
+    try:
+        steps = collect(session.dialect, function, enough=progress.steps)
+    except MigrationFailedError:  # they depend on the database
+        return False
+    return digest_of(steps[: progress.steps]) == progress.digest
 
 
 def _refuse_beyond(
@@ -202,14 +228,19 @@ def _undo_finished(session: Session, migration: Migration, entry: Entry) -> None
     with _explained(migration):
         forward_steps, backward_steps, progress = _both_directions(session, migration, entry)
         _clean_up(session, forward_steps[progress.steps :])
-        undoing_steps = find_undoing_steps(forward_steps, backward_steps, progress)
+        undoing_steps = find_undoing_steps(
+            forward_steps, backward_steps, progress, is_complete=forward_steps.is_complete
+        )
         _undo(session, migration, undoing_steps, replace(entry, progress=progress))
 
 
 def _undoing_ahead(session: Session, migration: Migration, entry: Entry) -> list[Step]:
     """Return the steps that undo the finished ones, without those that were already run."""
     with _explained(migration):
-        undoing_steps = find_undoing_steps(*_both_directions(session, migration, entry))
+        forward_steps, backward_steps, progress = _both_directions(session, migration, entry)
+        undoing_steps = find_undoing_steps(
+            forward_steps, backward_steps, progress, is_complete=forward_steps.is_complete
+        )
         undone = entry.progress.undone
         if undone is None:
             return undoing_steps
@@ -218,11 +249,13 @@ def _undoing_ahead(session: Session, migration: Migration, entry: Entry) -> list
 
 def _both_directions(
     session: Session, migration: Migration, entry: Entry
-) -> tuple[list[Step], list[Step], Progress]:
+) -> tuple[Steps, list[Step], Progress]:
     """Return the steps of what stopped, those of the other direction, and the progress."""
     forward = _direction_of(entry)
     backward: Direction = "upgrade" if forward == "downgrade" else "downgrade"
-    forward_steps = collect(session.dialect, session.loader.step(migration, forward))
+    begun = entry.progress.steps + bool(entry.progress.statements)
+    forward_function = session.loader.step(migration, forward)
+    forward_steps = collect(session.dialect, forward_function, enough=begun)
     backward_steps = collect(session.dialect, session.loader.step(migration, backward))
     return forward_steps, backward_steps, _confirmed(session, entry.progress, forward_steps)
 
@@ -237,7 +270,7 @@ def _explained(migration: Migration) -> Iterator[None]:
             f"cannot revert {migration.path.name}: {error.line}",
             revision=migration.revision,
             statement=error.statement,
-            hint=error.hint,
+            hint=_WAYS_OUT if migration.is_sql else error.hint or _WAYS_OUT,
         ) from error
 
 

@@ -21,7 +21,7 @@ from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
 from autodiff.runner.failures import reason
 from autodiff.runner.loader import load_step, split_statements
-from autodiff.runner.sinks import LiveSink, RecordingSink
+from autodiff.runner.sinks import LiveSink, RecordingSink, asks_the_database
 from autodiff.runner.transactions import needs_own_transaction
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require
@@ -179,6 +179,16 @@ class ScriptSink(RecordingSink):
     def find(self, name: Name) -> Table | None:
         """Return the table if earlier migrations created it."""
         return super().find(name) if self._live is None else self._live.find(name)
+
+    def find_to_drop(self, name: Name) -> Table | None:
+        """Return the table if earlier migrations created it.
+
+        Another one may exist in the database, and the script would keep it.
+        """
+        found = self.find(name)
+        if found is None and not self._following:
+            raise asks_the_database(name)
+        return found
 
     def known(self, name: Name) -> Table | None:
         """Return the table if earlier migrations created it."""

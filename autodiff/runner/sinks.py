@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.table_copies import TableCopies
 
-__all__ = ["LiveSink", "RecordingSink", "Sink", "written_clause"]
+__all__ = ["LiveSink", "RecordingSink", "Sink", "asks_the_database", "written_clause"]
 
 _SAME_TRANSACTION = BatchRecorder()
 
@@ -78,6 +78,10 @@ class Sink(ABC):
 
         Raises MigrationFailedError if that is unknown, because there is no database to ask.
         """
+
+    def find_to_drop(self, name: Name) -> Table | None:
+        """Return what `find` does, for a table of which something is dropped if it exists."""
+        return self.find(name)
 
     @abstractmethod
     def known(self, name: Name) -> Table | None:
@@ -298,6 +302,14 @@ def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
         ) from error
 
 
+def asks_the_database(name: Name) -> MigrationFailedError:
+    """Return the error for a question that a script cannot answer."""
+    return MigrationFailedError(
+        f"this migration asks whether the table {name} exists, which only a database knows",
+        hint="apply the migration to a database, or remove if_exists and if_not_exists",
+    )
+
+
 class RecordingSink(Sink):
     """Collects statements in `statements`, and keeps track of what they do to tables.
 
@@ -355,10 +367,7 @@ class RecordingSink(Sink):
         """Return the table if earlier operations created it."""
         found = self.known(name)
         if found is None and not self._complete:
-            raise MigrationFailedError(
-                f"this migration asks whether the table {name} exists, which only a database knows",
-                hint="apply the migration to a database, or remove if_exists and if_not_exists",
-            )
+            raise asks_the_database(name)
         return found
 
     def known(self, name: Name) -> Table | None:

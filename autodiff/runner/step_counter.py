@@ -11,7 +11,7 @@ from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Progress
 from autodiff.runner.schema_before import TablesBefore
 from autodiff.schema.operations import Operation
 
-__all__ = ["StepCounter", "describe_operations", "step_key", "unclear_step"]
+__all__ = ["StepCounter", "describe_operations", "extended_digest", "step_key", "unclear_step"]
 
 
 class StepCounter:
@@ -73,7 +73,7 @@ class StepCounter:
         self._descriptions += descriptions
         digest = progress.digest
         for key in keys:
-            digest = hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
+            digest = extended_digest(digest, key)
         steps = progress.steps + len(keys)
         self._progress = replace(progress, steps=steps, digest=digest)
         if steps == self._earlier.steps and digest != self._earlier.digest:
@@ -137,6 +137,11 @@ def unclear_step(progress: Progress) -> MigrationFailedError:
         f"it: {progress.step}",
         hint=ANSWER_STEP,
     )
+
+
+def extended_digest(digest: str, key: str) -> str:
+    """Return the digest of steps after one more of them."""
+    return hashlib.sha256(f"{digest}\n{key}".encode()).hexdigest()
 
 
 def step_key(operation: Operation) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
@@ -24,6 +25,7 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import RecordingSink
+from autodiff.runner.step_counter import extended_digest, step_key
 from autodiff.runner.undo_built_keys import find_built_keys
 from autodiff.runner.undo_new_types import find_copies
 from autodiff.schema.operations import (
@@ -76,8 +78,10 @@ __all__ = [
     "Call",
     "Statement",
     "Step",
+    "Steps",
     "collect",
     "describe_step",
+    "digest_of",
     "find_undoing_steps",
     "finished_steps",
     "run_steps",
@@ -99,12 +103,25 @@ class Statement:
     text: str
 
 
+_CREATING = (AddColumn, AddConstraint, CreateIndex, CreateTable)
+_DROPPING = (DropColumn, DropConstraint, DropIndex, DropTable)
 Step: TypeAlias = Operation | Call | Statement
 """What a migration submits. A step that is not an operation was written by a person."""
 
 
-def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
+class Steps(list["Step"]):
+    """The steps of a migration's function, in order.
+
+    is_complete: False if the function fails after them, so that later ones are unknown.
+    """
+
+    is_complete = True
+
+
+def collect(dialect: Dialect, step: Callable[[], None], *, enough: int | None = None) -> Steps:
     """Return the steps of a migration's function, in order, without running them.
+
+    enough: the number of steps after which the function may fail; None if it may not.
 
     Raises MigrationFailedError if it does more than submit operations and functions.
     """
@@ -112,14 +129,32 @@ def collect(dialect: Dialect, step: Callable[[], None]) -> list[Step]:
     try:
         with executing(collector):
             step()
-    except AutodiffError:
-        raise
     except Exception as error:
-        raise MigrationFailedError(
-            f"its steps cannot be listed without a database: {type(error).__name__}: {error}",
-            hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
-        ) from error
+        if enough is not None and len(collector.steps) >= enough:
+            collector.steps.is_complete = False
+        elif isinstance(error, AutodiffError):
+            raise
+        else:
+            raise MigrationFailedError(
+                f"its steps cannot be listed without a database: {type(error).__name__}: {error}",
+                hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
+            ) from error
     return collector.steps
+
+
+def digest_of(steps: Sequence[Step]) -> str:
+    """Return the digest that the journal has after these steps."""
+    return reduce(extended_digest, map(_key, steps), "")
+
+
+def _key(step: Step) -> str:
+    match step:
+        case Call(function=function):
+            return call_name(function)
+        case Statement(text=text):
+            return text
+        case _:
+            return step_key(step)
 
 
 def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
@@ -141,7 +176,7 @@ class _Collector(Executor):
 
     def __init__(self, dialect: Dialect) -> None:
         super().__init__(dialect, RecordingSink(dialect, {}))
-        self.steps: list[Step] = []
+        self.steps = Steps()
 
     def submit(self, operation: Operation) -> None:
         if not self._creates_again(operation):
@@ -172,8 +207,14 @@ class _Collector(Executor):
 
 
 def _by_hand(what: str) -> MigrationFailedError:
+    return _needs_reverse(
+        f"its steps cannot be undone one by one: it has a hand-written part ({what})"
+    )
+
+
+def _needs_reverse(message: str) -> MigrationFailedError:
     return MigrationFailedError(
-        f"its steps cannot be undone one by one: it has a hand-written part ({what})",
+        message,
         hint="fix the cause and run the same command again to resume, or "
         f"{SETTLE_BY_HAND}. A part that names its reverse can be undone: "
         "op.run(function, reverse=...), op.execute(sql, reverse=...)",
@@ -181,14 +222,27 @@ def _by_hand(what: str) -> MigrationFailedError:
 
 
 def find_undoing_steps(
-    forward: Sequence[Step], backward: Sequence[Step], progress: Progress
+    forward: Sequence[Step],
+    backward: Sequence[Step],
+    progress: Progress,
+    *,
+    is_complete: bool = True,
 ) -> list[Step]:
     """Return the steps that undo the finished ones, in the order of the other direction.
+
+    is_complete: whether `forward` has all steps. If not, later ones were never run.
 
     Raises MigrationFailedError if those are unclear from the file.
     """
     finished = finished_steps(progress)
     done, ahead = forward[:finished], forward[finished:]
+    _refuse_conditional(done, backward)
+    if not is_complete:
+        backward = [
+            step
+            for step in backward
+            if _is_hand_written(step) or any(_are_counterparts(other, step) for other in forward)
+        ]
     removed: list[Step] = []
     restored: list[Step] = []
     left = backward
@@ -277,7 +331,10 @@ def _undoing_steps(
     open_ended = any(_is_hand_written(s) and _reverse(s) is None for s in ahead)
     for step in left:
         if open_ended and not any(_are_counterparts(other, step) for other in done):
-            raise _by_hand(describe_step(step))
+            raise _needs_reverse(
+                "a hand-written part was not reached, and this step of the other direction may "
+                f"belong to it: {describe_step(step)}"
+            )
     return _with_own(left, done)
 
 
@@ -288,12 +345,19 @@ def _without(
 
     If the removal of a table or column was not reached, it is not created again. The steps that
     follow its creation are left out too, except those that undo a finished step.
+
+    Raises MigrationFailedError if something that was not done has no counterpart, and another step
+    of the other direction may undo it.
     """
     left = list(backward)
+    without: list[Step] = []
     kept: set[tuple[Name, str | None]] = set()
     made = [_subject(o) for o in forward if isinstance(o, CreateTable | AddColumn)]
     for step in ahead:
-        match = next((other for other in left if _are_counterparts(step, other)), None)
+        found = [other for other in left if _are_counterparts(step, other)]
+        match = next((other for other in found if not _is_needed(other, left, done)), None)
+        if found and match is None:
+            continue
         if match is not None:
             left.remove(match)
             if isinstance(match, CreateTable | AddColumn):
@@ -305,7 +369,9 @@ def _without(
                     or any(_are_counterparts(other, finished) for finished in done)
                 ]
         elif _leaves_something(step) and not any(_is_about(step, thing) for thing in made):
-            raise _nothing_undoes(step)
+            without.append(step)
+    if without and not all(any(_are_counterparts(o, step) for o in done) for step in left):
+        raise _nothing_undoes(without[0])
     return [
         part
         for step in left
@@ -315,6 +381,23 @@ def _without(
             else _without_columns(step, kept)
         )
     ]
+
+
+def _is_needed(step: Step, left: Sequence[Step], done: Sequence[Step]) -> bool:
+    """Return whether no other one of the steps that are left undoes a finished step."""
+    return any(
+        _undoes(step, finished)
+        and not any(other is not step and _undoes(other, finished) for other in left)
+        for finished in done
+    )
+
+
+def _undoes(step: Step, finished: Step) -> bool:
+    """Return whether they are counterparts, and one of them creates what the other one drops."""
+    return _are_counterparts(step, finished) and (
+        isinstance(step, _CREATING) != isinstance(finished, _CREATING)
+        or not isinstance(step, _CREATING + _DROPPING)
+    )
 
 
 def _without_columns(step: Step, kept: Collection[tuple[Name, str | None]]) -> list[Step]:
@@ -431,6 +514,18 @@ def _refuse_half_filled(
             f"one step has changed {counted(progress.rows, 'row')}, and its counterpart changes "
             f"all rows: {progress.step}"
         )
+
+
+def _refuse_conditional(done: Sequence[Step], backward: Sequence[Step]) -> None:
+    """Raise MigrationFailedError for a finished step that may have had no effect."""
+    for step in done:
+        is_conditional = isinstance(step, CreateIndex | DropIndex) and (
+            getattr(step, "if_not_exists", False) or getattr(step, "if_exists", False)
+        )
+        if is_conditional and any(_are_counterparts(step, other) for other in backward):
+            raise _half_done(
+                f"it is unknown whether this step changed anything: {describe_step(step)}"
+            )
 
 
 def _half_done(message: str) -> MigrationFailedError:

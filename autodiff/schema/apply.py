@@ -98,10 +98,12 @@ def evolve(table: Table, operation: Operation) -> Table:
             return _without_constraint(table, name, primary=kind == "primary")
         case RenameConstraint(before=before, after=after, kind=kind):
             return _rename_constraint(table, before, after, primary=kind == "primary")
+        case CreateIndex(if_not_exists=True, index=index) if table.index(index.name or ""):
+            return table
         case CreateIndex(index=index):
             return replace(table, indexes=(*table.indexes, index))
-        case DropIndex(name=name):
-            if table.index(name) is None:
+        case DropIndex(name=name, if_exists=if_exists):
+            if table.index(name) is None and not if_exists:
                 raise KeyError(name)
             return replace(table, indexes=tuple(i for i in table.indexes if i.name != name))
         case RenameIndex(before=before, after=after):

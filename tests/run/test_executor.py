@@ -186,11 +186,10 @@ ARGUMENTS = {
     "local_cols": ["x"],
     "remote_cols": ["x"],
     "values": {"x": 1},
-    "before": ["a"],
-    "after": ["a"],
     "table": sa.table("t", sa.column("x")),
     "rows": [{"x": 1}],
     "kind": "index",
+    "function": print,
 }
 
 
@@ -199,7 +198,7 @@ def test_op_outside_a_migration_is_refused(name: str) -> None:
     """The hint explains how migrations are run."""
     function = getattr(op, name)
     arguments = [
-        ARGUMENTS.get(parameter.name, "x")
+        ARGUMENTS.get(parameter.name, ["x"] if parameter.annotation == "Sequence[str]" else "x")
         for parameter in inspect.signature(function).parameters.values()
         if parameter.default is parameter.empty
         and parameter.kind is parameter.POSITIONAL_OR_KEYWORD

@@ -80,8 +80,8 @@ def test_a_failure_reports_finished_steps_and_both_solutions(
         "~ execute UPDATE users SET email = name"
     )
     assert error.hint == (
-        "fix the cause and run autodiff upgrade to resume; or run autodiff downgrade to undo "
-        "those steps, and edit the file then"
+        "fix the cause and run autodiff upgrade to resume; the file may be edited after the "
+        "finished steps. Or run autodiff downgrade to undo those steps"
     )
     entry = mariadb.runner(folder).unfinished()
     assert entry is not None
@@ -194,11 +194,11 @@ def test_a_failed_downgrade_is_resumed_or_reverted(mariadb: Database, tmp_path: 
     assert mariadb.history() == ["aaaa"]
 
 
-def test_an_edited_file_is_not_resumed(mariadb: Database, folder: Folder) -> None:
+def test_a_file_with_other_finished_steps_is_not_resumed(mariadb: Database, folder: Folder) -> None:
     """The finished steps came from the old file, so nothing is run. The hint lists solutions."""
     fail_second(mariadb, folder)
     path = folder.path / "0002_step_bbbb.py"
-    path.write_text(path.read_text().replace("ix_name", "ix_other"))
+    path.write_text(path.read_text().replace("sa.String(50)", "sa.String(60)"))
     before = mariadb.state()
     for run in (mariadb.runner(folder).upgrade, mariadb.runner(folder).downgrade):
         with pytest.raises(
@@ -207,6 +207,60 @@ def test_an_edited_file_is_not_resumed(mariadb: Database, folder: Folder) -> Non
             run()
         assert "autodiff repair --half-way applied" in str(caught.value.hint)
     assert mariadb.state() == before
+
+
+TWO_STEPS = """
+op.create_table("t", sa.Column("id", sa.Integer(), primary_key=True), sa.Column("x", sa.Integer()))
+op.add_column("t", sa.Column("y", sa.Integer()))
+"""
+OUTSIDE = """
+with op.autocommit():
+    op.create_table("t", sa.Column("id", sa.Integer(), primary_key=True))
+    op.add_column("t", sa.Column("y", sa.Integer()))
+"""
+MISTAKES = {
+    "a misspelt function": (
+        'op.add_colum("t", sa.Column("z", sa.Integer()))',
+        'op.add_column("t", sa.Column("z", sa.Integer()))',
+    ),
+    "a wrong argument": ('op.create_index("i", "t", "y")', 'op.create_index("i", "t", ["y"])'),
+    "an exception": ("raise ValueError(1)", "op.rename_column('t', 'y', 'z')"),
+    "a refused statement": (
+        'op.add_column("nowhere", sa.Column("z", sa.Integer()))',
+        'op.add_column("t", sa.Column("z", sa.Integer()))',
+    ),
+}
+
+
+def _stop_at(db: Database, root: Path, mistake: str) -> tuple[Folder, Path]:
+    """Run a migration whose third step fails because of the file; two steps are permanent."""
+    folder = Folder(root / "mistake")
+    is_permanent = db.connection.dialect.name == "mysql"
+    up = TWO_STEPS + mistake if is_permanent else f"{OUTSIDE}    {mistake}"
+    path = folder.write("aaaa", up, 'op.drop_table("t")')
+    with pytest.raises(MigrationFailedError) as caught:
+        db.runner(folder).upgrade()
+    assert "the file may be edited after the finished steps" in str(caught.value.hint)
+    return folder, path
+
+
+@pytest.mark.parametrize("mistake, correct", MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_in_the_file_is_corrected_or_undone(
+    any_database: sa.URL, tmp_path: Path, mistake: str, correct: str
+) -> None:
+    """The finished steps are undone with the mistake in the file, or the corrected file goes on."""
+    with opened(any_database) as db:
+        folder, path = _stop_at(db, tmp_path, mistake)
+        assert [m.revision for m in db.runner(folder).downgrade()] == ["aaaa"]
+        assert "t" not in {name.name for name in db.schema().tables}
+        with pytest.raises(MigrationFailedError):
+            db.runner(folder).upgrade()
+        path.write_text(path.read_text().replace(mistake, correct))
+        assert [m.revision for m in db.runner(folder).upgrade()] == ["aaaa"]
+        assert db.history() == ["aaaa"]
+        assert db.table("t").column("y") or db.table("t").column("z")
+        entries = db.runner(folder).log()
+        assert [entry.outcome for entry in entries] == ["undone", "done"]
 
 
 def test_a_target_before_the_unfinished_migration_is_refused(

@@ -42,6 +42,12 @@ op.bulk_insert(users, [
     {"id": 2, "name": "two\r\nlines\n.help\n\\q\ndelimiter //\ngo", "data": None, "extra": [1],
      "born": None},
 ])
+op.bulk_insert(users, [
+    {"id": 4, "name": "four"}, {"id": 5, "name": "five", "data": b"\x00%", "extra": None},
+])
+op.execute(sa.insert(users).values(id=6, name="six", extra=None))
+op.backfill("users", {"data": b"a\\101\x00\xff%"}, where="id = 4")
+op.backfill("users", {"extra": {"k": [1, "it's 5% :x"]}}, where=sa.column("id") == 4)
 op.execute(sa.update(users).where(users.c.id == 2).values(data=b"x%"))
 op.execute("INSERT INTO users (id, name) VALUES (3, 'plain') -- it's over")
 op.execute("UPDATE users SET name = 'p;' WHERE id = 3;")
@@ -346,7 +352,7 @@ def test_violating_rows_stop_a_script(
     with opened(any_database) as db:
         assert db.history() == ["aaaa"]
         count = db.rows("SELECT count(*) FROM users")
-        assert count == [(4 if any_database.get_backend_name() == "mysql" else 1,)]
+        assert count == [(7 if any_database.get_backend_name() == "mysql" else 1,)]
 
 
 def test_a_script_stops_at_the_first_error(
@@ -393,6 +399,63 @@ def test_code_without_sql_is_refused_with_its_line(
         Project(any_database, directory=folder.path).script()
     assert caught.value.message.startswith(message)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "drop",
+    [
+        'op.drop_table("unknown", if_exists=True)',
+        'op.drop_column("unknown", "a", if_exists=True)',
+        'op.drop_constraint("uq", "unknown", type_="unique", if_exists=True)',
+    ],
+)
+def test_a_script_does_not_skip_what_may_exist(
+    any_database: sa.URL, tmp_path: Path, drop: str
+) -> None:
+    """The run would drop a table that no migration has created."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    folder.write("bbbb", drop)
+    with pytest.raises(MigrationFailedError, match="asks whether the table unknown exists"):
+        Project(any_database, directory=folder.path).script()
+
+
+def test_a_script_knows_what_earlier_migrations_created(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    folder.write(
+        "bbbb",
+        """
+        op.drop_column("users", "missing", if_exists=True)
+        op.drop_column("users", "extra", if_exists=True)
+        op.create_index("ix_name", "users", ["name"], if_not_exists=True)
+        """,
+    )
+    text = Project(any_database, directory=folder.path).script().text
+    assert "missing" not in text
+    assert "DROP COLUMN extra" in text or any_database.get_backend_name() == "sqlite"
+
+
+def test_a_missing_index_is_dropped_if_it_exists(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", f'{USERS}\nop.drop_index("missing", "users", if_exists=True)')
+    project = Project(database("postgresql"), directory=folder.path)
+    assert "DROP INDEX IF EXISTS missing;" in project.script().text
+
+
+def test_the_lock_file_says_that_mysql_is_mariadb(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", 'op.create_table("t", sa.Column("u", sa.Uuid()))')
+    project = Project(database("mariadb"), sa.MetaData(), folder.path)
+    assert project.url.get_backend_name() == "mysql"
+    project.relock()
+    assert "u uuid" in project.script().text
 
 
 def test_migrations_before_a_script_may_use_python(

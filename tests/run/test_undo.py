@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -291,3 +292,57 @@ def test_a_table_is_not_read_again_after_each_new_index(mariadb: Database, tmp_p
     assert [index.name for index in mariadb.schema().tables[Name("t")].indexes] == [
         *("ix_a", "ix_b", "ix_c")
     ]
+
+
+USERS = """
+op.create_table("u", sa.Column("id", sa.Integer, primary_key=True), sa.Column("age", sa.Integer))
+op.create_index("ix", "u", ["age"])
+"""
+WIDER = 'op.alter_column("u", "age", type_=sa.BigInteger())'
+REFUSED_STEP = 'op.create_index("bad", "u", ["missing"])'
+OUTSIDE_A_TRANSACTION = {
+    "the same column twice": (
+        joined(WIDER, 'op.execute("SELECT 1")', 'op.alter_column("u", "missing", nullable=False)'),
+        'op.alter_column("u", "age", type_=sa.Integer())',
+        None,
+    ),
+    "an index that existed": (
+        joined('op.create_index("ix", "u", ["age"], if_not_exists=True)', REFUSED_STEP),
+        'op.drop_index("ix", "u", if_exists=True)',
+        "it is unknown whether this step changed anything",
+    ),
+    "an index that did not exist": (
+        joined('op.drop_index("iy", "u", if_exists=True)', REFUSED_STEP),
+        'op.create_index("iy", "u", ["age"])',
+        "it is unknown whether this step changed anything",
+    ),
+    "a table that gets another shape": (
+        joined('op.drop_table("u")', REFUSED_STEP),
+        'op.create_table("u", sa.Column("id", sa.Integer, primary_key=True))',
+        "the schema is not what it was before them",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    "up, down, refusal", OUTSIDE_A_TRANSACTION.values(), ids=OUTSIDE_A_TRANSACTION
+)
+def test_what_was_permanent_is_undone_exactly_or_the_run_says_so(
+    any_database: sa.URL, tmp_path: Path, up: str, down: str, refusal: str | None
+) -> None:
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    folder.write("bbbb", f"with op.autocommit():\n{textwrap.indent(up, '    ')}", down)
+    with opened(any_database) as db:
+        db.runner(folder).upgrade("aaaa")
+        before = db.schema()
+        with pytest.raises(MigrationFailedError):
+            db.runner(folder).upgrade()
+        if refusal is None:
+            assert [m.revision for m in db.runner(folder).downgrade()] == ["bbbb"]
+            assert db.schema() == before
+        else:
+            with pytest.raises(MigrationFailedError, match=refusal):
+                db.runner(folder).downgrade()
+            if "unknown" in refusal:
+                assert db.schema() == before
