@@ -6,7 +6,7 @@ the name that PostgreSQL would choose.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import fields, replace
 from functools import cache
 from operator import attrgetter
@@ -38,14 +38,16 @@ def adopt_names(
     described = {c.name or "": c for c in _constraints(contents or first, dialect)}
     present = _constraints(current, dialect)
     names: dict[str, str] = {}
-    taken: set[str | None] = {c.name for c in desired.constraints if c.name}
+    taken: set[tuple[type[Constraint], str | None]] = {
+        (type(c), c.name) for c in desired.constraints if c.name
+    }
     for declared, named in zip(desired.constraints, first.constraints, strict=True):
         wanted = described.get(named.name or "")
         if declared.name is None and wanted is not None:
             found = _same(wanted, present, taken)
             if found is not None and found != named.name:
                 names[named.name or ""] = found
-            taken.add(found or named.name)
+            taken.add((type(wanted), found or named.name))
     return rename_constraints(first, names)
 
 
@@ -63,12 +65,20 @@ def _constraints(table: Table, dialect: Dialect) -> tuple[Constraint, ...]:
     return dialect.normalize(bare).constraints
 
 
-def _same(wanted: Constraint, current: Iterable[Constraint], taken: set[str | None]) -> str | None:
-    """Return the name of a current constraint with the same contents that is not used yet."""
+def _same(
+    wanted: Constraint,
+    current: Iterable[Constraint],
+    taken: Collection[tuple[type[Constraint], str | None]],
+) -> str | None:
+    """Return the name of a current constraint with the same contents that is not used yet.
+
+    On MySQL and MariaDB, constraints of different kinds can have the same name.
+    """
     for constraint in current:
         if isinstance(wanted, PrimaryKey) and isinstance(constraint, PrimaryKey):
             return constraint.name
-        if constraint.name not in taken and same_contents(constraint, wanted):
+        is_taken = (type(constraint), constraint.name) in taken
+        if not is_taken and same_contents(constraint, wanted):
             return constraint.name
     return None
 

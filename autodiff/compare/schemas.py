@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from autodiff.compare.constraint_names import adopt_names, rename_constraints
 from autodiff.compare.constraint_renames import with_part_renames
 from autodiff.compare.inheritance import without_inherited
+from autodiff.compare.serials import uses_sequence
 from autodiff.compare.tables import compare_tables
 from autodiff.compare.unambiguous import certainly_differs
 from autodiff.compare.undeclared import with_undeclared_attributes
@@ -202,7 +203,7 @@ def compare_schemas(
     return [
         *_namespaces(current, desired),
         *_enums(current, desired, before),
-        *_sequences(current, desired, before),
+        *_sequences(current, desired, before, dialect),
         *_tables(current, desired, dialect, described, possible),
         *_views(current, desired, dialect, described, frozenset(before.views)),
     ]
@@ -234,7 +235,7 @@ def _enums(current: Schema, desired: Schema, before: Schema) -> list[Change]:
     return changes
 
 
-def _sequences(current: Schema, desired: Schema, before: Schema) -> list[Change]:
+def _sequences(current: Schema, desired: Schema, before: Schema, dialect: Dialect) -> list[Change]:
     """Return the changes of sequences.
 
     A sequence is removed only if the models declared it before and no default of theirs uses it.
@@ -248,7 +249,7 @@ def _sequences(current: Schema, desired: Schema, before: Schema) -> list[Change]
         if old is None and new is not None:
             changes.append(SequenceAdded(sequence=new))
         elif old is not None and new is None:
-            is_used = any(name.name in default for default in defaults)
+            is_used = any(uses_sequence(default, name, dialect) for default in defaults)
             if name in before.sequences and not is_used:
                 changes.append(SequenceRemoved(sequence=old))
         elif old is not None and new is not None and old != replace(new, comment=old.comment):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -9,7 +10,10 @@ from autodiff.dialects.base import Dialect
 from autodiff.schema.objects import Column, Name, Schema, Table
 from autodiff.utils.sharing import map_shared, replace_changed
 
-__all__ = ["with_serials_as_declared"]
+__all__ = ["uses_sequence", "with_serials_as_declared"]
+
+_NEXT_VALUE = re.compile(r"\bnextval\b|\bnext\s+value\b", re.IGNORECASE)
+_QUALIFIER = r"""(?:(?P<schema>[\w$]+|"[^"]+"|`[^`]+`)\.)?"""
 
 
 def with_serials_as_declared(current: Schema, desired: Schema, dialect: Dialect) -> Schema:
@@ -18,7 +22,7 @@ def with_serials_as_declared(current: Schema, desired: Schema, dialect: Dialect)
     - A column that owns a sequence which the models declare is a column with a default, and the
       sequence is one of the schema.
     - A column whose default is the next value of a sequence that no column owns is a serial if the
-      desired one is: rows get the same numbers.
+      desired one is: rows get the same numbers. Its sequence is not one of the schema.
     """
     if not dialect.features.sequences:
         return current
@@ -35,10 +39,23 @@ def with_serials_as_declared(current: Schema, desired: Schema, dialect: Dialect)
             tables[table] = _with_column(
                 tables[table], column, autoincrement=False, default=owned.default
             )
-    for table, column in _unowned_serials(current, desired, dialect):
-        tables[table] = _with_column(tables[table], column, autoincrement=True, default=None)
     sequences = {**current.sequences, **{o.sequence.name: o.sequence for o in declared.values()}}
+    for table, column, default in _unowned_serials(current, desired, dialect):
+        tables[table] = _with_column(tables[table], column, autoincrement=True, default=None)
+        for name in sequences.keys() - desired.sequences.keys():
+            if uses_sequence(default, name, dialect):
+                del sequences[name]
     return replace_changed(current, tables=tables, sequences=sequences)
+
+
+def uses_sequence(default: str, sequence: Name, dialect: Dialect) -> bool:
+    """Return whether a default is computed from the next value of a sequence."""
+    if sequence.name not in default or not _NEXT_VALUE.search(default):
+        return False
+    name = re.escape(sequence.name)
+    found = re.finditer(rf"(?<![\w$.\"`]){_QUALIFIER}[\"`]?{name}(?![\w$])", default)
+    schemas = [sequence.schema] if sequence.schema else ["", dialect.default_schema or ""]
+    return any((match["schema"] or "").strip('"`') in schemas for match in found)
 
 
 def _is_serial(table: Table | None, name: str) -> bool:
@@ -48,8 +65,11 @@ def _is_serial(table: Table | None, name: str) -> bool:
 
 def _unowned_serials(
     current: Schema, desired: Schema, dialect: Dialect
-) -> Iterator[tuple[Name, str]]:
-    """Yield the current columns with the default of a serial, for desired columns that are one."""
+) -> Iterator[tuple[Name, str, str]]:
+    """Yield the current columns with the default of a serial, for desired columns that are one.
+
+    Each is yielded as its table, its name and its default.
+    """
     for name, table in desired.tables.items():
         present = current.tables.get(name)
         if present is None:
@@ -59,7 +79,7 @@ def _unowned_serials(
             if old is None or old.autoincrement or old.default is None:
                 continue
             if dialect.is_next_value(old.default):
-                yield name, column.name
+                yield name, column.name, old.default
 
 
 def _with_column(table: Table, name: str, *, autoincrement: bool, default: str | None) -> Table:

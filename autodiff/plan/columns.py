@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from autodiff.compare.inheritance import keeps_in_children
 from autodiff.dialects.base import Dialect
@@ -48,16 +49,39 @@ def alter_column(
     early, late = default_first(change, changes)
     if early is not None:
         operations.add(Phase.BEFORE_ENUMS, _altered(early, fills.dialect))
-    when = _phase(change, fills.dialect)
+    numbering, when, rest = _without_numbering(late, _phase(change, fills.dialect))
+    if numbering is not None:
+        operations.add(_phase(numbering, fills.dialect), _altered(numbering, fills.dialect))
     backfill = fills.backfill(change.table, change.after.name)
     if backfill is not None:
         operations.add(when, backfill)
-    if late.fields:
-        operation = _altered(late, fills.dialect)
+    if rest.fields:
+        operation = _altered(rest, fills.dialect)
         around = (
-            with_value_updates(operation, late, updates, fills.dialect) if updates else [operation]
+            with_value_updates(operation, rest, updates, fills.dialect) if updates else [operation]
         )
         operations.add(when, *around)
+
+
+def _without_numbering(
+    change: ColumnAltered, phase: Phase
+) -> tuple[ColumnAltered | None, Phase, ColumnAltered]:
+    """Split a change of AUTO_INCREMENT from one of NULL, which a column of a key cannot have.
+
+    Returns the change of AUTO_INCREMENT, None if it needs no operation of its own, and the phase of
+    the remaining change, and that change.
+    """
+    if phase is Phase.ALTER_COLUMNS or "nullable" not in change.fields:
+        return None, phase, change
+    others = tuple(name for name in change.fields if name != "autoincrement")
+    alone = ("autoincrement",)
+    if phase is Phase.DISABLE_AUTOINCREMENT:
+        between = replace(change.before, autoincrement=False)
+        first = replace(change, after=between, fields=alone)
+        return first, Phase.ALTER_COLUMNS, replace(change, before=between, fields=others)
+    between = replace(change.after, autoincrement=False)
+    last = replace(change, before=between, fields=alone)
+    return last, Phase.ALTER_COLUMNS, replace(change, after=between, fields=others)
 
 
 def _phase(change: ColumnAltered, dialect: Dialect) -> Phase:

@@ -26,6 +26,7 @@ __all__ = [
     "is_canonical_type",
     "is_next_value",
     "is_serial_default",
+    "key_family",
     "normal_default",
     "plain_default",
     "split_collation",
@@ -136,6 +137,13 @@ _FAMILIES = {
     "timestamp with time zone": "time",
 }
 
+_NUMBERS = {
+    **dict.fromkeys(("smallint", "integer", "bigint"), "integer"),
+    **dict.fromkeys(("real", "double", "double precision"), "float"),
+    "numeric": "decimal",
+}
+"""The operator family of each type of number, by its first words."""
+
 
 def split_collation(sql: str) -> tuple[str, str | None]:
     """Return a type without its collation, and the quoted collation, None if it has none."""
@@ -223,6 +231,16 @@ def type_family(sql: str) -> str | None:
     bare, _ = split_collation(sql)
     base, _, rest = split_type(bare)
     return _FAMILIES.get(f"{base} {rest}".strip())
+
+
+def key_family(sql: str) -> str | None:
+    """Return the family of a type within which columns of any types can refer to each other.
+
+    The casts between integers, decimals and floats are implicit in one direction only.
+    https://www.postgresql.org/docs/current/btree.html#BTREE-FAMILIES
+    """
+    family = type_family(sql)
+    return _NUMBERS[split_type(sql)[0]] if family == "number" else family
 
 
 def enum_python(sql: str, values: Sequence[str], name: Name) -> str:

@@ -16,7 +16,7 @@ from autodiff.dialects.postgresql.ddl.sequences import PostgreSQLSequenceDDL
 from autodiff.dialects.postgresql.ddl.tables import PostgreSQLTableDDL
 from autodiff.dialects.postgresql.ddl.triggers import PostgreSQLTriggerDDL
 from autodiff.dialects.postgresql.ddl.views import PostgreSQLViewDDL
-from autodiff.dialects.postgresql.types import type_family
+from autodiff.dialects.postgresql.types import key_family, type_family
 from autodiff.schema.objects import Index, Name, Table
 from autodiff.schema.operations import Operation, SetTableOptions
 
@@ -50,7 +50,8 @@ class PostgreSQLDDL(DDL):
         return family is not None and family == type_family(after)
 
     def keeps_foreign_keys(self, before: str, after: str) -> bool:
-        return self.keeps_default(before, after)
+        family = key_family(before)
+        return family is not None and family == key_family(after)
 
     def builds_concurrently(self, index: Index, table: Table) -> bool:
         """Return whether the index can be built concurrently: not on a partitioned table.
