@@ -228,3 +228,163 @@ def test_options_of_mysql_count_for_both_names_of_its_dialect(
     assert Project(url, mysql_options(10), tmp_path / "none").generate("none") is None
     other = database("mariadb").set(drivername=driver)
     assert_no_drift(other, tmp_path / "m", mysql_options(10), mysql_options(20))
+
+
+def one_table(*items: Any) -> sa.MetaData:
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, *items)
+    return metadata
+
+
+def key_of(**columns: bool | None) -> sa.MetaData:
+    """Return a table with these integer columns; the key has those that are True."""
+    return one_table(
+        *(sa.Column(name, sa.Integer, primary_key=bool(key)) for name, key in columns.items())
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (key_of(a=True, b=False), key_of(a=False, b=False)),
+        (key_of(a=False, b=False), key_of(a=True, b=False)),
+        (key_of(a=True, b=False), key_of(a=False, b=True)),
+    ],
+    ids=["dropped", "added", "moved"],
+)
+def test_a_key_with_numbers_becomes_a_column_that_may_be_null(
+    any_database: sa.URL, tmp_path: Path, before: sa.MetaData, after: sa.MetaData
+) -> None:
+    """A column of MySQL's keys cannot be NULL, and one that counts needs a key."""
+    assert_no_drift(any_database, tmp_path, before, after, assume="drop-and-add")
+
+
+@pytest.mark.parametrize("after", [sa.Numeric(12, 2), sa.Float(), sa.BigInteger(), sa.REAL()])
+@pytest.mark.parametrize("before", [sa.Integer(), sa.Numeric(20, 0), sa.SmallInteger()])
+def test_both_sides_of_a_foreign_key_change(
+    database: Callable[[str], sa.URL], tmp_path: Path, before: Any, after: Any
+) -> None:
+    """PostgreSQL compares two families of numbers in a key in one direction only, or not at all."""
+
+    def models(type_: Any) -> sa.MetaData:
+        metadata = one_table(sa.Column("k", type_, primary_key=True, autoincrement=False))
+        sa.Table(
+            "u",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("k", type_, sa.ForeignKey("t.k", name="fk")),
+        )
+        return metadata
+
+    assert_no_drift(database("postgresql"), tmp_path, models(before), models(after))
+
+
+@pytest.mark.parametrize("created_by", ["autodiff", "sqlalchemy"])
+def test_a_valid_key_that_need_not_be_is_changed(
+    database: Callable[[str], sa.URL], tmp_path: Path, created_by: str
+) -> None:
+    """The downgrade creates it as valid, as it was."""
+
+    def models(action: str | None) -> sa.MetaData:
+        return one_table(
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("t_id", sa.Integer),
+            sa.ForeignKeyConstraint(
+                ["t_id"], ["t.id"], name="fk", ondelete=action, postgresql_not_valid=True
+            ),
+        )
+
+    url = database("postgresql")
+    if created_by == "autodiff":
+        assert_no_drift(url, tmp_path, models(None), models("CASCADE"))
+        return
+    engine = sa.create_engine(url)
+    models(None).create_all(engine)
+    project = Project(url, models("CASCADE"), tmp_path)
+    project.generate("cascade")
+    project.upgrade()
+    assert project.generate("again") is None
+    project.downgrade()
+    with engine.connect() as connection:
+        valid = connection.exec_driver_sql(
+            "SELECT convalidated FROM pg_constraint WHERE conname = 'fk'"
+        ).scalar_one()
+    engine.dispose()
+    assert valid is True
+
+
+def numbered_models(*sequences: str, default: str | None = None) -> sa.MetaData:
+    """Return models with these sequences; the first one gives the numbers of a table."""
+    metadata = one_table(sa.Column("x", sa.String(20), server_default=default))
+    for name in sequences:
+        sa.Sequence(name, metadata=metadata)
+    first = sa.Sequence(sequences[0]) if sequences else None
+    number = first.next_value() if first is not None else None
+    sa.Table(
+        "numbered", metadata, sa.Column("id", sa.Integer, primary_key=True, server_default=number)
+    )
+    return metadata
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (("item", "item_2"), ("item",)),
+        (("item_2", "item"), ("item_2",)),
+        (("other", "item"), ("other",)),
+        (("My Item", "my item"), ("My Item",)),
+    ],
+)
+def test_a_removed_sequence_is_dropped(
+    database: Callable[[str], sa.URL],
+    tmp_path: Path,
+    kind: str,
+    before: tuple[str, ...],
+    after: tuple[str, ...],
+) -> None:
+    """Its name may be a part of another default, or of the name of another sequence."""
+    second = assert_no_drift(
+        database(kind),
+        tmp_path,
+        numbered_models(*before, default="an item"),
+        numbered_models(*after, default="an item"),
+    )
+    assert "op.drop_sequence" in (tmp_path / "0002_second.py").read_text()
+    assert second.upgrade()
+
+
+def test_a_sequence_that_still_gives_numbers_is_kept(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """PostgreSQL refuses to drop it, and rows get the same numbers as from a serial."""
+    url = database("postgresql")
+    first = Project(url, numbered_models("item"), tmp_path)
+    first.generate("first")
+    first.upgrade()
+    second = Project(url, numbered_models(), tmp_path)
+    assert second.generate("second") is None
+    assert not second.check()
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        lambda: [sa.Column("a", sa.String(9), sa.CheckConstraint("a <> ''"), unique=True)],
+        lambda: [
+            sa.Column("a", sa.Integer, sa.CheckConstraint("a > 0")),
+            *(sa.Column("b", sa.Integer), sa.UniqueConstraint("a", "b")),
+        ],
+        lambda: [sa.Column("a", sa.Integer, sa.ForeignKey("t.id", name="a"), unique=True)],
+    ],
+    ids=["check", "check of the first column", "foreign key"],
+)
+def test_constraints_of_one_name_are_no_difference(
+    any_database: sa.URL, tmp_path: Path, items: Callable[[], list[Any]]
+) -> None:
+    """MariaDB gives a column's check, foreign key and unique key the name of the column."""
+    metadata = one_table(sa.Column("id", sa.Integer, primary_key=True), *items())
+    engine = sa.create_engine(any_database)
+    metadata.create_all(engine)
+    engine.dispose()
+    assert Project(any_database, metadata, tmp_path).generate("nothing") is None
