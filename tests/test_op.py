@@ -720,6 +720,28 @@ def test_mysql_index_options(scripts_on: Callable[[str], Scripts]) -> None:
     assert text is not None and text.method == "fulltext"
 
 
+@pytest.mark.parametrize(
+    "addition",
+    [
+        'op.add_column("t", sa.Column("b", sa.Boolean(create_constraint=True, name="bck")))',
+        'op.add_column("t", sa.Column("b", sa.Integer, sa.CheckConstraint("b > 0", name="c")))',
+        'op.add_column("t", sa.Column("b", sa.Integer))\n'
+        'op.create_check_constraint("c", "t", "B > 1")',
+    ],
+)
+def test_a_column_is_dropped_with_its_checks(scripts: Scripts, addition: str) -> None:
+    """A check in which only a function has the name of the column is kept."""
+    scripts.run(
+        'op.create_table("t", sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),'
+        'sa.Column("length", sa.Integer), sa.Column("a", sa.String(9)),'
+        "sa.CheckConstraint(\"length(a) > 2 AND a <> 'b'\", name='kept'))"
+    )
+    scripts.run(addition, 'op.drop_column("t", "b")\nop.drop_column("t", "length")')
+    scripts.downgrade()
+    assert sorted(names(scripts.table("t"))) == ["a", "id"]
+    assert [c.name for c in scripts.table("t").constraints if isinstance(c, Check)] == ["kept"]
+
+
 # Rows and statements
 
 

@@ -15,7 +15,7 @@ from autodiff.lint.statements import ChangeRows, CreateTemporary, Harmless, Pyth
 from autodiff.lint.stored_queries import NO_QUERIES, StoredQueries, stored_queries_after
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
-from autodiff.runner.loader import Loader, call_name
+from autodiff.runner.loader import Loader, call_name, require_sql_only
 from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
@@ -68,10 +68,11 @@ def read_script(
         The script. If the migration cannot be read to its end, its last step says why.
 
     Raises:
-        MigrationFileError: The file is not valid Python.
+        MigrationFileError: The file is not valid Python, or is for a client of the database.
     """
     reader = _ScriptReader(migration, dialect, tables, queries)
     if migration.is_sql:
+        require_sql_only(migration.path, migration.text)
         for statement, line in statements_with_lines(migration.text, dialect):
             for action in parse_sql(statement, dialect):
                 reader.take(action, line)

@@ -63,7 +63,8 @@ def add_column(
 
     Raises:
         MigrationFailedError: The table does not exist, the column exists, or the column is NOT NULL
-            without a default and the table has rows.
+            without a default and the table has rows. MySQL and MariaDB fill such a column of
+            existing rows with 0, an empty text or the like.
     """
     executor = current_executor()
     name = qualified_name(table_name, schema)

@@ -38,7 +38,12 @@ from autodiff.schema.operations import (
     SetTableOptions,
     SwapColumns,
 )
-from autodiff.schema.sqltext import mentions, rename_identifier, rename_in_default
+from autodiff.schema.sqltext import (
+    mentions,
+    reads_column,
+    rename_identifier,
+    rename_in_default,
+)
 
 __all__ = [
     "columns_of",
@@ -262,9 +267,15 @@ def _without_column(table: Table, name: str) -> Table:
     return replace(
         table,
         columns=tuple(c for c in table.columns if c.name != name),
-        constraints=tuple(c for c in table.constraints if name not in columns_of(c)),
+        constraints=tuple(c for c in table.constraints if not _needs_column(c, name)),
         indexes=tuple(i for i in table.indexes if name not in i.columns),
     )
+
+
+def _needs_column(constraint: Constraint, name: str) -> bool:
+    if isinstance(constraint, Check):
+        return reads_column(constraint.sql, name)
+    return name in columns_of(constraint)
 
 
 def _rename_column(table: Table, before: str, after: str) -> Table:

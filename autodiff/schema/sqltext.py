@@ -19,6 +19,7 @@ __all__ = [
     "normalize",
     "quote_identifier",
     "quote_literal",
+    "reads_column",
     "rename_identifier",
     "rename_identifiers",
     "rename_in_default",
@@ -281,6 +282,17 @@ def unquote_identifier(text: str) -> str:
 def mentions(text: str, name: str) -> bool:
     """Return whether an SQL text contains the name, quoted or not; case is ignored."""
     return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))
+
+
+def reads_column(text: str, name: str) -> bool:
+    """Return whether an SQL expression reads a column; a function may have the same name."""
+    found = [(kind, token) for kind, token in tokens(text) if kind != "space"]
+    following = [token for _, token in found[1:]] + [""]
+    return any(
+        unquote_identifier(token).lower() == name.lower()
+        and (kind == "quoted" or (kind == "word" and after != "("))
+        for (kind, token), after in zip(found, following, strict=True)
+    )
 
 
 def is_constant(text: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from autodiff import Project
 from autodiff.errors import MigrationFailedError, MigrationFileError
 from autodiff.migrations import read_migration
 from autodiff.runner.loader import load_step, split_statements
@@ -217,3 +218,22 @@ def test_a_failed_statement_of_a_sql_file_is_reported(
             db.runner(folder).upgrade()
         assert caught.value.statement == "DROP TABLE nowhere"
         assert db.tables() == []
+
+
+def test_delimiter_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+    """It is a command of the client mariadb; lint says the same."""
+    folder = Folder(tmp_path / "m")
+    folder.write_sql("aaaa", "CREATE TABLE t (id int);\n\nDELIMITER //\nSELECT 1//\nDELIMITER ;\n")
+    with opened(sa.make_url("sqlite://")) as db:
+        with pytest.raises(MigrationFileError, match="line 5: DELIMITER is a command of a client"):
+            db.runner(folder).upgrade()
+        assert db.tables() == []
+    [problem] = Project("sqlite://", directory=folder.path).lint().problems
+    assert "line 5: DELIMITER is a command of a client" in problem.message
+
+
+def test_the_word_delimiter_may_be_in_a_statement(tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "m")
+    folder.write_sql("aaaa", "CREATE TABLE t (\n  delimiter text -- DELIMITER //\n)")
+    with opened(sa.make_url("sqlite://")) as db:
+        assert len(db.runner(folder).upgrade()) == 1
