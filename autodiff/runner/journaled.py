@@ -256,9 +256,10 @@ class JournaledSink(Sink):
     def without_refused_step(self, entry: Entry) -> Entry:
         """Return the entry without its announced step, if the server refused all of that step."""
         progress = entry.progress
-        if progress.mark is not None and not progress.sent and self._has_refused_ddl(progress.mark):
-            return replace(entry, progress=replace(progress, statements=(), mark=None))
         current = progress.undone or progress
+        mark = None if progress.undone or progress.sent else progress.mark
+        if mark is not None and self._has_refused_ddl(mark):
+            return replace(entry, progress=replace(progress, statements=(), mark=None))
         if not (self._was_refused and current.unclear):
             return entry
         current = replace(current, step=None, statements=(), sent=0, unclear=False)
@@ -267,11 +268,10 @@ class JournaledSink(Sink):
 
     def _has_refused_ddl(self, mark: str) -> bool:
         """Return whether nothing of the announced statement is in the catalog."""
-        return self._fingerprint(
-            self.tables
-        ) == mark and not self._dialect.session.cleanup_statements(
-            self._connection, self._sent_operations
-        )
+        if self._fingerprint(self.tables) != mark:
+            return False
+        session, operations = self._dialect.session, self._sent_operations
+        return not session.cleanup_statements(self._connection, operations)
 
     # For the executor
 
@@ -289,7 +289,8 @@ class JournaledSink(Sink):
             self.note_hand_written()
             self._live.execute(operation.sql)
         self._counter.complete_operations([operation])
-        self._note_altered(tables_of(operation))
+        if not isinstance(operation, Require):
+            self._note_altered(tables_of(operation))
         return True
 
     def is_resumed(self, operation: Operation) -> bool:
@@ -313,7 +314,8 @@ class JournaledSink(Sink):
             cleanup = self._dialect.session.cleanup_statements(self._connection, operations)
             self._live.perform(operations, [*cleanup, *statements])
             self._counter.complete_operations(operations)
-            self._note_altered(self.tables)
+            if not isinstance(first, Require):
+                self._note_altered(self.tables)
         elif isinstance(first, Backfill):
             self._backfill_in_batches(first)
         elif isinstance(first, Require):

@@ -332,7 +332,9 @@ def test_what_was_permanent_is_undone_exactly_or_the_run_says_so(
 ) -> None:
     folder = Folder(tmp_path / "m")
     folder.write("aaaa", USERS)
-    folder.write("bbbb", f"with op.autocommit():\n{textwrap.indent(up, '    ')}", down)
+    check = 'op.require("SELECT id FROM u WHERE 1 = 0", "u has rows")'
+    outside = f"with op.autocommit():\n{textwrap.indent(up, '    ')}"
+    folder.write("bbbb", joined(check, outside), down)
     with opened(any_database) as db:
         db.runner(folder).upgrade("aaaa")
         before = db.schema()
