@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from autodiff import diff
+from autodiff import Project, diff
 from autodiff.autogenerate.live_rows import row_findings, run_row_checks
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.dialects import dialect_of
@@ -159,3 +160,36 @@ def test_the_shortest_limit_is_a_limit(database: Callable[[str], sa.URL]) -> Non
             assert connection.exec_driver_sql("SHOW statement_timeout").scalar_one() == "1ms"
         assert db.rows("SHOW statement_timeout") == [("5s",)]
         assert db.rows("SHOW transaction_read_only") == [("off",)]
+
+
+@pytest.mark.parametrize("rows", [0, 1])
+def test_rows_that_must_reference_a_new_table_are_reported(
+    any_database: sa.URL, tmp_path: Path, rows: int
+) -> None:
+    """A migration can fill the table first where it is one transaction, so that it is no check."""
+
+    def models(parent: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        for name in {"p", parent}:
+            sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True))
+        sa.Table(
+            "c",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("x", sa.Integer, sa.ForeignKey(f"{parent}.id", name="fk")),
+        )
+        return metadata
+
+    engine = sa.create_engine(any_database)
+    models("p").create_all(engine)
+    with engine.begin() as connection:
+        for _ in range(rows):
+            connection.exec_driver_sql("INSERT INTO p (id) VALUES (1)")
+            connection.exec_driver_sql("INSERT INTO c (id, x) VALUES (1, 1)")
+    engine.dispose()
+    draft = Project(any_database, models("q"), tmp_path).draft("retarget", assume="drop-and-add")
+    assert draft is not None
+    found = [item.message for item in draft.plan.findings if item.code == "rows-in-the-way"]
+    assert found == ["c.x references the new table q, which has no rows (1 found: id 1)"] * rows
+    is_required = any_database.get_backend_name() == "mysql"
+    assert any("new table q" in str(item) for item in draft.plan.operations) is is_required

@@ -142,7 +142,7 @@ def plan_difference(
     plan = rewrite_with(_plan(difference, fills, maps, empty), rewrite)
     if live is None:
         return _with_data_loss(plan)
-    checks = (*plan.checks, *plan.loss_checks)
+    checks = (*plan.checks, *plan.reported_checks)
     if not checks:
         return _with_data_loss(plan, live)
     results = run_row_checks(live, difference.dialect, checks)
@@ -154,7 +154,7 @@ def plan_difference(
     if more_fills := _ask_for_fills(nulls, questioner):
         again = _plan(difference, {**fills, **more_fills}, maps, empty)
         plan = rewrite_with(again, rewrite)
-        kept = (*plan.checks, *plan.loss_checks)
+        kept = (*plan.checks, *plan.reported_checks)
         results = [result for result in results if result.check in kept]
     plan = replace(plan, findings=(*plan.findings, *row_findings(results)))
     return _with_data_loss(plan, live)

@@ -49,7 +49,7 @@ def rewrite_with(plan: Plan, rewrite: RewritePlan | None) -> Plan:
         reversible_operations=_reversible(plan, result),
         checks=checks,
         downgrade_checks=downgrade_checks,
-        loss_checks=_checks(result.loss_checks, result.operations),
+        reported_checks=_checks(result.reported_checks, result.operations),
     )
 
 

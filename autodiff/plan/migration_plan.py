@@ -50,7 +50,7 @@ class MigrationPlan:
     downgrade_backfills: values for NOT NULL columns that the plan drops, set when the downgrade
         adds them again.
     checks, downgrade_checks: queries for rows that prevent the upgrade or the downgrade.
-    loss_checks: queries for rows whose values the upgrade does not keep.
+    reported_checks: queries for rows that lose values, or that the migration must deal with.
     reversible_operations: the operations to reverse for the downgrade, if they differ from
         `operations`. An index or a view can stay while an enum type gets a value, but must be
         dropped while the type loses it again.
@@ -75,7 +75,7 @@ class MigrationPlan:
     checks: tuple[RowCheck, ...] = ()
     downgrade_checks: tuple[RowCheck, ...] = ()
     data_loss: tuple[DataLoss, ...] = ()
-    loss_checks: tuple[RowCheck, ...] = ()
+    reported_checks: tuple[RowCheck, ...] = ()
     online: OnlineSteps | None = None
     lines: tuple[str, ...] = ()
     phase: MigrationPhase | None = None

@@ -82,7 +82,7 @@ from autodiff.plan.renames import (
 )
 from autodiff.plan.row_checks import (
     build_downgrade_checks,
-    build_loss_checks,
+    build_reported_checks,
     build_row_checks,
 )
 from autodiff.plan.rowid_keys import plan_rowid_keys
@@ -294,7 +294,7 @@ class _Planner:
             downgrade_backfills=backfills,
             checks=checks,
             downgrade_checks=downgrade_checks,
-            loss_checks=build_loss_checks(
+            reported_checks=build_reported_checks(
                 replaced, current=self.current, desired=self.desired, dialect=self.dialect
             ),
             maps=self.maps,

@@ -2,9 +2,9 @@
 
 from autodiff.plan.row_checks.build import (
     build_downgrade_checks,
-    build_loss_checks,
+    build_reported_checks,
     build_row_checks,
 )
 from autodiff.plan.row_checks.context import RowCheck
 
-__all__ = ["RowCheck", "build_downgrade_checks", "build_loss_checks", "build_row_checks"]
+__all__ = ["RowCheck", "build_downgrade_checks", "build_reported_checks", "build_row_checks"]

@@ -35,7 +35,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.objects import Schema
 
-__all__ = ["build_downgrade_checks", "build_loss_checks", "build_row_checks"]
+__all__ = ["build_downgrade_checks", "build_reported_checks", "build_row_checks"]
 
 _RENAMES = (ColumnRenamed, EnumRenamed, TableRenamed)
 _NO_MAPS: Mapping[Value, str] = MappingProxyType({})
@@ -64,16 +64,18 @@ def build_row_checks(
     needed = [item for item in fills_needed(changes) if item.key not in fills]
     added = (check for item in needed for check in no_value_checks(item, context))
     changed = (check for change in changes for check in _checks(change, context))
-    return _distinct((*added, *changed))
+    return _distinct(check for check in (*added, *changed) if check.is_required)
 
 
-def build_loss_checks(
+def build_reported_checks(
     changes: Sequence[Change], *, current: Schema, desired: Schema, dialect: Dialect
 ) -> tuple[RowCheck, ...]:
-    """Return the queries for rows whose values the changes do not keep."""
+    """Return the queries for rows that lose values, or that the migration must deal with."""
     context = CheckContext.of(changes, before=current, after=desired, dialect=dialect)
     altered = (change for change in changes if isinstance(change, ColumnAltered))
-    return _distinct(check for change in altered for check in lossy_checks(change, context))
+    lossy = (check for change in altered for check in lossy_checks(change, context))
+    others = (check for change in changes for check in _checks(change, context))
+    return _distinct((*lossy, *(check for check in others if not check.is_required)))
 
 
 def build_downgrade_checks(
@@ -102,7 +104,7 @@ def build_downgrade_checks(
     needed = [item for item in fills_needed(reversed_changes) if item.key not in context.filled]
     added_again = (check for item in needed for check in no_value_checks(item, context))
     changed = (check for change in reversed_changes for check in _checks(change, context))
-    return _distinct((*added_again, *changed))
+    return _distinct(check for check in (*added_again, *changed) if check.is_required)
 
 
 def _checks(change: Change, context: CheckContext) -> Iterator[RowCheck]:

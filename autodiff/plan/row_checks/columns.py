@@ -57,6 +57,7 @@ def lossy_checks(change: ColumnAltered, context: CheckContext) -> Iterator[RowCh
             place=place,
             hint="keep the type if they matter: a downgrade does not restore them",
             loses=True,
+            is_required=False,
         )
 
 

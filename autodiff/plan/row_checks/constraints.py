@@ -244,12 +244,11 @@ def _references_to_new_table(
 ) -> Iterator[RowCheck]:
     """Yield a check for rows with any value: the table that they must reference has no rows yet.
 
-    Only for databases that cannot roll back the new table. Elsewhere a migration may fill it first.
+    It is required for databases that cannot roll back the new table. Elsewhere a migration may fill
+    the table first.
     """
     children = context.columns_of(name, key.columns)
     if key.referred not in context.new_tables or not children:
-        return
-    if context.dialect.features.transactional_ddl:
         return
     quote = context.dialect.quote
     condition = " AND ".join(f"{quote(column.name)} IS NOT NULL" for column in children)
@@ -260,6 +259,7 @@ def _references_to_new_table(
         message=f"{place} references the new table {key.referred}, which has no rows",
         place=place,
         hint="add the foreign key in a later migration, after the new table has its rows",
+        is_required=not context.dialect.features.transactional_ddl,
     )
 
 

@@ -35,6 +35,7 @@ class RowCheck:
     hint: what to do about such rows.
     fill: the column, if a value for it would fix the rows.
     loses: whether the rows do not prevent the change, but lose values by it.
+    is_required: whether the migration starts with it; if not, a migration may deal with the rows.
     change: the change that the rows prevent; None if several do.
     """
 
@@ -44,6 +45,7 @@ class RowCheck:
     hint: str
     fill: FillNeeded | None = None
     loses: bool = False
+    is_required: bool = True
     change: Change | None = None
 
     @property
