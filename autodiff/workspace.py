@@ -579,11 +579,14 @@ class Workspace:
         """
         from autodiff.dialects import dialect_for
 
-        lock = self.lock()
         if self.config.url:
             backend = self.url.get_backend_name()
-            is_same = lock is not None and dialect_for(lock.backend).matches(backend)
-            return dialect_for(lock.backend if lock is not None and is_same else backend)
+            with suppress(HistoryError):  # the URL is enough
+                lock = self.lock()
+                if lock is not None and dialect_for(lock.backend).matches(backend):
+                    backend = lock.backend
+            return dialect_for(backend)
+        lock = self.lock()
         if lock is None:
             raise HistoryError(
                 "cannot determine the kind of database: there is no URL and no lock file",

@@ -22,8 +22,11 @@ op.create_table(
 
 REFUSED = {
     'op.add_column("t", sa.Column("y", sa.Integer), default=1)': "unexpected keyword argument",
-    'op.add_column("t")': "missing 1 required positional argument: 'column'",
-    'op.drop_column("t", "x", "y")': "takes 2 positional arguments but 3 were given",
+    'op.add_column("t")': "missing a required argument: 'column'",
+    'op.drop_column("t", "x", "y")': "too many positional arguments",
+    'op.create_enum("mood", values=["a"])': "got an unexpected keyword argument 'values'",
+    'op.batch_alter_table("t", bogus=1)': "got an unexpected keyword argument 'bogus'",
+    'op.drop_constraint(None, "t")': "must be a string, unless type_ is 'primary'",
     'op.add_column("t", "extra")': "column must be sa.Column(...), not 'extra'",
     'op.add_column(None, sa.Column("y", sa.Integer))': "table_name must be a string, not None",
     'op.alter_column("t", "x", type_="text")': "type_ must be a SQLAlchemy type",
@@ -73,6 +76,7 @@ op.bulk_insert(sa.table("t", sa.column("id")), [{"id": 2}])
 op.alter_column("t", "x", type_=sa.Text, comment=False, nullable=None)
 op.require(sa.select(sa.column("id")).select_from(sa.table("u")), "u has rows")
 op.backfill("t", {"x": "y"}, where=sa.column("id") > 1, batch_size=1)
+op.drop_constraint(None, "t", type_="primary")
 """
 
 

@@ -56,7 +56,8 @@ def _with_more_literals(base: Any, dialect: Dialect) -> Any:
     class Compiler(base):  # type: ignore[misc]
         def render_literal_bindparam(self, bindparam: Any, **options: Any) -> str:
             # JSON without none_as_null writes None as a value of JSON, and not as NULL.
-            if bindparam.value is None and bindparam.type.should_evaluate_none:
+            is_none = bindparam.value is None and bindparam.callable is None
+            if is_none and isinstance(bindparam.type, JSON) and not bindparam.type.none_as_null:
                 options["render_literal_value"] = None
             return str(super().render_literal_bindparam(bindparam, **options))
 

@@ -72,7 +72,8 @@ def read_script(
     """
     reader = _ScriptReader(migration, dialect, tables, queries)
     if migration.is_sql:
-        require_sql_only(migration.path, migration.text)
+        if dialect.features.backslash_escapes:
+            require_sql_only(migration, "upgrade")
         for statement, line in statements_with_lines(migration.text, dialect):
             for action in parse_sql(statement, dialect):
                 reader.take(action, line)

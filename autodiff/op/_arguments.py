@@ -39,7 +39,8 @@ def checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
     It raises WrongArgumentError. The types in a script written for Alembic are not checked: it may
     do everything that Alembic accepts.
     """
-    parameters = signature(function).parameters.values()
+    own = signature(function)
+    parameters = own.parameters.values()
     kinds = {each.name: _KINDS.get(each.annotation) for each in parameters}
     positional = [each.name for each in parameters if each.kind is Parameter.POSITIONAL_OR_KEYWORD]
     others = next((each.name for each in parameters if each.kind is Parameter.VAR_POSITIONAL), None)
@@ -50,16 +51,19 @@ def checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
             for name, value in zip(positional, arguments, strict=False):
                 _require(function.__name__, name, kinds[name], value)
             for name, value in keywords.items():
-                _require(function.__name__, name, kinds.get(name), value)
+                if name != others:
+                    _require(function.__name__, name, kinds.get(name), value)
             if others is not None:
                 for value in arguments[len(positional) :]:
                     _require(function.__name__, f"each of {others}", kinds[others], value)
         try:
             return function(*arguments, **keywords)
-        except TypeError as error:
-            if error.__traceback__ is not None and error.__traceback__.tb_next is not None:
-                raise  # the function was called
-            raise WrongArgumentError(f"op.{error}") from error
+        except TypeError:
+            try:
+                own.bind(*arguments, **keywords)
+            except TypeError as error:
+                raise WrongArgumentError(f"op.{function.__name__}(): {error}") from error
+            raise
 
     return call
 

@@ -32,13 +32,15 @@ def script_metadata() -> sa.MetaData:
     return sa.MetaData(naming_convention=current_settings().get("naming_convention"))
 
 
-def name_to_drop(name: str, table: str, schema: str | None, kind: ConstraintKind | None) -> str:
+def name_to_drop(
+    name: str | None, table: str, schema: str | None, kind: ConstraintKind | None
+) -> str | None:
     """Return the name of a constraint that a script drops.
 
     A convention with %(constraint_name)s adds its prefix to a name that `op.f()` does not mark.
     """
     convention = current_settings().get("naming_convention")
-    if not convention or isinstance(name, sa.schema.conv):
+    if name is None or not convention or isinstance(name, sa.schema.conv):
         return name
     if kind is None or kind not in _EMPTY:
         return name

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 
+from autodiff.errors import WrongArgumentError
 from autodiff.models.constraints import declare_constraint
 from autodiff.op._arguments import checked
 from autodiff.op._conventions import name_to_drop, script_metadata
@@ -234,7 +235,7 @@ def _add_constraint(
 
 @checked
 def drop_constraint(
-    constraint_name: str,
+    constraint_name: str | None,
     table_name: str,
     type_: ConstraintKind | None = None,
     *,
@@ -247,7 +248,7 @@ def drop_constraint(
     script written for Alembic keeps that index, as Alembic does.
 
     Args:
-        constraint_name: The name of the constraint.
+        constraint_name: The name of the constraint. A primary key needs none if `type_` is given.
         table_name: The name of the table.
         type_: "primary", "foreignkey", "unique", "check" or "exclude". MySQL and MariaDB need it
             if there is no database to ask, and to drop a primary key.
@@ -259,6 +260,10 @@ def drop_constraint(
     """
     table = qualified_name(table_name, schema)
     constraint_name = name_to_drop(constraint_name, table_name, schema, type_)
+    if constraint_name is None and type_ != "primary":
+        raise WrongArgumentError(
+            "op.drop_constraint(): constraint_name must be a string, unless type_ is 'primary'"
+        )
     if not if_exists or _has_constraint(table, constraint_name, type_):
         is_alembic = current_settings().get("is_alembic", False)
         submit(DropConstraint(table=table, name=constraint_name, kind=type_, keep_index=is_alembic))
@@ -290,14 +295,14 @@ def rename_constraint(
     submit(RenameConstraint(table=table, before=before, after=after, kind=type_))
 
 
-def _has_constraint(table_name: Name, name: str, kind: ConstraintKind | None) -> bool:
+def _has_constraint(table_name: Name, name: str | None, kind: ConstraintKind | None) -> bool:
     executor = current_executor()
 
     def exists() -> bool:
         table = executor.find_to_drop(table_name)
         if table is None:
             return False
-        found = table.constraint(name) or table.index(name)
+        found = table.constraint(name) or table.index(name) if name is not None else None
         return found is not None or (kind == "primary" and table.primary_key is not None)
 
     return executor.ask(exists)

@@ -29,6 +29,7 @@ from autodiff.runner.executor import Executor
 from autodiff.runner.failures import driver_error, failure, flat_sql, reason, stopped
 from autodiff.runner.journal import Entry, Progress
 from autodiff.runner.journaled import JournaledSink
+from autodiff.runner.loader import require_sql_only
 from autodiff.runner.row_checks import refuse_rows
 from autodiff.runner.session import Session
 from autodiff.runner.undo import collect
@@ -100,6 +101,8 @@ def _function(
     """Return the function of a migration, None if it is for other kinds of databases."""
     if not migration.is_for(session.dialect):
         return None
+    if migration.is_sql and session.dialect.features.backslash_escapes:
+        require_sql_only(migration, direction)
     if session.dialect.features.concurrent_indexes:
         refuse_in_transaction(migration, direction)
     return session.loader.step(migration, direction)

@@ -79,6 +79,7 @@ from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
+    AlterEnum,
     Backfill,
     CreateIndex,
     CreateTable,
@@ -89,7 +90,11 @@ from autodiff.schema.operations import (
     Execute,
     Operation,
     RenameColumn,
+    RenameEnum,
+    RenameEnumValue,
+    RenameTable,
     Require,
+    SwapColumns,
     namespaces_of,
     tables_of,
 )
@@ -105,6 +110,7 @@ _SEEN = (
     *(DropTable, RenameColumn),
 )
 """Operations whose effect the catalog always shows, so that the journal may follow later."""
+_RENAMING = (AlterEnum, RenameColumn, RenameEnum, RenameEnumValue, RenameTable, SwapColumns)
 _HAND_WRITTEN_PART = "a hand-written part"
 _REPLAY_SAVEPOINT = "autodiff_again"
 _PART_SAVEPOINT = "autodiff_part"
@@ -153,7 +159,7 @@ class JournaledSink(Sink):
         """Whether hand-written code ran that can change the settings of the database session."""
         self._was_refused = False
         self._altered: set[Name] = set()
-        """With transactional DDL, the tables of the steps that left no fingerprint of them."""
+        """The tables of the steps that left no fingerprint of them."""
         self._any_altered = False
         """Whether one of these steps can have altered any table."""
 
@@ -258,7 +264,7 @@ class JournaledSink(Sink):
         progress = entry.progress
         current = progress.undone or progress
         mark = None if progress.undone or progress.sent else progress.mark
-        if mark is not None and self._has_refused_ddl(mark):
+        if mark is not None and self._was_refused and self._has_refused_ddl(mark):
             return replace(entry, progress=replace(progress, statements=(), mark=None))
         if not (self._was_refused and current.unclear):
             return entry
@@ -289,8 +295,7 @@ class JournaledSink(Sink):
             self.note_hand_written()
             self._live.execute(operation.sql)
         self._counter.complete_operations([operation])
-        if not isinstance(operation, Require):
-            self._note_altered(tables_of(operation))
+        self._note_operations([operation])
         return True
 
     def is_resumed(self, operation: Operation) -> bool:
@@ -314,14 +319,15 @@ class JournaledSink(Sink):
             cleanup = self._dialect.session.cleanup_statements(self._connection, operations)
             self._live.perform(operations, [*cleanup, *statements])
             self._counter.complete_operations(operations)
-            if not isinstance(first, Require):
-                self._note_altered(self.tables)
+            self._note_operations(operations)
         elif isinstance(first, Backfill):
             self._backfill_in_batches(first)
         elif isinstance(first, Require):
             self._count_with_rows(operations, statements)
         else:
             self._perform_permanently(operations, statements)
+            if any(isinstance(operation, _RENAMING) for operation in operations):
+                self._note_altered(())
 
     def _perform_permanently(
         self, operations: Sequence[Operation], statements: Sequence[str]
@@ -612,13 +618,17 @@ class JournaledSink(Sink):
             self._remember(self.tables, mark)
             step = replace(self._counter.progress, step=description, statements=digests)
             self._announce(replace(step, sent=place, mark=mark), sql)
-            self._live.execute(sql)
+            try:
+                self._live.execute(sql)
+            except MigrationFailedError as error:
+                self._was_refused = self._server_refused_all(error)
+                raise
 
     def _remember(self, tables: Sequence[Name], mark: str | None = None) -> None:
         """Remember what tables were before the first step that alters them.
 
-        With transactional DDL, only tables that no step before `op.autocommit()` can have altered:
-        those steps were run without a fingerprint.
+        Not after a rename, which other tables show too. With transactional DDL, tables that a step
+        before `op.autocommit()` has altered are left out.
 
         tables: those that the next step alters; none if it can alter anything. mark: their
         fingerprint, if it was taken.
@@ -628,15 +638,22 @@ class JournaledSink(Sink):
             if not tables:
                 self._note_altered(())
             tables = [name for name in tables if name not in self._altered]
-            if not tables or self._any_altered:
+            if not tables:
                 return
         new = tables_to_remember(before, tables)
-        if new is None or self._writer.is_undoing:
+        if new is None or self._any_altered or self._writer.is_undoing:
             return
         covers_less = not new and before
         if mark is None or self._namespaces or new != tuple(tables) or covers_less:
             mark = take_fingerprint(self._dialect, self._connection, new, before)
         self._counter.remember(TablesBefore(tables=new, fingerprint=mark))
+
+    def _note_operations(self, operations: Sequence[Operation]) -> None:
+        for operation in operations:
+            if isinstance(operation, _RENAMING):  # others name what it renames
+                self._note_altered(())
+            elif not isinstance(operation, Require):
+                self._note_altered(tables_of(operation))
 
     def _note_altered(self, tables: Sequence[Name]) -> None:
         """Note the tables of a step that leaves no fingerprint; none if it can alter anything."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -22,7 +21,6 @@ from autodiff.schema.sqltext import tokens
 
 __all__ = ["Loader", "call_name", "load_step", "require_sql_only", "split_statements"]
 
-_DELIMITER = re.compile(r"^[ \t]*DELIMITER[ \t]+\S+[ \t]*$", re.IGNORECASE | re.MULTILINE)
 _PREFIX = "autodiff_migration_"
 _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 
@@ -48,7 +46,6 @@ class Loader:
         """
         if migration.is_sql:
             text = migration.text if direction == "upgrade" else migration.down_text
-            require_sql_only(migration.path, text)
             return lambda: _run_sql(text)
         try:
             with _ONE_AT_A_TIME, exits_as_errors():
@@ -84,17 +81,18 @@ class Loader:
         return self._codes[path]
 
 
-def require_sql_only(path: Path, text: str) -> None:
-    """Raise MigrationFileError for a DELIMITER, which is a command of the client of MySQL."""
-    found = _DELIMITER.search(text)
-    if found is not None:
-        line = text.count("\n", 0, found.start()) + 1
-        raise MigrationFileError(
-            str(path),
-            f"line {line}: DELIMITER is a command of a client, and not SQL",
-            hint="remove it and end each statement with a semicolon: the body BEGIN ... END of a "
-            "trigger or procedure is read as a part of its statement",
-        )
+def require_sql_only(migration: Migration, direction: Direction) -> None:
+    """Raise MigrationFileError for DELIMITER in a SQL file, a command of the client of MySQL."""
+    text = migration.text if direction == "upgrade" else migration.down_text
+    for statement in split_statements(text, backslashes=True):
+        words = (token for kind, token in tokens(statement, backslashes=True) if kind == "word")
+        if next(words, "").upper() == "DELIMITER":
+            raise MigrationFileError(
+                str(migration.path),
+                "DELIMITER is a command of a client, and not SQL",
+                hint="remove it and end each statement with a semicolon: the body BEGIN ... END of "
+                "a trigger or procedure is read as a part of its statement",
+            )
 
 
 def _hint(error: Exception) -> str:

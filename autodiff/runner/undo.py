@@ -142,19 +142,15 @@ def collect(dialect: Dialect, step: Callable[[], None], *, enough: int | None = 
     return collector.steps
 
 
-def digest_of(steps: Sequence[Step]) -> str:
-    """Return the digest that the journal has after these steps."""
-    return reduce(extended_digest, map(_key, steps), "")
+def digest_of(steps: Sequence[Step]) -> str | None:
+    """Return the digest that the journal has after these steps.
 
-
-def _key(step: Step) -> str:
-    match step:
-        case Call(function=function):
-            return call_name(function)
-        case Statement(text=text):
-            return text
-        case _:
-            return step_key(step)
+    None if it does not have the rows of a statement or the code of a function.
+    """
+    operations = [step for step in steps if not isinstance(step, Call | Statement)]
+    if len(operations) < len(steps):
+        return None
+    return reduce(extended_digest, map(step_key, operations), "")
 
 
 def run_steps(executor: Executor, steps: Sequence[Step]) -> None:
@@ -238,11 +234,7 @@ def find_undoing_steps(
     done, ahead = forward[:finished], forward[finished:]
     _refuse_conditional(done, backward)
     if not is_complete:
-        backward = [
-            step
-            for step in backward
-            if _is_hand_written(step) or any(_are_counterparts(other, step) for other in forward)
-        ]
+        backward = _for_known_steps(backward, forward, done)
     removed: list[Step] = []
     restored: list[Step] = []
     left = backward
@@ -267,6 +259,39 @@ def find_undoing_steps(
             forward, done, ahead = (built.joined(steps) for steps in (forward, done, ahead))
     undoing = _without_temporary_parts(forward, left, done, ahead, progress)
     return [*removed, *_merged(undoing, restored, backward)]
+
+
+def _for_known_steps(
+    backward: Sequence[Step], forward: Sequence[Step], done: Sequence[Step]
+) -> list[Step]:
+    """Return the steps of the other direction without those that drop what was never created.
+
+    Raises MigrationFailedError if one of them may undo a finished step in another way.
+    """
+    known: list[Step] = []
+    others: list[Step] = []
+    for step in backward:
+        is_known = any(_are_counterparts(other, step) for other in forward)
+        (known if is_known else others).append(step)
+    may_be_code = any(map(_is_hand_written, done))
+    doubtful = [step for step in others if may_be_code or not isinstance(step, _DROPPING)]
+    undone = [step for step in done if any(_are_counterparts(step, other) for other in known)]
+    made = [_subject(step) for step in undone if isinstance(step, CreateTable | AddColumn)]
+    doubtful += [
+        step
+        for step in done
+        if _leaves_something(step)
+        and not _is_in(step, undone)
+        and not any(_is_about(step, thing) for thing in made)
+    ]
+    if doubtful:
+        raise MigrationFailedError(
+            "the file fails after the finished steps, so that it is unknown what undoes them: "
+            f"{describe_step(doubtful[0])}",
+            hint="correct the file after the finished steps, and run the same command again, or "
+            + SETTLE_BY_HAND,
+        )
+    return known
 
 
 def _merged(steps: Sequence[Step], more: Sequence[Step], order: Sequence[Step]) -> list[Step]:
@@ -519,9 +544,7 @@ def _refuse_half_filled(
 def _refuse_conditional(done: Sequence[Step], backward: Sequence[Step]) -> None:
     """Raise MigrationFailedError for a finished step that may have had no effect."""
     for step in done:
-        is_conditional = isinstance(step, CreateIndex | DropIndex) and (
-            getattr(step, "if_not_exists", False) or getattr(step, "if_exists", False)
-        )
+        is_conditional = getattr(step, "if_not_exists", False) or getattr(step, "if_exists", False)
         if is_conditional and any(_are_counterparts(step, other) for other in backward):
             raise _half_done(
                 f"it is unknown whether this step changed anything: {describe_step(step)}"
@@ -559,7 +582,11 @@ def _are_counterparts(one: Step, other: Step) -> bool:
     if isinstance(one, written) or isinstance(other, written):
         return _is_reverse_of(one, other) or _is_reverse_of(other, one)
     identity = _identity(one)
-    return identity is not None and identity == _identity(other) and _may_share_table(one, other)
+    if identity is None or identity != _identity(other) or not _may_share_table(one, other):
+        return False
+    if isinstance(one, AlterColumn) and isinstance(other, AlterColumn):
+        return not set(one.after.fields).isdisjoint(other.after.fields)
+    return True
 
 
 def _may_share_table(one: Operation, other: Operation) -> bool:

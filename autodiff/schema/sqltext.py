@@ -284,14 +284,21 @@ def mentions(text: str, name: str) -> bool:
     return any(unquote_identifier(token).lower() == name.lower() for _, token in tokens(text))
 
 
-def reads_column(text: str, name: str) -> bool:
-    """Return whether an SQL expression reads a column; a function may have the same name."""
-    found = [(kind, token) for kind, token in tokens(text) if kind != "space"]
-    following = [token for _, token in found[1:]] + [""]
+def reads_column(text: str, name: str, *, backslashes: bool = False) -> bool:
+    """Return whether an SQL expression reads a column.
+
+    Functions, types, collations and the fields of EXTRACT may have the same name. `backslashes` is
+    as for `tokens`.
+    """
+    parts = tokens(text, backslashes=backslashes)
+    found = [(kind, token) for kind, token in parts if kind != "space"]
+    words = ["", *(token.upper() for _, token in found), ""]
     return any(
-        unquote_identifier(token).lower() == name.lower()
-        and (kind == "quoted" or (kind == "word" and after != "("))
-        for (kind, token), after in zip(found, following, strict=True)
+        kind in ("word", "quoted")
+        and unquote_identifier(token).lower() == name.lower()
+        and before not in ("AS", "COLLATE", ":", "::")
+        and (kind == "quoted" or after not in ("(", "FROM"))
+        for before, (kind, token), after in zip(words, found, words[2:], strict=False)
     )
 
 

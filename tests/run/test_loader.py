@@ -220,20 +220,33 @@ def test_a_failed_statement_of_a_sql_file_is_reported(
         assert db.tables() == []
 
 
-def test_delimiter_is_refused_before_anything_is_run(tmp_path: Path) -> None:
+def test_delimiter_is_refused_before_anything_is_run(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
     """It is a command of the client mariadb; lint says the same."""
     folder = Folder(tmp_path / "m")
     folder.write_sql("aaaa", "CREATE TABLE t (id int);\n\nDELIMITER //\nSELECT 1//\nDELIMITER ;\n")
-    with opened(sa.make_url("sqlite://")) as db:
-        with pytest.raises(MigrationFileError, match="line 5: DELIMITER is a command of a client"):
+    url = database("mariadb")
+    with opened(url) as db:
+        with pytest.raises(MigrationFileError, match="DELIMITER is a command of a client"):
             db.runner(folder).upgrade()
         assert db.tables() == []
-    [problem] = Project("sqlite://", directory=folder.path).lint().problems
-    assert "line 5: DELIMITER is a command of a client" in problem.message
+    [problem] = Project(url, directory=folder.path).lint().problems
+    assert "DELIMITER is a command of a client" in problem.message
 
 
-def test_the_word_delimiter_may_be_in_a_statement(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "text",
+    [
+        "CREATE TABLE t (\nid int,\ndelimiter text\n)",
+        "CREATE TABLE t (id int)\n/*\nDELIMITER //\n*/",
+        "CREATE TABLE t (id int);\n-- DELIMITER //\nSELECT '\nDELIMITER //\n'",
+    ],
+)
+def test_the_word_delimiter_may_be_in_a_statement(
+    any_database: sa.URL, tmp_path: Path, text: str
+) -> None:
     folder = Folder(tmp_path / "m")
-    folder.write_sql("aaaa", "CREATE TABLE t (\n  delimiter text -- DELIMITER //\n)")
-    with opened(sa.make_url("sqlite://")) as db:
+    folder.write_sql("aaaa", text)
+    with opened(any_database) as db:
         assert len(db.runner(folder).upgrade()) == 1

@@ -9,7 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.errors import MigrationFailedError
+from autodiff import op
+from autodiff.dialects import dialect_for
+from autodiff.errors import EditedMigrationError, MigrationFailedError
+from autodiff.runner.journal import Progress
+from autodiff.runner.undo import collect, find_undoing_steps
 from autodiff.schema.objects import Name
 from tests.run.killing import run_and_kill
 from tests.run.test_killed import moments
@@ -348,3 +352,116 @@ def test_what_was_permanent_is_undone_exactly_or_the_run_says_so(
                 db.runner(folder).downgrade()
             if "unknown" in refusal:
                 assert db.schema() == before
+
+
+AFTER_A_MISTAKE = {
+    "rows are restored": (
+        joined(
+            'op.add_column("u", sa.Column("new", sa.Integer))',
+            'op.backfill("u", {"new": sa.text("age * 2")})',
+            'op.drop_column("u", "age")',
+        ),
+        joined(
+            'op.add_column("u", sa.Column("age", sa.Integer))',
+            'op.backfill("u", {"age": sa.text("new / 2")})',
+            'op.drop_column("u", "new")',
+        ),
+    ),
+    "a statement is undone by an operation": (
+        'op.execute("CREATE TABLE made (id INTEGER)")',
+        'op.drop_table("made")',
+    ),
+    "rows are protected": (
+        'op.add_column("u", sa.Column("new", sa.Integer))',
+        joined('op.require("SELECT id FROM u", "u has rows")', 'op.drop_column("u", "new")'),
+    ),
+    "a finished step has no counterpart": (
+        'op.create_index("iy", "u", ["age"])',
+        'op.drop_constraint("iy", "u", type_="unique")',
+    ),
+}
+
+
+@pytest.mark.parametrize("up, down", AFTER_A_MISTAKE.values(), ids=AFTER_A_MISTAKE)
+def test_a_file_with_a_mistake_is_not_undone_by_guessing(
+    any_database: sa.URL, tmp_path: Path, up: str, down: str
+) -> None:
+    """Nothing is changed. The corrected file can be undone, or goes on."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    mistake = joined(up, "raise ValueError(1)")
+    path = folder.write("bbbb", f"with op.autocommit():\n{textwrap.indent(mistake, '    ')}", down)
+    with opened(any_database) as db:
+        db.runner(folder).upgrade("aaaa")
+        db.execute("INSERT INTO u (id, age) VALUES (1, 5)")
+        with pytest.raises(MigrationFailedError):
+            db.runner(folder).upgrade()
+        before = db.state()
+        with pytest.raises(MigrationFailedError, match="unknown what undoes them"):
+            db.runner(folder).downgrade()
+        assert db.state() == before
+        path.write_text(path.read_text().replace("raise ValueError(1)", "pass"))
+        assert [m.revision for m in db.runner(folder).upgrade()] == ["bbbb"]
+
+
+def test_an_edited_file_with_finished_code_is_not_resumed(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """The journal does not have the rows that were inserted, nor the code that was run."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    steps = """
+with op.autocommit():
+    op.create_table("v", sa.Column("id", sa.Integer))
+    op.bulk_insert(sa.table("u", sa.column("id")), [{"id": 5}])
+    op.create_index("bad", "v", ["missing"])
+"""
+    path = folder.write("bbbb", steps)
+    with opened(any_database) as db:
+        db.runner(folder).upgrade("aaaa")
+        with pytest.raises(MigrationFailedError):
+            db.runner(folder).upgrade()
+        path.write_text(path.read_text().replace('"id": 5', '"id": 7'))
+        with pytest.raises(EditedMigrationError):
+            db.runner(folder).upgrade()
+
+
+def test_a_renamed_key_does_not_hinder_an_exact_undo(any_database: sa.URL, tmp_path: Path) -> None:
+    """The foreign key of the other table names the renamed column."""
+    folder = Folder(tmp_path / "m")
+    child = 'op.create_table("v", sa.Column("u_id", sa.Integer, sa.ForeignKey("u.id", name="fk")))'
+    folder.write("aaaa", joined(USERS, child))
+    folder.write(
+        "bbbb",
+        'op.rename_column("u", "id", "pk")\n'
+        "with op.autocommit():\n"
+        '    op.add_column("v", sa.Column("x", sa.Integer))\n'
+        '    op.create_index("bad", "v", ["missing"])',
+        'op.drop_column("v", "x")\nop.rename_column("u", "pk", "id")',
+    )
+    with opened(any_database) as db:
+        db.runner(folder).upgrade("aaaa")
+        before = db.schema()
+        with pytest.raises(MigrationFailedError):
+            db.runner(folder).upgrade()
+        assert [m.revision for m in db.runner(folder).downgrade()] == ["bbbb"]
+        assert db.schema() == before
+
+
+def test_parts_of_a_column_are_undone_by_the_step_that_changes_them() -> None:
+    """The other direction groups the changes of a column in another way."""
+    dialect = dialect_for("sqlite")
+
+    def alter() -> None:
+        op.alter_column("u", "age", nullable=False)
+        op.alter_column("u", "age", server_default="1")
+        op.alter_column("u", "age", comment="years")
+
+    def restore() -> None:
+        op.alter_column("u", "age", server_default=None, comment=None)
+        op.alter_column("u", "age", nullable=True)
+
+    forward, backward = collect(dialect, alter), collect(dialect, restore)
+    assert find_undoing_steps(forward, backward, Progress(steps=1)) == backward[1:]
+    assert find_undoing_steps(forward, backward, Progress(steps=2)) == backward
+    assert find_undoing_steps(forward, backward, Progress(steps=3)) == backward

@@ -22,6 +22,7 @@ from autodiff.schema.objects import (
     Table,
     Unique,
 )
+from autodiff.schema.sqltext import reads_column
 
 if TYPE_CHECKING:
     from autodiff.dialects.mysql.ddl.statements import MySQLDDL
@@ -119,11 +120,13 @@ def _uses_index(index: Index, column: str) -> bool:
 
 
 def _uses_expression(index: Index, column: str) -> bool:
-    return any(e.is_expression and mentions(e.text, column) for e in index.elements)
+    return any(
+        e.is_expression and reads_column(e.text, column, backslashes=True) for e in index.elements
+    )
 
 
 def _uses_check(check: Check, column: str) -> bool:
-    return not is_in_column(check) and mentions(check.sql, column)
+    return not is_in_column(check) and reads_column(check.sql, column, backslashes=True)
 
 
 def _renamed_element(element: IndexElement, old: str, new: str) -> IndexElement:

@@ -19,9 +19,9 @@ from autodiff.dialects.ddl.part import Part
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve, spelled_like
 from autodiff.schema.naming import name_constraints, unnamed
-from autodiff.schema.objects import Name, Table
+from autodiff.schema.objects import Check, Name, Table
 from autodiff.schema.operations import CreateIndex, DropColumn, Operation, RenameColumn
-from autodiff.schema.sqltext import quote_identifier
+from autodiff.schema.sqltext import quote_identifier, reads_column
 from autodiff.utils.object_names import name_between
 
 if TYPE_CHECKING:
@@ -151,8 +151,11 @@ class RebuildDDL(Part):
 def evolved(table: Table, operation: Operation) -> Table:
     """Return the table after the operation.
 
-    Raises PlanError if the table does not have the column or constraint that the operation changes.
+    Raises PlanError if the table does not have the column or constraint that the operation changes,
+    or if a check of other columns reads a column that is dropped.
     """
+    if isinstance(operation, DropColumn):
+        _refuse_shared_checks(table, operation.name)
     try:
         return evolve(table, operation)
     except KeyError as error:
@@ -160,6 +163,23 @@ def evolved(table: Table, operation: Operation) -> Table:
             f"cannot {operation.describe()}: table {table.name} has no {error.args[0]}",
             hint="compare the migration with the database: autodiff check",
         ) from error
+
+
+def _refuse_shared_checks(table: Table, dropped: str) -> None:
+    """Raise PlanError for a check that would be lost with a column, and is not only about it."""
+    others = [column.name for column in table.columns if column.name != dropped]
+    for check in table.constraints:
+        if (
+            isinstance(check, Check)
+            and reads_column(check.sql, dropped)
+            and any(reads_column(check.sql, name) for name in others)
+        ):
+            raise PlanError(
+                f"cannot drop column {table.name}.{dropped}: the check {check.name} reads other "
+                "columns too",
+                hint="drop the check first with op.drop_constraint(), and add it again without "
+                "the column",
+            )
 
 
 def _with_stable_names(table: Table) -> Table:
