@@ -204,7 +204,7 @@ class BatchOperations:
 
     def drop_constraint(
         self,
-        constraint_name: str,
+        constraint_name: str | None,
         type_: ConstraintKind | None = None,
         *,
         if_exists: bool | None = None,
