@@ -255,16 +255,14 @@ class JournaledSink(Sink):
     def left_nothing(self) -> bool:
         """Return whether the first step failed and the database is what it was before it."""
         progress = self.entry.progress
-        if progress.mark is None or progress.steps or progress.sent or progress.undone:
-            return False
-        return self._has_refused_ddl(progress.mark)
+        has_begun = progress.steps or progress.sent or progress.undone
+        return not has_begun and self._has_refused_ddl()
 
     def without_refused_step(self, entry: Entry) -> Entry:
         """Return the entry without its announced step, if the server refused all of that step."""
         progress = entry.progress
         current = progress.undone or progress
-        mark = None if progress.undone or progress.sent else progress.mark
-        if mark is not None and self._was_refused and self._has_refused_ddl(mark):
+        if not (progress.undone or progress.sent) and self._has_refused_ddl():
             return replace(entry, progress=replace(progress, statements=(), mark=None))
         if not (self._was_refused and current.unclear):
             return entry
@@ -272,9 +270,13 @@ class JournaledSink(Sink):
         undone = None if progress.undone is None else current
         return replace(entry, progress=replace(progress, undone=undone) if undone else current)
 
-    def _has_refused_ddl(self, mark: str) -> bool:
-        """Return whether nothing of the announced statement is in the catalog."""
-        if self._fingerprint(self.tables) != mark:
+    def _has_refused_ddl(self) -> bool:
+        """Return whether the server refused the announced statement, and nothing of it stays.
+
+        A statement that got no answer, such as that of a lost connection, may still be running.
+        """
+        mark = self.entry.progress.mark
+        if mark is None or not self._was_refused or self._fingerprint(self.tables) != mark:
             return False
         session, operations = self._dialect.session, self._sent_operations
         return not session.cleanup_statements(self._connection, operations)
