@@ -45,8 +45,7 @@ class Loader:
         Raises MigrationFileError if the file can't be imported.
         """
         if migration.is_sql:
-            text = migration.text if direction == "upgrade" else migration.down_text
-            return lambda: _run_sql(text)
+            return lambda: _run_sql(migration, direction)
         try:
             with _ONE_AT_A_TIME, exits_as_errors():
                 accept_options(migration.text)
@@ -83,7 +82,9 @@ class Loader:
 
 def require_sql_only(migration: Migration, direction: Direction) -> None:
     """Raise MigrationFileError for DELIMITER in a SQL file, a command of the client of MySQL."""
-    text = migration.text if direction == "upgrade" else migration.down_text
+    text = _sql_of(migration, direction)
+    if "DELIMITER" not in text.upper():
+        return
     for statement in split_statements(text, backslashes=True):
         words = (token for kind, token in tokens(statement, backslashes=True) if kind == "word")
         if next(words, "").upper() == "DELIMITER":
@@ -188,10 +189,16 @@ def call_name(function: Callable[..., object]) -> str:
     return name if module.startswith(_PREFIX) or not module else f"{module}.{name}"
 
 
-def _run_sql(text: str) -> None:
+def _sql_of(migration: Migration, direction: Direction) -> str:
+    return migration.text if direction == "upgrade" else migration.down_text
+
+
+def _run_sql(migration: Migration, direction: Direction) -> None:
     executor = current_executor()
     backslashes = executor.dialect.features.backslash_escapes
-    for statement in split_statements(text, backslashes=backslashes):
+    if backslashes:
+        require_sql_only(migration, direction)
+    for statement in split_statements(_sql_of(migration, direction), backslashes=backslashes):
         executor.submit(Execute(sql=statement))
 
 

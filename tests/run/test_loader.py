@@ -231,6 +231,8 @@ def test_delimiter_is_refused_before_anything_is_run(
         with pytest.raises(MigrationFileError, match="DELIMITER is a command of a client"):
             db.runner(folder).upgrade()
         assert db.tables() == []
+    with pytest.raises(MigrationFailedError, match="DELIMITER is a command of a client"):
+        Project(url, directory=folder.path).script()
     [problem] = Project(url, directory=folder.path).lint().problems
     assert "DELIMITER is a command of a client" in problem.message
 
