@@ -33,7 +33,7 @@ from autodiff.schema.changes import (
     TableRenamed,
     reverse_change,
 )
-from autodiff.schema.objects import Schema
+from autodiff.schema.objects import ForeignKey, Schema
 
 __all__ = ["build_downgrade_checks", "build_reported_checks", "build_row_checks"]
 
@@ -74,8 +74,17 @@ def build_reported_checks(
     context = CheckContext.of(changes, before=current, after=desired, dialect=dialect)
     altered = (change for change in changes if isinstance(change, ColumnAltered))
     lossy = (check for change in altered for check in lossy_checks(change, context))
-    others = (check for change in changes for check in _checks(change, context))
-    return _distinct((*lossy, *(check for check in others if not check.is_required)))
+    keys = (change for change in changes if _adds_foreign_key(change))
+    orphans = (check for change in keys for check in _checks(change, context))
+    return _distinct((*lossy, *(check for check in orphans if not check.is_required)))
+
+
+def _adds_foreign_key(change: Change) -> bool:
+    match change:
+        case ConstraintAdded(constraint=ForeignKey()) | ConstraintAltered(after=ForeignKey()):
+            return True
+        case _:
+            return False
 
 
 def build_downgrade_checks(
