@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from autodiff.dialects.base import Dialect
 from autodiff.schema.objects import Column, Name, Schema, Table
+from autodiff.schema.sqltext import unquote_identifier
 from autodiff.utils.sharing import map_shared, replace_changed
 
 __all__ = ["uses_sequence", "with_serials_as_declared"]
@@ -55,7 +56,7 @@ def uses_sequence(default: str, sequence: Name, dialect: Dialect) -> bool:
     name = re.escape(sequence.name)
     found = re.finditer(rf"(?<![\w$.\"`]){_QUALIFIER}[\"`]?{name}(?![\w$])", default)
     schemas = [sequence.schema] if sequence.schema else ["", dialect.default_schema or ""]
-    return any((match["schema"] or "").strip('"`') in schemas for match in found)
+    return any(unquote_identifier(match["schema"] or "") in schemas for match in found)
 
 
 def _is_serial(table: Table | None, name: str) -> bool:

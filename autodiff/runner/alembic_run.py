@@ -56,9 +56,8 @@ def record_alembic(session: Session) -> None:
         session.history.remove(session.connection, sorted(before.keys() - now.keys()))
         added = [row for revision, row in now.items() if revision not in before]
         session.history.add(session.connection, added)
-        entries = (session.entry(row, "stamp") for row in added)
-        ended = [replace(entry, outcome="done", seconds=0.0) for entry in entries]
-        session.journal.add(session.connection, ended)
+        entries = [session.ended_entry(row, "stamp", "done") for row in added]
+        session.journal.add(session.connection, entries)
 
 
 def run_by_alembic(

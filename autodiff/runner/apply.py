@@ -111,9 +111,9 @@ def _function(
 def _skip(session: Session, migration: Migration, direction: Direction) -> None:
     """Record a migration that is for other kinds of databases."""
     with session.transaction():
-        entry = session.entry(migration, direction)
+        entry = session.ended_entry(migration, direction, "skipped")
         if not _is_recorded(session, entry):
-            _finish(session, migration, replace(entry, outcome="skipped", seconds=0.0))
+            _finish(session, migration, entry)
     session.on_event(
         MigrationSkipped(
             revision=migration.revision,
@@ -310,10 +310,7 @@ def note_failure(
             sink.entry = replace(sink.entry, progress=progress)
         if not sink.entry.has_ended:
             entry = replace(sink.entry, outcome="failed", seconds=seconds, error=text)
-            left_nothing = sink.left_nothing()
             entry = sink.without_refused_step(entry)
-            if left_nothing:
-                entry = replace(entry, progress=Progress())
             sink.entry = session.journal.write(session.connection, entry)
 
 

@@ -111,6 +111,7 @@ _SEEN = (
 )
 """Operations whose effect the catalog always shows, so that the journal may follow later."""
 _RENAMING = (AlterEnum, RenameColumn, RenameEnum, RenameEnumValue, RenameTable, SwapColumns)
+"""Operations that change what the catalog says about other tables."""
 _HAND_WRITTEN_PART = "a hand-written part"
 _REPLAY_SAVEPOINT = "autodiff_again"
 _PART_SAVEPOINT = "autodiff_part"
@@ -252,18 +253,16 @@ class JournaledSink(Sink):
         """Whether a transaction is open after any statement, and `segments` ends it."""
         return self._dialect.session.begins_transactions and not self.may_change_settings
 
-    def left_nothing(self) -> bool:
-        """Return whether the first step failed and the database is what it was before it."""
-        progress = self.entry.progress
-        has_begun = progress.steps or progress.sent or progress.undone
-        return not has_begun and self._has_refused_ddl()
-
     def without_refused_step(self, entry: Entry) -> Entry:
-        """Return the entry without its announced step, if the server refused all of that step."""
+        """Return the entry without its announced step, if the server refused all of that step.
+
+        It has no progress if that is the first step: the database is what it was before.
+        """
         progress = entry.progress
         current = progress.undone or progress
         if not (progress.undone or progress.sent) and self._has_refused_ddl():
-            return replace(entry, progress=replace(progress, statements=(), mark=None))
+            finished = replace(progress, statements=(), mark=None)
+            return replace(entry, progress=finished if progress.steps else Progress())
         if not (self._was_refused and current.unclear):
             return entry
         current = replace(current, step=None, statements=(), sent=0, unclear=False)
@@ -652,7 +651,7 @@ class JournaledSink(Sink):
 
     def _note_operations(self, operations: Sequence[Operation]) -> None:
         for operation in operations:
-            if isinstance(operation, _RENAMING):  # others name what it renames
+            if isinstance(operation, _RENAMING):
                 self._note_altered(())
             elif not isinstance(operation, Require):
                 self._note_altered(tables_of(operation))

@@ -24,6 +24,7 @@ from autodiff.runner.session import Session
 from autodiff.runner.squashes import folded
 from autodiff.runner.step_counter import unclear_step
 from autodiff.runner.undo import (
+    WAYS_OUT,
     Call,
     Statement,
     Step,
@@ -40,9 +41,6 @@ from autodiff.schema.operations import Operation, namespaces_of, tables_of
 from autodiff.utils.counting import counted
 
 __all__ = ["Remaining", "remaining_steps", "settle"]
-
-_WAYS_OUT = f"fix the cause and run the same command again to resume, or {SETTLE_BY_HAND}"
-"""What to do if the steps cannot be undone and have no reverse, as in SQL files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -270,7 +268,7 @@ def _explained(migration: Migration) -> Iterator[None]:
             f"cannot revert {migration.path.name}: {error.line}",
             revision=migration.revision,
             statement=error.statement,
-            hint=_WAYS_OUT if migration.is_sql else error.hint or _WAYS_OUT,
+            hint=WAYS_OUT if migration.is_sql else error.hint or WAYS_OUT,
         ) from error
 
 

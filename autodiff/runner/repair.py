@@ -144,9 +144,8 @@ class _Repairer:
         return Repaired(kind="half-way", revision=entry.revision, name=entry.name, outcome=outcome)
 
     def _note(self, kind: ProblemKind, rows: Sequence[Applied], outcome: Outcome) -> list[Repaired]:
-        entries = (self._session.entry(row, "repair") for row in rows)
-        ended = [replace(entry, outcome=outcome, seconds=0.0) for entry in entries]
-        self._session.journal.add(self._session.connection, ended)
+        entries = [self._session.ended_entry(row, "repair", outcome) for row in rows]
+        self._session.journal.add(self._session.connection, entries)
         return [
             Repaired(kind=kind, revision=row.revision, name=row.name, outcome=outcome)
             for row in rows

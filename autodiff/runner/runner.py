@@ -23,7 +23,7 @@ from autodiff.runner.baselines import refuse_recorded_baselines
 from autodiff.runner.events import Direction, Listener, ignore
 from autodiff.runner.history_table import Applied
 from autodiff.runner.hooks import HookedRun, HookName, Hooks, call_hook
-from autodiff.runner.journal import Entry, Kind, Outcome
+from autodiff.runner.journal import Entry, Kind
 from autodiff.runner.loader import Loader
 from autodiff.runner.recovery import Remaining, remaining_steps, settle
 from autodiff.runner.repair import Repaired, Repairs, find_problems, repair_history
@@ -345,8 +345,8 @@ class Runner:
                 row = session.applied_now(migration)
                 rows.append(replace(row, applied_at=old.applied_at) if old else row)
                 if old is None:
-                    entries.append(self._stamped(migration, "done"))
-            entries += [self._stamped(row, "forgotten") for row in before.values()]
+                    entries.append(session.ended_entry(migration, "stamp", "done"))
+            entries += [session.ended_entry(row, "stamp", "forgotten") for row in before.values()]
             session.history.replace(self.connection, rows)
             session.journal.add(self.connection, entries)
             if session.alembic is not None:
@@ -354,10 +354,6 @@ class Runner:
             unfinished = session.journal.unfinished(self.connection)
             if unfinished is not None:
                 session.journal.write(self.connection, replace(unfinished, outcome="settled"))
-
-    def _stamped(self, stamped: Migration | Applied, outcome: Outcome) -> Entry:
-        entry = self._session.entry(stamped, "stamp")
-        return replace(entry, outcome=outcome, seconds=0.0)
 
 
 def _without(target: str, done: int) -> str:

@@ -6,6 +6,7 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -22,7 +23,7 @@ from autodiff.runner.events import Direction, Listener, StatementRun
 from autodiff.runner.executor import Executor
 from autodiff.runner.history_table import Applied, HistoryTable, applied_row
 from autodiff.runner.hooks import HookedMigration, HookName, Hooks, call_hook
-from autodiff.runner.journal import Entry, Journal, Kind, actor, entry_row
+from autodiff.runner.journal import Entry, Journal, Kind, Outcome, actor, entry_row
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.loader import Loader
 from autodiff.runner.lock_wait import LockWait, locked, wait_for
@@ -239,6 +240,10 @@ class Session:
             actor=self._actor,
             started_at=self._clock(),
         )
+
+    def ended_entry(self, migration: Migration | Applied, kind: Kind, outcome: Outcome) -> Entry:
+        """Return the journal entry of a change of records, which runs nothing."""
+        return replace(self.entry(migration, kind), outcome=outcome, seconds=0.0)
 
     def applied_now(self, migration: Migration | Entry) -> Applied:
         """Return the record of a migration that is applied now."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
@@ -39,7 +38,7 @@ def fold(session: Session, graph: Graph) -> None:
         for squash in _whole(graph, before):
             session.history.remove(session.connection, squash.replaces)
             session.history.add(session.connection, [after[squash.revision]])
-            entry = replace(session.entry(squash, "squash"), outcome="done", seconds=0.0)
+            entry = session.ended_entry(squash, "squash", "done")
             session.journal.write(session.connection, entry)
 
 

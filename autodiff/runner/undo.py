@@ -75,6 +75,7 @@ if TYPE_CHECKING:
     from autodiff.schema.objects import Name, Table
 
 __all__ = [
+    "WAYS_OUT",
     "Call",
     "Statement",
     "Step",
@@ -103,6 +104,8 @@ class Statement:
     text: str
 
 
+WAYS_OUT = f"fix the cause and run the same command again to resume, or {SETTLE_BY_HAND}"
+"""What to do about a migration that stopped half-way and cannot be undone."""
 _CREATING = (AddColumn, AddConstraint, CreateIndex, CreateTable)
 _DROPPING = (DropColumn, DropConstraint, DropIndex, DropTable)
 Step: TypeAlias = Operation | Call | Statement
@@ -137,7 +140,7 @@ def collect(dialect: Dialect, step: Callable[[], None], *, enough: int | None = 
         else:
             raise MigrationFailedError(
                 f"its steps cannot be listed without a database: {type(error).__name__}: {error}",
-                hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
+                hint=WAYS_OUT,
             ) from error
     return collector.steps
 
@@ -211,8 +214,7 @@ def _by_hand(what: str) -> MigrationFailedError:
 def _needs_reverse(message: str) -> MigrationFailedError:
     return MigrationFailedError(
         message,
-        hint="fix the cause and run the same command again to resume, or "
-        f"{SETTLE_BY_HAND}. A part that names its reverse can be undone: "
+        hint=f"{WAYS_OUT}. A part that names its reverse can be undone: "
         "op.run(function, reverse=...), op.execute(sql, reverse=...)",
     )
 
@@ -484,10 +486,7 @@ def _removed_part(step: Step, creation: CreateTable | AddColumn) -> Operation | 
 
 
 def _nothing_undoes(step: Step) -> MigrationFailedError:
-    return MigrationFailedError(
-        f"nothing in the other direction undoes this: {describe_step(step)}",
-        hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
-    )
+    return _half_done(f"nothing in the other direction undoes this: {describe_step(step)}")
 
 
 def _with_own(left: Sequence[Step], done: Sequence[Step]) -> list[Step]:
@@ -554,7 +553,7 @@ def _refuse_conditional(done: Sequence[Step], backward: Sequence[Step]) -> None:
 def _half_done(message: str) -> MigrationFailedError:
     return MigrationFailedError(
         message,
-        hint="fix the cause and run the same command again to resume, or " + SETTLE_BY_HAND,
+        hint=WAYS_OUT,
     )
 
 
