@@ -1,4 +1,4 @@
-"""Test that the functions of `op` refuse wrong arguments, and say which one is wrong."""
+"""Test that the functions of `op` refuse wrong arguments, with a message that names them."""
 
 from __future__ import annotations
 

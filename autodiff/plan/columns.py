@@ -68,8 +68,8 @@ def _without_numbering(
 ) -> tuple[ColumnAltered | None, Phase, ColumnAltered]:
     """Split a change of AUTO_INCREMENT from one of NULL, which a column of a key cannot have.
 
-    Returns the change of AUTO_INCREMENT, None if it needs no operation of its own, and the phase of
-    the remaining change, and that change.
+    Returns the change of AUTO_INCREMENT, which is None if one operation can make both changes, and
+    the other change after its phase.
     """
     if phase is Phase.ALTER_COLUMNS or "nullable" not in change.fields:
         return None, phase, change

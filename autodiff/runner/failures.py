@@ -76,7 +76,7 @@ def failure(
         hint = f"try again when that session is done, or raise lock_timeout; {hint}"
     inner = error.hint if isinstance(error, AutodiffError) else None
     if inner is not None and progress.has_begun and "autodiff " not in inner:
-        inner = f"{inner}; {hint}"  # it does not say what to do about the finished steps
+        inner = f"{inner}; {hint}"  # the first part names no command for the finished steps
     return MigrationFailedError(
         lines, revision=migration.revision, statement=statement, hint=inner or hint
     )
