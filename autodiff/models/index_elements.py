@@ -32,11 +32,13 @@ def declare_element(
 ) -> IndexElement:
     """Return a part of an index, taken out of desc(), nulls_last() and collate().
 
-    `postgresql_ops` counts for columns and labels only: SQLAlchemy ignores it for desc("name").
+    `postgresql_ops` counts for columns, labels and texts, but not for desc("name"), for which
+    SQLAlchemy ignores it. It also ignores it for text(), with which its reflection names operator
+    classes; migrations of Alembic do not, because they have literal_column() instead.
     """
     if type(part) is sa.Column and not options:
         return plain_element(str(part.name))
-    key = getattr(part, "key", None)
+    key = str(part.text) if isinstance(part, TextClause) else getattr(part, "key", None)
     descending, nulls_first = False, None
     while isinstance(part, UnaryExpression) and part.modifier is not None:
         descending = descending or part.modifier is operators.desc_op

@@ -100,3 +100,12 @@ def test_expression_element_is_parsed() -> None:
         IndexElement(text="age", descending=True, nulls_first=False),
         IndexElement(text="lower(name)", is_expression=True, opclass="text_pattern_ops"),
     )
+
+
+@pytest.mark.parametrize("function", [sa.text, sa.literal_column])
+def test_a_text_has_the_operator_class_of_the_same_text(function: Any) -> None:
+    """Reflected models have them in this form; an operator class in the text itself counts more."""
+    [element] = _elements(function("lower(name)"), postgresql_ops={"lower(name)": "text_ops"})
+    assert element == IndexElement(text="lower(name)", is_expression=True, opclass="text_ops")
+    [written] = _elements(function("name text_ops"), postgresql_ops={"name text_ops": "int4_ops"})
+    assert written.opclass == "text_ops"
