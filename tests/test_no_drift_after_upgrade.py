@@ -82,6 +82,79 @@ def test_renamed_enum(
     )
 
 
+def child_models(columns: str, *parts: Any) -> sa.MetaData:
+    """Return models of a parent, and of a child with columns of one letter and more parts."""
+    metadata = sa.MetaData()
+    parent_key = [sa.Column(name, sa.Integer, autoincrement=False) for name in ("id", "place")]
+    sa.Table("parent", metadata, *parent_key, sa.PrimaryKeyConstraint("id", "place"))
+    sa.Table("other", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    numbers = [sa.Column(name, sa.Integer) for name in columns]
+    sa.Table("child", metadata, sa.Column("id", sa.Integer, primary_key=True), *numbers, *parts)
+    return metadata
+
+
+def key(*columns: str, name: str | None = None, **options: Any) -> sa.ForeignKeyConstraint:
+    """Return a foreign key to the other table; with two columns, to the parent."""
+    to = ["other.id"] if len(columns) == 1 else ["parent.id", "parent.place"]
+    return sa.ForeignKeyConstraint(columns, to, name=name, **options)
+
+
+RENAMED_KEYS: dict[str, tuple[sa.MetaData, sa.MetaData, str]] = {
+    "one column": (child_models("a", key("a")), child_models("x", key("x")), "ax"),
+    "first of two": (child_models("ab", key("a", "b")), child_models("xb", key("x", "b")), "ax"),
+    "second of two": (child_models("ab", key("a", "b")), child_models("ax", key("a", "x")), "bx"),
+    "swapped": (
+        child_models("ab", key("a"), key("b", ondelete="CASCADE")),
+        child_models("ab", key("b"), key("a", ondelete="CASCADE")),
+        "ab ba",
+    ),
+    "one after the other": (
+        child_models("ab", key("a"), key("b")),
+        child_models("bc", key("b"), key("c")),
+        "ab bc",
+    ),
+    "name of a removed column": (
+        child_models("ab", key("a"), key("b")),
+        child_models("b", key("b")),
+        "ab",
+    ),
+    "name of an index": (
+        child_models("az", sa.Index("x", "z"), key("a", name="named")),
+        child_models("xz", sa.Index("x", "z"), key("x")),
+        "ax",
+    ),
+    "removed key": (child_models("a", key("a")), child_models("x"), "ax"),
+    "new index": (
+        child_models("a", key("a")),
+        child_models("x", key("x"), sa.Index("ix_x", "x")),
+        "ax",
+    ),
+    "new index of the same name": (
+        child_models("a", key("a")),
+        child_models("x", key("x"), sa.Index("x", "x")),
+        "ax",
+    ),
+    "key with the name of the column": (
+        child_models("a", key("a", name="a")),
+        child_models("x", key("x", name="x")),
+        "ax",
+    ),
+    "two keys": (
+        child_models("a", key("a"), sa.ForeignKeyConstraint(["a"], ["child.id"])),
+        child_models("x", key("x"), sa.ForeignKeyConstraint(["x"], ["child.id"])),
+        "ax",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", RENAMED_KEYS)
+def test_renamed_column_of_a_foreign_key(case: str, any_database: sa.URL, tmp_path: Path) -> None:
+    """MySQL and MariaDB name the index of a key after its column, and it is renamed along."""
+    before, after, letters = RENAMED_KEYS[case]
+    renames = [f"child.{old}:{new}" for old, new in letters.split()]
+    assert_no_drift(any_database, tmp_path, before, after, renames=renames, assume="drop-and-add")
+
+
 def sequence_models(*names: str) -> sa.MetaData:
     """Return models with sequences that no column uses."""
     metadata = sa.MetaData()

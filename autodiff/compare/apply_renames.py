@@ -39,7 +39,7 @@ def apply_all_renames(
     renames = list(renames)
     names = name_map_of(renames)
     renamed, changes = rename_tables_and_columns(
-        current, desired, [item for item in renames if isinstance(item, Rename)]
+        current, desired, [item for item in renames if isinstance(item, Rename)], dialect
     )
     enum_renames = [
         replace(item, value=_column_value_after(item.value, names))
@@ -52,7 +52,7 @@ def apply_all_renames(
     return renamed, [*changes, *enum_changes]
 
 
-def schema_after_renames(schema: Schema, changes: Iterable[Change]) -> Schema:
+def schema_after_renames(schema: Schema, changes: Iterable[Change], dialect: Dialect) -> Schema:
     """Return the current schema after the renames of tables and columns among the changes.
 
     A column whose name is given to another column, and that is not renamed itself, is left out:
@@ -64,7 +64,7 @@ def schema_after_renames(schema: Schema, changes: Iterable[Change]) -> Schema:
         Rename(table=table, column=old, to=new) for (table, old), new in names.columns.items()
     ]
     replaced = {(item.table, item.to) for item in columns} - set(names.columns)
-    return rename_in(schema.without_columns(replaced), [*tables, *columns])
+    return rename_in(schema.without_columns(replaced), [*tables, *columns], dialect)
 
 
 def value_after(value: Value, names: NameMap) -> Value:

@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 from autodiff.compare.enum_values import replaced_in_place, value_list_changes
 from autodiff.compare.enums import EnumRename, ValueRename, parse_enum_rename
 from autodiff.compare.similar import related_types, similar_names
+from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve, rename_references, rename_referred_column
 from autodiff.schema.changes import (
@@ -23,7 +24,7 @@ from autodiff.schema.changes import (
 )
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table, in_order
-from autodiff.schema.operations import RenameColumn, RenameTable
+from autodiff.schema.operations import RenameColumn, RenameIndex, RenameTable
 from autodiff.utils.object_names import name_between
 
 __all__ = ["AnyRename", "Candidate", "Rename", "name_map_of", "order_renames", "rename_candidates"]
@@ -170,7 +171,7 @@ def _named(
 
 
 def rename_tables_and_columns(
-    current: Schema, desired: Schema, renames: Sequence[Rename]
+    current: Schema, desired: Schema, renames: Sequence[Rename], dialect: Dialect
 ) -> tuple[Schema, list[Change]]:
     """Return the current schema after the renames, and the renames as changes.
 
@@ -190,7 +191,8 @@ def rename_tables_and_columns(
         _require(wanted is not None and wanted.column(rename.to) is not None, f"{name}.{rename.to}")
         assert rename.column is not None
         changes.append(ColumnRenamed(table=name, before=rename.column, after=rename.to))
-    return rename_in(current, [*renames, *temporary_renames(current, desired, renames)]), changes
+    together = [*renames, *temporary_renames(current, desired, renames)]
+    return rename_in(current, together, dialect), changes
 
 
 def temporary_renames(current: Schema, desired: Schema, renames: Sequence[Rename]) -> list[Rename]:
@@ -231,8 +233,10 @@ def _require(found: bool, name: str) -> None:
         )
 
 
-def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
+def rename_in(schema: Schema, renames: Sequence[Rename], dialect: Dialect | None = None) -> Schema:
     """Return the schema with renamed tables and columns, and the references to them.
+
+    dialect: if given, indexes that it renames along with columns get their new names too.
 
     Raises PlanError if a new name is taken by a table or column that keeps it.
     """
@@ -252,6 +256,8 @@ def rename_in(schema: Schema, renames: Sequence[Rename]) -> Schema:
             columns.setdefault(name, []).append((rename.column, rename.to))
     for name, pairs in columns.items():
         for old, new in order_renames(pairs, temporary_column_name):
+            if dialect is not None:
+                tables[name] = _with_renamed_index(tables[name], old, new, dialect)
             tables = _rename_column(tables, name, old, new)
     return replace(schema, tables={name: tables[name] for name in in_order(tables)})
 
@@ -317,6 +323,13 @@ def _rename_column(
         name: item if name == table else rename_referred_column(item, table, before, after)
         for name, item in renamed.items()
     }
+
+
+def _with_renamed_index(table: Table, old: str, new: str, dialect: Dialect) -> Table:
+    names = dialect.catalog.renamed_index(old, new, table)
+    if names is None:
+        return table
+    return evolve(table, RenameIndex(table=table.name, before=names[0], after=names[1]))
 
 
 def rename_candidates(

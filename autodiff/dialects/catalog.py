@@ -248,6 +248,10 @@ class Catalog(ABC):
         """Return whether the database creates and drops the index along with the foreign key."""
         return False
 
+    def renamed_index(self, old: str, new: str, table: Table) -> tuple[str, str] | None:
+        """Return the old and the new name of an index that is renamed along with a column."""
+        return None
+
 
 def drop_undeclared_comment(index: Index, desired: Index | None) -> Index:
     """Return a current index without its comment if the desired one has none.

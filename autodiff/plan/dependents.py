@@ -52,7 +52,7 @@ def with_dependents(
     of `current` have their old names.
     """
     all_changes = list(changes)
-    renamed = schema_after_renames(current, changes)
+    renamed = schema_after_renames(current, changes, dialect)
     if dialect.features.dependents_block_columns:
         retyped = _with_new_text_types(retyped, changes, dialect)
         all_changes = [_with_recreated_expression(change, changes) for change in changes]

@@ -239,7 +239,7 @@ class _Planner:
         remaining = [change for change in changes if change not in dropped_first]
         prepared = _prepare(remaining, temporary, desired, fills.dialect)
         renamed = with_enum_changes(current, changes, fills.dialect)
-        after_renames = schema_after_renames(renamed, prepared)
+        after_renames = schema_after_renames(renamed, prepared, fills.dialect)
         return cls(
             changes=changes,
             current=current,

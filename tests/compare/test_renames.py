@@ -24,6 +24,7 @@ from autodiff.compare.renames import (
     temporary_renames,
     without_temporary_names,
 )
+from autodiff.dialects import dialect_for
 from autodiff.errors import PlanError, RenameUndecidedError
 from autodiff.schema.changes import Change, ColumnAdded, ColumnRemoved, TableAdded, TableRemoved
 from autodiff.schema.objects import Check, Name
@@ -31,6 +32,7 @@ from tests.counting import counted_calls
 from tests.nouns import column, foreign_key, schema, table
 
 USERS = Name("users")
+DIALECT = dialect_for("postgresql")
 CURRENT = schema(
     table("users", column("nick", "text"), column("age"), Check(name="ck", sql="nick <> ''")),
     table("posts", column("author"), foreign_key("fk", "author", "users.nick")),
@@ -90,7 +92,7 @@ def test_old_name_must_exist(old: str) -> None:
 )
 def test_new_name_must_exist_in_models(rename: str, name: str) -> None:
     with pytest.raises(PlanError) as caught:
-        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
+        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)], DIALECT)
     assert caught.value.message == (
         f"cannot rename to {name}: the models have no such table or column"
     )
@@ -108,7 +110,7 @@ def test_new_name_must_exist_in_models(rename: str, name: str) -> None:
 )
 def test_new_name_must_be_unused(rename: str, message: str) -> None:
     with pytest.raises(PlanError) as caught:
-        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)])
+        rename_tables_and_columns(CURRENT, CURRENT, [parse_rename(rename, CURRENT)], DIALECT)
     assert caught.value.message == message
     assert caught.value.hint == "rename or drop it in an earlier migration"
 
@@ -117,7 +119,7 @@ def test_dropped_column_frees_its_name() -> None:
     """The dropped column gets a temporary name first; its removal uses the original name."""
     desired = schema(table("users", column("age", "text")), table("posts", column("author")))
     renames = [parse_rename("users.nick:age", CURRENT)]
-    renamed, changes = rename_tables_and_columns(CURRENT, desired, renames)
+    renamed, changes = rename_tables_and_columns(CURRENT, desired, renames, DIALECT)
     names = [c.name for c in renamed.tables[USERS].columns]
     assert names == ["id", "age", "_autodiff_age"]
     assert [type(change).__name__ for change in changes] == ["ColumnRenamed"]
@@ -140,7 +142,7 @@ def test_rename_updates_references() -> None:
         table("posts", column("author"), foreign_key("fk", "author", "people.name")),
     )
     renames = [parse_rename(text, CURRENT) for text in ("users:people", "users.nick:name")]
-    renamed, changes = rename_tables_and_columns(CURRENT, desired, renames)
+    renamed, changes = rename_tables_and_columns(CURRENT, desired, renames, DIALECT)
     people, posts = renamed.tables[Name("people")], renamed.tables[Name("posts")]
     assert people.column("name") == column("name", "text")
     assert people.constraint("ck") == Check(name="ck", sql="name <> ''")

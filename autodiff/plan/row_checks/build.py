@@ -106,7 +106,7 @@ def build_downgrade_checks(
     context = CheckContext.of(
         reversed_changes,
         before=_kept(desired, reversed_changes),
-        after=schema_after_renames(current, changes),
+        after=schema_after_renames(current, changes, dialect),
         dialect=dialect,
         filled=filled,
     )

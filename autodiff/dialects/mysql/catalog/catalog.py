@@ -122,3 +122,6 @@ class MySQLCatalog(Catalog):
 
     def is_implicit_index(self, index: Index, key: ForeignKey) -> bool:
         return implicit_indexes.is_generated_for(index, key)
+
+    def renamed_index(self, old: str, new: str, table: Table) -> tuple[str, str] | None:
+        return implicit_indexes.renamed_index(old, new, table)

@@ -29,6 +29,7 @@ __all__ = [
     "keys_without_index",
     "looks_generated",
     "looks_generated_for",
+    "renamed_index",
     "starts_index",
     "starts_with",
 ]
@@ -65,9 +66,29 @@ def looks_generated_for(index: Index, key: ForeignKey) -> bool:
     plain = not index.unique and index.method is None and index.comment is None
     if not plain or not _is_plain(index) or index.columns != key.columns:
         return False
-    suffix = (index.name or "").removeprefix(key.columns[0])
-    by_column = suffix != index.name and _NUMBERED.fullmatch(suffix) is not None
-    return index.name == key.name or by_column
+    return index.name == key.name or _is_named_after(key.columns[0], index)
+
+
+def _is_named_after(column: str, index: Index) -> bool:
+    suffix = (index.name or "").removeprefix(column)
+    return suffix != index.name and _NUMBERED.fullmatch(suffix) is not None
+
+
+def renamed_index(old: str, new: str, table: Table) -> tuple[str, str] | None:
+    """Return the old and the new name of the index that is renamed along with a column.
+
+    It is the index of a foreign key that is named after the column, and that no key is named after.
+    """
+    key_names = {key.name for key in table.foreign_keys}
+    names = [
+        index.name
+        for index in table.indexes
+        if index.name is not None
+        and index.name not in key_names
+        and _is_named_after(old, index)
+        and looks_generated(index, table)
+    ]
+    return (names[0], _free_name(new, table)) if names else None
 
 
 def is_generated(index: Index, table: Table) -> bool:
@@ -88,12 +109,17 @@ def index_name(key: ForeignKey, table: Table | None = None) -> str:
     """Return a name for the index of a foreign key, as the server chooses it; unused in `table`."""
     if key.name and not _GENERATED.fullmatch(key.name):
         return key.name
-    name, number = key.columns[0], 1
-    uniques = (c for c in table.constraints if isinstance(c, Unique)) if table else ()
-    taken = {part.name for part in (*(table.indexes if table else ()), *uniques)}
-    while name in taken:
+    return _free_name(key.columns[0], table) if table else key.columns[0]
+
+
+def _free_name(column: str, table: Table) -> str:
+    """Return the name of the column, with a number if an index of the table has that name."""
+    taken = {(index.name or "").lower() for index in table.indexes}
+    taken |= {(c.name or "").lower() for c in table.constraints if isinstance(c, Unique)}
+    name, number = column, 1
+    while name.lower() in taken:
         number += 1
-        name = f"{key.columns[0]}_{number}"
+        name = f"{column}_{number}"
     return name
 
 

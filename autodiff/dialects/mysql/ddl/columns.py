@@ -17,7 +17,7 @@ from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.mysql.catalog.implicit_indexes import (
     AUTO_INCREMENT_INDEX,
     auto_increment_index,
-    looks_generated,
+    renamed_index,
     starts_index,
 )
 from autodiff.dialects.mysql.column_checks import column_check
@@ -239,8 +239,8 @@ class MySQLColumnDDL(ColumnDDL):
         old, new = operation.before, operation.after
         changes = [f"RENAME COLUMN {self.quote(old)} TO {self.quote(new)}"]
         users: list[User] = []
-        if current is not None:
-            changes += self._rename_index(old, new, current)
+        if current is not None and (names := renamed_index(old, new, current)) is not None:
+            changes.append(f"RENAME INDEX {self.quote(names[0])} TO {self.quote(names[1])}")
         if current is not None and not self.dialect.is_mariadb:
             changes += self._rename_in_columns(old, new, current)
             users = renamed_users_of(self.ddl, old, new, current)
@@ -254,12 +254,6 @@ class MySQLColumnDDL(ColumnDDL):
         one, other = self.quote(operation.one), self.quote(operation.other)
         names = (f"RENAME COLUMN {one} TO {other}", f"RENAME COLUMN {other} TO {one}")
         return [self.alter_table(operation.table, *names)]
-
-    def _rename_index(self, old: str, new: str, current: Table) -> Iterator[str]:
-        index = current.index(old)
-        has_key_name = any(key.name == old for key in current.foreign_keys)
-        if index is not None and not has_key_name and looks_generated(index, current):
-            yield f"RENAME INDEX {self.quote(old)} TO {self.quote(new)}"
 
     def _rename_in_columns(self, old: str, new: str, table: Table) -> Iterator[str]:
         for column in table.columns:
