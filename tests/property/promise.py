@@ -81,9 +81,8 @@ def check_roundtrip(databases: DatabasePair, pair: Pair, folder: Path) -> str:
     _write(folder, text)
     Runner(databases.live, load_graph(folder)).upgrade()
     _assert_no_changes(databases, pair)
-    _assert_equal_states(
-        _state(databases.live), _created_state(databases, pair.after), "create_all"
-    )
+    expected_state = _created_state(databases, _with_kept_sequences(pair))
+    _assert_equal_states(_state(databases.live), expected_state, "create_all")
     _assert_values_kept(pair, rows, _rows(databases, pair.after))
     Runner(databases.live, load_graph(folder)).downgrade()
     _assert_equal_states(_state(databases.live), start_state, "the start")
@@ -96,6 +95,16 @@ def check_roundtrip(databases: DatabasePair, pair: Pair, folder: Path) -> str:
 def _assert_no_changes(databases: DatabasePair, pair: Pair) -> None:
     changes = _plan(databases.live, metadata_of(pair.after)).summary()
     assert changes == [], f"changes after the upgrade: {changes}"
+
+
+def _with_kept_sequences(pair: Pair) -> SchemaSpec:
+    """Return the schema after the upgrade.
+
+    `diff` leaves a sequence alone that the models do not declare: they may never have declared it.
+    """
+    declared = {sequence.name for sequence in pair.after.sequences}
+    kept = [sequence for sequence in pair.before.sequences if sequence.name not in declared]
+    return replace(pair.after, sequences=(*pair.after.sequences, *kept))
 
 
 def _prepare(databases: DatabasePair, before: sa.MetaData, pair: Pair) -> None:

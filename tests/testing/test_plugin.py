@@ -91,7 +91,7 @@ def test_each_fault_fails_its_test(project: Path, pytester: pytest.Pytester) -> 
         )
     )
     (project / "app" / "models.py").write_text(
-        MODELS.replace('"name", String(20)', '"nick", String(20)')
+        MODELS.replace('"name", String(20)', '"nickname", String(20)')
     )
     (project / "app" / "forgotten.py").write_text(
         "from app.models import *\nTable('lost', metadata, Column('id', Integer))\n"
@@ -101,7 +101,7 @@ def test_each_fault_fails_its_test(project: Path, pytester: pytest.Pytester) -> 
     result.stdout.fnmatch_lines_random(
         [
             "the models have changes that no migration covers:",
-            "  + column users.nick",
+            "  + column users.nickname",
             "the lock file is not current:",
             "  0002_step_b222.py differs from the lock file",
             "the migration failed its rehearsal:",
