@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypedDict, Unpack
 
 from autodiff.commands.drift import Drift
-from autodiff.errors import ConfigError
+from autodiff.errors import AutodiffError, ConfigError
 from autodiff.migrations import Migration
 from autodiff.workspace import Workspace
 
@@ -1116,12 +1116,16 @@ class Project(Workspace):
 
         return left_alone(self, url)
 
-    def relock(self) -> Path:
+    def relock(self, *, on_failure: Callable[[AutodiffError], None] | None = None) -> Path:
         """Rewrite the lock file for the schema that the migrations make.
 
         The migrations are run on a scratch database or, if there is none, the schema is read from
         the database, which must be at the head. A change of the models that no migration makes is
         not written, so that `check` reports it.
+
+        Args:
+            on_failure: Called with the error of a migration that failed on the scratch database,
+                if the schema was derived without running it.
 
         Returns:
             The path of the lock file.
@@ -1133,7 +1137,7 @@ class Project(Workspace):
         """
         from autodiff.commands.lock import relock
 
-        return relock(self)
+        return relock(self, on_failure=on_failure)
 
 
 def _table_names(allowed: bool | Iterable[str]) -> tuple[str, ...]:

@@ -68,7 +68,12 @@ def _sigterm_as_interrupt() -> Iterator[None]:
         yield
         return
 
+    process = os.getpid()
+
     def stop(*_: object) -> None:
+        if os.getpid() != process:  # a process that was forked, such as one of a process pool
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            os.kill(os.getpid(), signal.SIGTERM)
         raise _Terminated("terminated (SIGTERM)")
 
     signal.signal(signal.SIGTERM, stop)

@@ -15,10 +15,12 @@ from autodiff.cli.fleet_format import (
     target_statuses_data,
 )
 from autodiff.cli.fleet_progress import show_fleet_progress
+from autodiff.cli.format import data_loss_lines
 from autodiff.cli.guards import confirm_environment
 from autodiff.cli.running import run_migrations
 from autodiff.cli.shell import Shell
 from autodiff.errors import ConfigError
+from autodiff.utils.values import first_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -199,12 +201,31 @@ def _run_fleet(
     project = shell.project()
     if direction == "downgrade":
         confirm_environment(shell, project, confirm, f"revert all targets to {target}")
+    elif project.config.protected:
+        _confirm_upgrade(shell, project, target, options, confirm)
     with _executor(executor, project) as options["executor"]:
         with show_fleet_progress(is_shown=shell.shows_progress) as listener:
             run_all = project.upgrade_all if direction == "upgrade" else project.downgrade_all
             outcomes = run_all(target, on_event=listener, **options)
         _answer_outcomes(shell, outcomes)
     return 0 if outcomes else _FAILED
+
+
+def _confirm_upgrade(
+    shell: Shell, project: Project, target: str, options: FleetOptions, confirm: str | None
+) -> None:
+    """Require the name of a protected environment if the upgrade loses data, or if it may."""
+    from autodiff.fleet import FleetRequest, losses_of_all
+
+    losses = losses_of_all(project, FleetRequest(target=target, **options))
+    if not losses.data_loss and not losses.unknown:
+        return
+    for line in data_loss_lines(losses.data_loss):
+        shell.note(line)
+    if losses.unknown:
+        names = first_names(losses.unknown)
+        shell.note(f"What the upgrade loses cannot be found for the targets {names}")
+    confirm_environment(shell, project, confirm, f"upgrade all targets to {target}")
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -203,14 +203,20 @@ def _lock(
     )
 
 
-def relock(project: Workspace, *, accept_failure: bool = True) -> Path:
+def relock(
+    project: Workspace,
+    *,
+    accept_failure: bool = True,
+    on_failure: Callable[[AutodiffError], None] | None = None,
+) -> Path:
     """Write the lock file for the schema that the migrations make, and return its path.
 
     The migrations are run on a scratch database. If that is not possible, the schema is that of
     their operations, or that of the project's database, if it is at the head, or that of the lock
     file, if it is for the same migrations before they were edited.
 
-    accept_failure: whether a migration that cannot be run on a scratch database is accepted.
+    accept_failure: whether a migration that fails on a scratch database is accepted.
+    on_failure: called with the error of such a migration.
 
     Raises DatabaseError if nothing shows the schema.
     """
@@ -223,9 +229,12 @@ def relock(project: Workspace, *, accept_failure: bool = True) -> Path:
         try:
             lock = _replay(project, context)
         except (DatabaseError, MigrationFailedError, MigrationFileError) as error:
-            if not accept_failure and not isinstance(error, DatabaseError):
+            has_failed = not isinstance(error, DatabaseError)
+            if has_failed and not accept_failure:
                 raise
             lock = _without_replay(project, context, known, error)
+            if has_failed and on_failure is not None:
+                on_failure(error)
     unrehearsed = known.unrehearsed if known is not None else {}
     return write_lock(project.directory, replace(lock, unrehearsed=unrehearsed))
 

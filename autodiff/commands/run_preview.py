@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.live_losses import count_losses
@@ -17,10 +17,11 @@ from autodiff.schema.objects import Schema
 if TYPE_CHECKING:
     from autodiff.runner.events import Direction
     from autodiff.runner.recovery import Remaining
+    from autodiff.runner.runner import Runner
     from autodiff.schema.operations import Operation
     from autodiff.workspace import Workspace
 
-__all__ = ["RunPreview", "preview_run"]
+__all__ = ["RunPreview", "preview_run", "preview_uncounted"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class RunPreview:
     """What a run would do.
 
     migrations: the migrations to run, in order.
-    data_loss: the data that they lose, counted in the database.
+    data_loss: the data that they lose; `preview_run` counts it in the database.
     remaining: what is left of the migration that stopped half-way, if one did.
     """
 
@@ -43,25 +44,32 @@ def preview_run(project: Workspace, target: str, direction: Direction) -> RunPre
     Raises the errors of `Runner.ahead` and `Runner.remaining`.
     """
     with project.open_runner() as runner:
-        migrations = tuple(runner.ahead(direction, target))
-        if not migrations:
-            return RunPreview(migrations=())
-        current = runner.dialect.catalog.reflect(
-            runner.connection, scope_for(_known_schema(project))
-        )
-        runner.connection.rollback()
-        remaining = runner.remaining(direction, target, current.tables)
-        finder = DataLossFinder(current.tables, runner.dialect)
-        finder.add(remaining.steps if remaining is not None else ())
-        for migration in _to_run_whole(migrations, remaining):
-            if migration.is_for(runner.dialect):
-                operations: list[Operation | str] = []
-                read_operations(
-                    migration, direction, runner.dialect, finder.tables, operations.append
-                )
-                finder.add(operations)
-        losses = count_losses(runner.connection, runner.dialect, finder.found)
-        return RunPreview(migrations=migrations, data_loss=losses, remaining=remaining)
+        preview = preview_uncounted(project, runner, target, direction)
+        losses = count_losses(runner.connection, runner.dialect, preview.data_loss)
+        return replace(preview, data_loss=losses)
+
+
+def preview_uncounted(
+    project: Workspace, runner: Runner, target: str, direction: Direction
+) -> RunPreview:
+    """Return the migrations of a run on a database, and what they lose, without counting it.
+
+    Raises the errors of `Runner.ahead` and `Runner.remaining`.
+    """
+    migrations = tuple(runner.ahead(direction, target))
+    if not migrations:
+        return RunPreview(migrations=())
+    current = runner.dialect.catalog.reflect(runner.connection, scope_for(_known_schema(project)))
+    runner.connection.rollback()
+    remaining = runner.remaining(direction, target, current.tables)
+    finder = DataLossFinder(current.tables, runner.dialect)
+    finder.add(remaining.steps if remaining is not None else ())
+    for migration in _to_run_whole(migrations, remaining):
+        if migration.is_for(runner.dialect):
+            operations: list[Operation | str] = []
+            read_operations(migration, direction, runner.dialect, finder.tables, operations.append)
+            finder.add(operations)
+    return RunPreview(migrations=migrations, data_loss=finder.found, remaining=remaining)
 
 
 def _to_run_whole(

@@ -3,6 +3,7 @@
 `Project` calls `run_all`, `status_all` and `recorded_run`; `targets_of` returns the targets.
 """
 
+from autodiff.fleet.losses import FleetLosses, losses_of_all
 from autodiff.fleet.migrate import run_all
 from autodiff.fleet.requests import FleetOptions, FleetRequest
 from autodiff.fleet.results import (
@@ -24,6 +25,7 @@ from autodiff.fleet.targets import Shard, Target, shard_of
 __all__ = [
     "FleetEvent",
     "FleetListener",
+    "FleetLosses",
     "FleetOptions",
     "FleetRequest",
     "Outcome",
@@ -35,6 +37,7 @@ __all__ = [
     "TargetStarted",
     "TargetStatus",
     "WaitingForCanaries",
+    "losses_of_all",
     "parse_shard",
     "recorded_run",
     "run_all",

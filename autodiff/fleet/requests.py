@@ -86,7 +86,7 @@ def _check_target(graph: Graph, request: FleetRequest) -> None:
     Relative targets are refused: after a run in which some targets failed, the same command would
     move the others one step further.
     """
-    if request.target[:1] in ("+", "-"):
+    if graph.is_relative(request.target):
         raise ConfigError(
             f"the relative target {request.target} is not valid for many databases",
             hint="name a migration, head or base, so that the command can be repeated",
@@ -94,7 +94,7 @@ def _check_target(graph: Graph, request: FleetRequest) -> None:
     if request.direction == "upgrade":
         graph.upgrades(request.target, ())
     elif request.target != "base":
-        graph.find(request.target)
+        graph.downgrades(request.target, graph.migrations)
 
 
 def checked_executor(executor: object, subject: str, verb: str) -> Executor:

@@ -222,6 +222,10 @@ class Graph:
         """
         return targets.reach(self, target, applied)
 
+    def is_relative(self, target: str) -> bool:
+        """Return whether a target counts steps from what is applied, such as +1 or billing@-1."""
+        return targets.is_relative(self, target)
+
     def find(self, target: str) -> Migration:
         """Return the migration that a target names: a revision, its start, a number or a name.
 

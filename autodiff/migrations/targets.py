@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from autodiff.migrations.files import Migration
     from autodiff.migrations.graph import Graph
 
-__all__ = ["downgrades", "find", "reach", "upgrades"]
+__all__ = ["downgrades", "find", "is_relative", "reach", "upgrades"]
 
 _MOST_DIGITS = 9
 """Digits of a number of steps. Python refuses to convert more than 4,300."""
@@ -37,6 +37,7 @@ class _Target:
 def upgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migration]:
     """Return the migrations to apply to reach the target; see `Graph.upgrades`."""
     parts = _parse(graph, target)
+    _refuse_inside(graph, parts)
     if parts.start:
         ends = _ends(graph, parts)
         if not ends and len(graph):
@@ -60,6 +61,7 @@ def upgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migrat
 def downgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migration]:
     """Return the migrations to revert to reach the target; see `Graph.downgrades`."""
     parts = _parse(graph, target)
+    _refuse_inside(graph, parts)
     branch = [m.revision for m in _of_branch(graph, parts) if m.revision in applied]
     if not parts.start:
         if (parts.steps or 0) > 0 or "+" in target:
@@ -81,6 +83,7 @@ def downgrades(graph: Graph, target: str, applied: Collection[str]) -> list[Migr
 def reach(graph: Graph, target: str, applied: Collection[str]) -> set[str]:
     """Return the revisions that are applied at a target; see `Graph.reach`."""
     parts = _parse(graph, target)
+    _refuse_inside(graph, parts)
     if not parts.start:
         if (parts.steps or 0) < 0:
             return set(applied) - {m.revision for m in downgrades(graph, target, applied)}
@@ -90,6 +93,11 @@ def reach(graph: Graph, target: str, applied: Collection[str]) -> set[str]:
         return wanted
     branch = set(graph.branches[parts.label])
     return wanted | (set(applied) - branch - graph.followers(branch))
+
+
+def is_relative(graph: Graph, target: str) -> bool:
+    """Return whether a target counts steps from what is applied, such as +1 or billing@-1."""
+    return not _parse(graph, target).start
 
 
 def find(graph: Graph, target: str) -> Migration:
@@ -106,6 +114,21 @@ def find(graph: Graph, target: str) -> Migration:
     if not ends:
         _not_found(graph, target)
     return graph[ends[0]]
+
+
+def _refuse_inside(graph: Graph, target: _Target) -> None:
+    """Raise HistoryError for a squashed revision that others of its squash follow.
+
+    No file leads to it any more. The last one stands for the whole squash.
+    """
+    if target.start not in graph.replaced:
+        return
+    squash = graph[graph.replaced[target.start]]
+    if squash.replaces[-1] != target.start:
+        raise HistoryError(
+            f"{target.start} is inside of {squash.name}, which replaced it and later migrations",
+            hint=f"name {squash.name}, or a migration before it",
+        )
 
 
 def _parse(graph: Graph, text: str) -> _Target:

@@ -164,8 +164,8 @@ def _squashed(graph: Graph, applied: Mapping[str, Applied]) -> Iterator[Problem]
             message=f"{squash.path.name} replaces {len(squash.replaces)} migrations, of which the "
             f"database has only {len(there)}: {names}",
             ways=(
-                "check out the files as they were before the squash, run autodiff upgrade "
-                f"{squash.replaces[-1]}, and return to this version",
+                "check out the files as they were before the squash, run autodiff upgrade heads, "
+                "and return to this version",
             ),
         )
 

@@ -46,6 +46,22 @@ def test_a_table_of_outcomes(tenants: Folder) -> None:
     assert re.fullmatch(r"acme +base +0 +3", status.lines[1])
 
 
+def test_a_worker_process_that_dies_is_an_outcome(tenants: Folder) -> None:
+    """The pool ends the other worker by SIGTERM, which it does not report as this process does."""
+    tenants.write(autodiff=f'{CONFIG}[hooks]\nbefore_upgrade = "pools:die"\n{TARGETS}')
+    (tenants.path / "pools.py").write_text(
+        "import os, signal\n"
+        "from concurrent.futures import ProcessPoolExecutor\n"
+        "def die(run): os.kill(os.getpid(), signal.SIGKILL)\n"
+        "def processes(): return ProcessPoolExecutor(2)\n"
+    )
+    options = ("--all", "--only", "acme", "--executor", "pools:processes")
+    result = tenants.process("upgrade", *options, "--quiet")
+    assert result.code == 2
+    assert "the worker did not return an outcome: BrokenProcessPool" in result.out
+    assert result.err == ""
+
+
 def test_failures_with_the_same_reason_are_grouped(tenants: Folder) -> None:
     """The hint is printed once, and the exit code is 2."""
     for name in ("acme", "initech"):

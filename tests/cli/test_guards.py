@@ -267,6 +267,27 @@ def test_a_protected_upgrade_asks_only_if_data_is_lost(blog_3: Folder) -> None:
     blog_3.ok("upgrade", "--env", "live", "--confirm", "live")
 
 
+def test_a_protected_upgrade_of_all_targets_asks_only_if_one_of_them_loses_data(
+    blog_3: Folder,
+) -> None:
+    """So does one with a target of which the losses cannot be found."""
+    (blog_3.path / "targets.txt").write_text("a\nb\n")
+    targets = '[targets]\nfile = "targets.txt"\ndatabase = "{name}.db"\n'
+    blog_3.write(autodiff=PROTECTED + targets)
+    upgrade = ("upgrade", "--all", "--env", "live")
+    blog_3.ok(*upgrade)
+    blog_3.write(models=COMMENTS)
+    blog_3.ok("generate", "-m", "no timestamp")
+    blog_3.ok("upgrade", "--all", "--env", "test", "--only", "a")
+    blog_3.ok(*upgrade, "--only", "a")
+    result = refused(blog_3, *upgrade)
+    assert "drop column comments.timestamp" in result.err
+    assert "to upgrade all targets to head, pass --confirm live" in result.err
+    blog_3.ok(*upgrade, "--confirm", "live")
+    (blog_3.path / "b.db").write_text("this is no database, and long enough for one")
+    assert "cannot be found for the targets b\n" in refused(blog_3, *upgrade).err
+
+
 def test_only_an_environment_can_be_protected(blog: Folder) -> None:
     blog.write(autodiff=CONFIG + "protected = true\n")
     assert "unknown setting 'protected'" in blog.fails("status").err

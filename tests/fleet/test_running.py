@@ -305,6 +305,22 @@ def test_relative_targets_are_refused(sqlite_project: MakeProject, target: str) 
     assert "so that the command can be repeated" in str(caught.value.hint)
 
 
+def test_targets_of_a_branch(sqlite_project: MakeProject, folder: Folder) -> None:
+    """The base of a branch is one; steps from what is applied are not."""
+    path = folder.write("bbb1", parents=["aaa1"])
+    path.write_text(f'{path.read_text()}\nlabels = ("billing",)\n')
+    project = sqlite_project(1)
+    for move, target in (
+        (project.upgrade_all, "billing@+1"),
+        (project.downgrade_all, "billing@-1"),
+    ):
+        with pytest.raises(ConfigError, match="is not valid for many databases"):
+            move(target)
+    assert results(project.upgrade_all("heads")) == {"t00": "upgraded"}
+    [outcome] = project.downgrade_all("billing@base").outcomes
+    assert (outcome.result, len(outcome.migrations)) == ("downgraded", 1)
+
+
 def test_targets_run_in_parallel_up_to_the_limit(
     sqlite_project: MakeProject, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

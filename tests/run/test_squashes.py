@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.errors import EditedMigrationError
+from autodiff.errors import EditedMigrationError, HistoryError
 from tests.run.test_integrity import create_code
 from tests.support import Database, Folder, opened
 
@@ -82,10 +82,30 @@ def test_a_squash_is_refused_if_some_parts_are_applied(db: Database, folder: Fol
             "bbbb (0002_step_bbbb)"
         )
         assert caught.value.hint == (
-            "check out the files as they were before the squash, run autodiff upgrade cccc, and "
+            "check out the files as they were before the squash, run autodiff upgrade heads, and "
             "return to this version"
         )
     assert db.state() == before
+
+
+@pytest.mark.parametrize(
+    ("start", "run"), [("aaaa", "upgrade"), ("bbbb", "stamp"), ("dddd", "downgrade")]
+)
+def test_a_replaced_migration_that_others_follow_is_no_target(
+    start: str, run: str, db: Database, folder: Folder
+) -> None:
+    """No file leads to its state: recording the whole squash would claim too much."""
+    db.runner(folder).upgrade(start)
+    squash(folder)
+    before, runner = db.state(), db.runner(folder)
+    for target in ("bbbb", "bbbb-1"):
+        with pytest.raises(HistoryError) as caught:
+            getattr(runner, run)(target)
+        assert caught.value.message == (
+            "bbbb is inside of 0005_step_ffff, which replaced it and later migrations"
+        )
+    assert db.state() == before
+    assert runner.graph.find("bbbb").revision == "ffff"
 
 
 def test_stamp_records_a_squash(db: Database, folder: Folder) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from autodiff.cli.format import UNCOVERED_CHANGES, short_path
 from autodiff.cli.shell import Shell
+from autodiff.errors import AutodiffError
 
 __all__ = ["run_lock"]
+
+_NOT_RUN = "the lock file was written without running the migrations: fix it and lock again"
 
 
 def run_lock(shell: Shell) -> None:
@@ -19,8 +22,14 @@ def run_lock(shell: Shell) -> None:
         autodiff lock
     """
     project = shell.project()
+    failures: list[AutodiffError] = []
     with shell.working("running the migrations in a scratch database"):
-        path = short_path(project.relock())
+        path = short_path(project.relock(on_failure=failures.append))
+    for failure in failures:
+        shell.note(f"warning: {failure.lines[0]}")
+        shell.note(
+            "The lock file was written without running the migrations: fix it and lock again"
+        )
     if project.check(offline=True).models:
         shell.note(f"note: {UNCOVERED_CHANGES}")
     shell.answer([path], {"path": path})
