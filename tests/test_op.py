@@ -350,6 +350,34 @@ def test_alter_column(scripts: Scripts) -> None:
     assert (about.nullable, about.default, about.comment) == (True, None, None)
 
 
+@pytest.mark.parametrize("is_batch", [False, True])
+def test_a_new_type_replaces_the_check_of_the_old_one(scripts: Scripts, is_batch: bool) -> None:
+    """As in Alembic. A check that the database lacks is not dropped."""
+    small, large = (
+        f"sa.Enum({values}, name='known', native_enum=False, create_constraint=True, length=9)"
+        for values in ("'a', 'b'", "'a', 'b', 'c'")
+    )
+    alter = 'op.alter_column("t", "e", '
+    if is_batch:
+        alter = 'with op.batch_alter_table("t") as batch:\n    batch.alter_column("e", '
+    scripts.run('op.create_table("t", sa.Column("e", sa.String(9)))')
+    scripts.run(f"{alter}existing_type=sa.String(9), type_={small})", "pass")
+    assert [item.name for item in scripts.table("t").constraints] == ["known"]
+    scripts.run(
+        f"{alter}existing_type={small}, type_={large})",
+        f"{alter}existing_type={large}, type_={small})",
+    )
+    scripts.db.execute("INSERT INTO t VALUES ('c')")
+    scripts.db.execute("DELETE FROM t")
+    scripts.downgrade()
+    with pytest.raises(sa.exc.DBAPIError):
+        scripts.db.execute("INSERT INTO t VALUES ('c')")
+    scripts.db.connection.rollback()
+    scripts.run(f"{alter}existing_type={small}, type_=sa.String(9))")
+    assert scripts.table("t").constraints == ()
+    scripts.run(f"{alter}existing_type={small}, type_=sa.Boolean(create_constraint=True))")
+
+
 def test_alter_column_with_using(scripts_on: Callable[[str], Scripts]) -> None:
     """postgresql_using converts the values to the new type."""
     scripts = scripts_on("postgresql")

@@ -27,13 +27,14 @@ from autodiff.schema.operations import (
     ColumnPatch,
     CreateIndex,
     DropColumn,
+    DropConstraint,
     RenameColumn,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from autodiff.schema.objects import Name, Table
+    from autodiff.schema.objects import Constraint, Name, Table
 
 __all__ = ["add_column", "alter_column", "drop_column", "rename_column"]
 
@@ -158,6 +159,9 @@ def alter_column(
 ) -> None:
     """Change the given properties of a column; the others are kept.
 
+    A new type also replaces the check of the existing one: sa.Enum and sa.Boolean have one with
+    `create_constraint=True`.
+
     Args:
         table_name: The name of the table.
         column_name: The name of the column.
@@ -190,14 +194,41 @@ def alter_column(
     after = _patch(type_, nullable, server_default, comment, autoincrement)
     if server_default is not False:
         after = _with_exclusive_default(after, server_default, existing_server_default)
+    old_checks = _checks_of(table, column_name, existing_type) if type_ is not None else ()
+    new_checks = _checks_of(table, column_name, type_)
+    for check in old_checks:
+        if check not in new_checks and _is_present(check, table):
+            submit(DropConstraint(table=table, name=check.name, kind="check"))
     if after.fields:
         submit(
             AlterColumn(
                 table=table, name=column_name, before=before, after=after, using=postgresql_using
             )
         )
+    for check in new_checks:
+        if check not in old_checks:
+            named = name_added(current_executor(), table, check)
+            submit(AddConstraint(table=table, constraint=named))
     if new_column_name is not None and new_column_name != column_name:
         submit(RenameColumn(table=table, before=column_name, after=new_column_name))
+
+
+def _checks_of(table: Name, column: str, type_: Any) -> tuple[Constraint, ...]:
+    """Return the checks that a type brings along, such as sa.Enum(..., create_constraint=True)."""
+    if type_ is None:
+        return ()
+    sa_type = sa.types.to_instance(type_)
+    if not isinstance(sa_type, sa.types.SchemaType | sa.types.TypeDecorator):
+        return ()
+    sa_column = sa.Column(column, sa_type.copy())
+    sa_table = sa.Table(table.name, script_metadata(), sa_column, schema=table.schema)
+    return declare_script_table(current_executor(), sa_table).constraints
+
+
+def _is_present(check: Constraint, table: Name) -> bool:
+    """Return whether a named check can be dropped; without a database, it is believed to exist."""
+    known = current_executor().known(table)
+    return check.name is not None and (known is None or known.constraint(check.name) is not None)
 
 
 def _with_exclusive_default(
