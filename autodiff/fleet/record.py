@@ -42,11 +42,14 @@ def outcomes_url(config: Config, text: str | URL | None) -> URL:
     """
     if text is None:
         return default_url(config.root)
-    if isinstance(text, str):
-        text = config.with_variables(text)
-    else:
-        text = text.render_as_string(hide_password=False)
-    return parse_url(text, config.root)
+    try:
+        if isinstance(text, str):
+            text = config.with_variables(text)
+        else:
+            text = text.render_as_string(hide_password=False)
+        return parse_url(text, config.root)
+    except ConfigError as error:
+        raise ConfigError(f"outcomes: {error.line}", hint=error.hint) from error
 
 
 def run_name(name: str | None, shard: Shard | None) -> str:

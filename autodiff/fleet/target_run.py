@@ -43,6 +43,7 @@ __all__ = [
 
 STOPPED = "interrupted after the running migration"
 STOPPED_HINT = "run the same command again to continue"
+_FOR_ONE_TARGET = "for one target, pass its URL: --url URL"
 _RESULTS: dict[Direction, Result] = {"upgrade": "upgraded", "downgrade": "downgraded"}
 _SLEEP_SECONDS = 0.2
 """The step of a wait, after which Ctrl-C is checked: short enough to feel immediate."""
@@ -205,9 +206,15 @@ def database_of(target: Target) -> str:
 
 
 def message_and_hint(failure: BaseException, url: URL) -> tuple[str, str | None]:
-    """Return the message of an error without the secrets of a URL, and its hint."""
+    """Return the message of an error without the secrets of a URL, and its hint.
+
+    The commands in a hint are for the database of the project, unless they are given a URL.
+    """
     if isinstance(failure, AutodiffError):
-        return mask_passwords_in_text(failure.message), failure.hint
+        hint = failure.hint
+        if hint is not None and "autodiff " in hint:
+            hint = f"{hint} ({_FOR_ONE_TARGET})"
+        return mask_passwords_in_text(failure.message), hint
     message = f"{type(failure).__name__}: {failure}".removesuffix(": ")
     return hide_secrets(mask_passwords_in_text(message), url), None
 
