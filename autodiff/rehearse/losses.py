@@ -91,7 +91,7 @@ def guess_renames(before: RowsByTable, after: RowsByTable) -> NameMap:
     """Return the renames that the rows show, for migrations whose operations are not known.
 
     A table that disappeared is taken to be a new table with as many rows and the same values, and
-    a column that disappeared to be a new column with the same values.
+    a column that disappeared to be a new column with all its values: NULLs may have been filled.
     """
     differing = sorted(differing_keys(before, after))
     changed = [name for name in differing if name in before]
@@ -125,7 +125,7 @@ def _same_rows(old_rows: TableRows, new_rows: TableRows) -> bool:
 
 
 def _renamed_columns(old_rows: TableRows, new_rows: TableRows) -> Iterator[tuple[str, str]]:
-    """Yield the old and the new name of each column whose values are now in a new column."""
+    """Yield the old and the new name of each column whose values are all in a new column."""
     if not old_rows or not new_rows:
         return
     new_columns = [column for column in new_rows[0] if column not in old_rows[0]]
@@ -133,6 +133,6 @@ def _renamed_columns(old_rows: TableRows, new_rows: TableRows) -> Iterator[tuple
         values = _column_values(old_rows, column)
         if column not in new_rows[0] and values:
             for new_column in new_columns:
-                if _column_values(new_rows, new_column) == values:
+                if Counter(values) <= Counter(_column_values(new_rows, new_column)):
                     yield column, new_column
                     break

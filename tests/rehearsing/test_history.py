@@ -153,6 +153,26 @@ def test_a_loss_of_data_is_reported(history: History) -> None:
     )
 
 
+def test_values_of_a_renamed_column_that_is_filled_are_not_lost(history: History) -> None:
+    """NULLs become a value, so the new column has more values than the old one."""
+    history.folder.write(
+        "ffff",
+        'op.rename_column("people", "handle", "alias")\n'
+        'op.backfill("people", {"alias": "none"}, where="alias IS NULL")',
+        'op.rename_column("people", "alias", "handle")',
+    )
+    report = history.rehearse()
+    assert not any("upgrade" in loss for loss in report.steps[-1].lost), report.lines()
+    history.folder.write(
+        "gggg",
+        'op.drop_column("people", "alias")\n'
+        'op.add_column("people", sa.Column("other", sa.String(20)))',
+        'op.drop_column("people", "other")\n'
+        'op.add_column("people", sa.Column("alias", sa.String(20)))',
+    )
+    assert "upgrade: the values of people.alias" in history.rehearse().steps[-1].lost
+
+
 def test_an_irreversible_migration_is_reported(history: History) -> None:
     """A downgrade may raise on purpose, or be empty. Neither ends the run."""
     history.folder.write(
