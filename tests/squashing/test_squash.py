@@ -277,6 +277,66 @@ def test_a_manual_fill_needs_an_option(sqlite: sa.URL, folder: Folder) -> None:
     assert "op.backfill(" in squash.text
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_a_fill_of_an_older_column_is_planned_again(
+    together: bool, any_database: sa.URL, folder: Folder
+) -> None:
+    """It gives a value where there is none, before NULL is forbidden; the column may be renamed."""
+    folder.write("aaaa", USERS.replace(", nullable=False", ""), DROP_USERS)
+    rename = 'op.rename_column("users", "nick", "name")\n'
+    fill = """op.backfill("users", {"name": "none"}, where="name IS NULL")
+op.alter_column("users", "name", nullable=False)
+"""
+    back = 'op.alter_column("users", "name", nullable=True)\n'
+    rename_back = 'op.rename_column("users", "name", "nick")'
+    if together:
+        folder.write("bbbb", rename + fill, back + rename_back)
+    else:
+        folder.write("bbbb", rename, rename_back)
+        folder.write("cccc", fill, back)
+    folder.write("dddd", 'op.create_index("ix", "users", ["name"])', 'op.drop_index("ix", "users")')
+    project = project_of(any_database, folder)
+    project.upgrade("aaaa")
+    with opened(any_database) as db:
+        db.execute("INSERT INTO users (id, nick) VALUES (1, 'ann'), (2, NULL)")
+    squash = project.squash("bbbb:", "name")
+    assert squash.left_out == ()
+    squash.write()
+    project_of(any_database, folder).upgrade()
+    with opened(any_database) as db:
+        assert db.rows("SELECT name FROM users ORDER BY id") == [("ann",), ("none",)]
+
+
+def test_a_fill_of_a_column_that_stays_nullable_is_manual_code(
+    sqlite: sa.URL, folder: Folder
+) -> None:
+    folder.write("aaaa", USERS.replace(", nullable=False", ""), DROP_USERS)
+    folder.write("bbbb", 'op.backfill("users", {"nick": "none"}, where="nick IS NULL")')
+    folder.write("cccc", 'op.create_index("ix", "users", ["nick"])', 'op.drop_index("ix", "users")')
+    with pytest.raises(HandWrittenError, match="fill nick"):
+        project_of(sqlite, folder).squash("bbbb:", "name")
+
+
+def test_an_index_is_built_concurrently_if_its_table_is_older(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """The catalog does not show how an index was built; the migrations of the range do."""
+    folder.write("aaaa", USERS, DROP_USERS)
+    build = """with op.autocommit():
+    op.create_index("ix", "users", ["nick"], postgresql_concurrently=True)"""
+    folder.write("bbbb", build, 'op.drop_index("ix", "users")')
+    folder.write(
+        "cccc",
+        'op.add_column("users", sa.Column("size", sa.Integer()))',
+        'op.drop_column("users", "size")',
+    )
+    project = project_of(database("postgresql"), folder)
+    text = project.squash("bbbb:", "indexed").text
+    assert 'op.create_index("ix", "users", ["nick"], postgresql_concurrently=True)' in text
+    assert "op.autocommit()" in text
+    assert "concurrently" not in project.squash(":", "all").text
+
+
 def test_one_backfill_of_several_columns_is_planned_again(sqlite: sa.URL, folder: Folder) -> None:
     """The names are quoted, so the condition of the backfill is too."""
     folder.write("aaaa", USERS, DROP_USERS)

@@ -12,7 +12,7 @@ from autodiff.commands.squash.name_tracker import NameTracker, TrackedName
 from autodiff.migrations import Migration
 from autodiff.runner.operation_reader import read_operations
 from autodiff.schema.objects import Name, Schema, Table
-from autodiff.schema.operations import Backfill, Execute, Operation, Require
+from autodiff.schema.operations import Backfill, CreateIndex, Execute, Operation, Require
 from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ class HandWrittenReader:
     """Reads migrations one after the other, and collects what it finds.
 
     parts: what was written by hand.
-    fills: the values for new columns.
+    fills: the values for new columns, and for columns without a value.
+    concurrent: the names of the indexes that are built without blocking writes.
     lost: whether a migration could not be read to its end, so that renames may be missing.
     """
 
@@ -51,6 +52,7 @@ class HandWrittenReader:
         self.names = NameTracker(start)
         self.parts: list[HandWritten] = []
         self.lost = False
+        self.concurrent: set[str | None] = set()
         self._fills: list[tuple[TrackedName, str, HandWritten]] = []
         self._dialect = dialect
         self._empty = not start.tables
@@ -69,7 +71,7 @@ class HandWrittenReader:
         )
 
     def fills(self) -> dict[str, tuple[str, HandWritten]]:
-        """Return the values that new columns got for existing rows, by their current names."""
+        """Return the values that columns got for existing rows, by their current names."""
         found = ((self.names.key(tracked), value, part) for tracked, value, part in self._fills)
         return {key: (value, part) for key, value, part in found if key is not None}
 
@@ -87,6 +89,8 @@ class HandWrittenReader:
             case Backfill(table=table):
                 if not self._empty and not self.names.is_new(table):
                     self._fill(migration, operation)
+            case CreateIndex(index=index, concurrently=True):
+                self.concurrent.add(index.name)
             case _:
                 self.names.follow(operation)
 
@@ -98,7 +102,7 @@ class HandWrittenReader:
             self._by_hand(migration, operation)
 
     def _fill(self, migration: Migration, backfill: Backfill) -> None:
-        """Collect a backfill; only that of a new column can be planned again."""
+        """Collect a backfill; only values where a column has none can be planned again."""
         part = self._part(migration, backfill.describe())
         filled = list(self.names.filled(backfill, self._dialect.quote))
         if len(filled) < len(backfill.values):

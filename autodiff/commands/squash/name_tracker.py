@@ -88,14 +88,17 @@ class NameTracker:
     def filled(
         self, backfill: Backfill, quote: Callable[[str], str]
     ) -> Iterator[tuple[TrackedName, str]]:
-        """Yield the columns that a backfill of all rows gives their first value."""
+        """Yield the columns that a backfill gives a value where they have none, and the value.
+
+        In a new column no row has one.
+        """
         conditions = [f"{quote(name)} IS NULL" for name, _ in backfill.values]
         if backfill.where not in (None, " OR ".join(conditions), *conditions):
             return
         filled = filled_nulls(backfill, quote)
         for name, value in backfill.values:
             tracked = self._columns.get((backfill.table, name))
-            if tracked is not None and tracked.before is None:
+            if tracked is not None and (tracked.before is None or name in filled):
                 yield tracked, filled.get(name, value)
 
     def key(self, tracked: TrackedName) -> str | None:

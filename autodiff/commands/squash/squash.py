@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,7 +37,8 @@ from autodiff.rehearse.draft import prove
 from autodiff.rehearse.failures import describe_failure
 from autodiff.rehearse.proof import Proof
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
-from autodiff.schema.objects import Schema
+from autodiff.schema.changes import Change, ColumnAltered
+from autodiff.schema.objects import Schema, Table
 from autodiff.schema.operations import Require
 from autodiff.utils.files import write_all
 
@@ -199,7 +200,7 @@ def _plan(
         create_scratch=True,
         declared_before=start,
     )
-    needed = {need.key for need in fills_needed(difference.changes)}
+    needed = set(_filled_columns(difference.changes))
     filled = reader.fills()
     given = {key: f"sql:{value}" for key, (value, _) in filled.items() if key in needed}
     plan = plan_difference(difference, {**given, **parse_fills(request.fills)}, NoAnswers())
@@ -210,16 +211,38 @@ def _plan(
     return plan, tuple(dict.fromkeys(by_hand))
 
 
+def _filled_columns(changes: Sequence[Change]) -> Iterator[str]:
+    """Yield the columns that may not be NULL any more, as `--fill` names them."""
+    yield from (need.key for need in fills_needed(changes))
+    for change in changes:
+        if isinstance(change, ColumnAltered) and change.before.nullable > change.after.nullable:
+            yield f"{change.table}.{change.after.name}"
+
+
 def _desired(
     context: RehearsalContext, start: Schema, end: Schema, reader: HandWrittenReader
 ) -> Schema:
-    """Return the schema after the range; a new table keeps the names that the server chose."""
+    """Return the schema after the range.
+
+    A new table keeps the names that the server chose. Catalogs do not have how indexes were built.
+    """
     wanted, made = (
         desired_from_database(end, start, context.dialect),
         with_existing_names(end, context.dialect),
     )
-    new = {name: table for name, table in made.tables.items() if reader.names.is_new(name)}
-    return replace(wanted, tables={**wanted.tables, **new})
+    tables = {
+        name: made.tables[name]
+        if reader.names.is_new(name)
+        else _with_concurrent_indexes(table, reader.concurrent)
+        for name, table in wanted.tables.items()
+    }
+    return replace(wanted, tables=tables)
+
+
+def _with_concurrent_indexes(table: Table, names: Collection[str | None]) -> Table:
+    """Return the table with indexes that are built without blocking writes, as in the range."""
+    indexes = (replace(index, concurrently=index.name in names) for index in table.indexes)
+    return replace(table, indexes=tuple(indexes))
 
 
 def _refuse(request: SquashRequest, parts: Sequence[HandWritten]) -> None:
