@@ -48,7 +48,9 @@ def test_unmanaged_objects_have_a_reason(any_database: sa.URL, tmp_path: Path) -
             "CREATE VIEW names AS SELECT nick FROM users",
             *TRIGGERS[any_database.get_backend_name()],
         )
+    function = ["function f() (functions are not compared)"]
     assert [str(item) for item in project.left_alone()] == [
+        *(function if any_database.get_backend_name() == "postgresql" else []),
         "table autodiff_history (autodiff's own)",
         "table autodiff_journal (autodiff's own)",
         "table legacy_a (matches exclude_tables)",
@@ -59,7 +61,7 @@ def test_unmanaged_objects_have_a_reason(any_database: sa.URL, tmp_path: Path) -
 
 
 def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """They include partitions, schemas, domains, exclusion constraints and unused enums."""
+    """They include all kinds of objects that models cannot declare, and unused enums."""
     url = database("postgresql")
     project = start(url, tmp_path / "m")
     with opened(url) as db:
@@ -70,15 +72,46 @@ def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_
             "CREATE TABLE p (id integer) PARTITION BY RANGE (id)",
             "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM (1) TO (2)",
             "ALTER TABLE users ADD CONSTRAINT alone EXCLUDE (nick WITH =)",
+            "ALTER TABLE users ENABLE ROW LEVEL SECURITY",
+            "CREATE TYPE pair AS (a integer, b integer)",
+            "CREATE FUNCTION twice(n integer) RETURNS integer LANGUAGE sql AS 'SELECT 2 * n'",
+            "CREATE PROCEDURE nothing() LANGUAGE sql AS 'SELECT 1'",
+            "CREATE AGGREGATE total(integer) (sfunc = int4pl, stype = integer)",
+            "CREATE RULE none AS ON DELETE TO users DO INSTEAD NOTHING",
+            "CREATE EXTENSION citext",
         )
     assert [str(item) for item in project.left_alone()] == [
+        "aggregate total(integer) (aggregates are not compared)",
+        "composite type pair (composite types are not compared)",
         "domain d (domains are not compared)",
         "enum mood (no table uses it)",
         "exclusion constraint alone on users (the models declare none)",
+        "extension citext (extensions are not compared)",
+        "function twice(n integer) (functions are not compared)",
+        "procedure nothing() (procedures are not compared)",
+        "row level security of users (it is not compared)",
+        "rule none on users (rules are not compared)",
         "schema other (no model uses this schema)",
         "table autodiff_history (autodiff's own)",
         "table autodiff_journal (autodiff's own)",
         "table p1 (a partition of p)",
+    ]
+
+
+def test_unmanaged_objects_on_mariadb(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """They include events and routines."""
+    url = database("mariadb")
+    project = start(url, tmp_path / "m")
+    with opened(url) as db:
+        db.execute(
+            "CREATE FUNCTION twice(n integer) RETURNS integer DETERMINISTIC RETURN 2 * n",
+            "CREATE PROCEDURE nothing() SELECT 1",
+            "CREATE EVENT later ON SCHEDULE EVERY 1 DAY DO SELECT 1",
+        )
+    assert [str(item) for item in project.left_alone() if item.kind != "table"] == [
+        "event later (events are not compared)",
+        "function twice (functions are not compared)",
+        "procedure nothing (procedures are not compared)",
     ]
 
 

@@ -94,7 +94,7 @@ class ScratchReader:
         )
         inspector.connection.rollback()
         self._schema = schema
-        self._has_programs = bool(programs)
+        self._has_programs = any(item.kind != "extension" for item in programs)
         self._references = _References(schema.tables.values())
         self._rows = SharedDict({})
         self._stale = set(schema.tables)

@@ -23,6 +23,9 @@ FROM information_schema.triggers WHERE trigger_schema = :schema
 UNION ALL
 SELECT 'event', event_name, 'events are not compared'
 FROM information_schema.events WHERE event_schema = :schema
+UNION ALL
+SELECT LOWER(routine_type), routine_name, CONCAT(LOWER(routine_type), 's are not compared')
+FROM information_schema.routines WHERE routine_schema = :schema
 """
 
 _VIEWS = """
@@ -55,7 +58,7 @@ _PROGRAMS = (
 def unmanaged_objects(
     connection: Connection, scope: Scope, default_schema: str
 ) -> list[UnmanagedObject]:
-    """Return the triggers and events of the default database and the namespaces in the scope."""
+    """Return the triggers, events and routines of the databases in the scope."""
     return [
         UnmanagedObject(kind=row.kind, name=row.name, reason=row.reason)
         for schema in (default_schema, *scope.namespaces)

@@ -55,6 +55,34 @@ SELECT 'domain', n.nspname, t.typname, 'domains are not compared'
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname = ANY(:schemas) AND t.typtype = 'd'
 UNION ALL
+SELECT 'composite type', n.nspname, c.relname, 'composite types are not compared'
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND c.relkind = 'c'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_type'::regclass
+                  AND e.objid = c.reltype AND e.deptype = 'e')
+UNION ALL
+SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
+       n.nspname, p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
+       CASE p.prokind WHEN 'p' THEN 'procedures' WHEN 'a' THEN 'aggregates' ELSE 'functions' END
+       || ' are not compared'
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE n.nspname = ANY(:schemas)
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
+                  AND e.objid = p.oid AND e.deptype = 'e')
+UNION ALL
+SELECT 'rule', n.nspname, r.rulename || ' on ' || c.relname, 'rules are not compared'
+FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND r.rulename <> '_RETURN'
+UNION ALL
+SELECT 'row level security', n.nspname, 'of ' || c.relname, 'it is not compared'
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas) AND c.relrowsecurity
+UNION ALL
+SELECT 'extension', NULL, x.extname, 'extensions are not compared'
+FROM pg_extension x
+WHERE x.extname <> 'plpgsql'
+UNION ALL
 SELECT 'schema', NULL, n.nspname, 'no model uses this schema'
 FROM pg_namespace n
 WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
