@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
+from autodiff.lint.column_keys import NO_COLUMNS, ColumnKey, ColumnKeys
 from autodiff.lint.statements import MaintainTable, Statement, Truncate
 from autodiff.lint.stored_queries import StoredQueries
 from autodiff.schema.objects import Column, Index, Name, Table
@@ -37,6 +38,7 @@ class Step:
     online: whether the server refuses it rather than block writes (op.online).
     position: its place among the steps of the script.
     queries: the views, triggers and routines that migrations have created before the step.
+    filled: the columns that migrations have filled before the step, by their current names.
     """
 
     script: Script = field(repr=False, compare=False)
@@ -44,11 +46,12 @@ class Step:
     line: int | None
     tables: Mapping[Name, Table] = field(repr=False)
     new_tables: Collection[Name] = frozenset()
-    new_columns: Collection[tuple[Name, str]] = frozenset()
+    new_columns: Collection[ColumnKey] = frozenset()
     outside: bool = False
     online: bool = False
     position: int = 0
     queries: StoredQueries = field(default_factory=dict, repr=False)
+    filled: Collection[ColumnKey] = frozenset()
 
     @property
     def dialect(self) -> Dialect:
@@ -161,6 +164,7 @@ class Script:
     steps: what it does, in order.
     tables_after: the tables at its end.
     queries_after: the views, triggers and routines at its end.
+    filled_after: the columns that migrations have filled until its end.
     lock_timeout: the seconds that a statement may wait for a lock; 0 is no limit.
     statement_timeout: the seconds that a statement may run; 0 is no limit.
     is_application: whether a module belongs to the application.
@@ -174,6 +178,7 @@ class Script:
     steps: list[Step] = field(default_factory=list)
     tables_after: Mapping[Name, Table] = field(default_factory=dict)
     queries_after: StoredQueries = field(default_factory=dict)
+    filled_after: ColumnKeys = field(default_factory=lambda: NO_COLUMNS)
     lock_timeout: float | None = None
     statement_timeout: float | None = None
     is_application: Callable[[str], bool] = lambda module: False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from autodiff.errors import ConfigError, MigrationFileError
+from autodiff.lint.column_keys import NO_COLUMNS
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.finding import Finding
 from autodiff.lint.reader import read_script
@@ -191,7 +192,7 @@ def _scripts(
     problems: dict[str, MigrationFileError],
 ) -> Iterator[Script]:
     """Yield the scripts to lint; those before them are only followed."""
-    tables, queries = request.tables, NO_QUERIES
+    tables, queries, filled = request.tables, NO_QUERIES, NO_COLUMNS
     left = len(request.revisions)
     version = _version(dialect)
     rows = dict(request.rows)
@@ -203,11 +204,12 @@ def _scripts(
         if not migration.is_for(dialect):
             continue
         try:
-            script = read_script(migration, dialect, tables, loader, queries)
+            script = read_script(migration, dialect, tables, loader, queries, filled)
         except MigrationFileError as error:
             problems.setdefault(migration.revision, error)
             continue
         tables, queries = script.tables_after, script.queries_after
+        filled = script.filled_after
         if rows:
             _follow_names(rows, script)
         if wanted:

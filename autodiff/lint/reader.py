@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import AutodiffError, WrongArgumentError
+from autodiff.lint.column_keys import (
+    NO_COLUMNS,
+    ColumnKeys,
+    changed_keys,
+    columns_after,
+    filled_after,
+)
 from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
 from autodiff.lint.sql import parse_sql, statements_with_lines
@@ -21,11 +28,9 @@ from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
     AddColumn,
     CreateTable,
-    DropColumn,
     DropTable,
     Execute,
     Operation,
-    RenameColumn,
     RenameTable,
 )
 from autodiff.utils.shared_dict import SharedDict
@@ -41,8 +46,6 @@ if TYPE_CHECKING:
 
 __all__ = ["read_script"]
 
-_K = TypeVar("_K")
-
 
 class _StopError(Exception):
     """The migration needs the database's answer, so it cannot be read any further."""
@@ -54,6 +57,7 @@ def read_script(
     tables: Mapping[Name, Table],
     loader: Loader,
     queries: StoredQueries = NO_QUERIES,
+    filled: ColumnKeys = NO_COLUMNS,
 ) -> Script:
     """Return the steps of a migration's upgrade for one kind of database; nothing is run.
 
@@ -63,6 +67,7 @@ def read_script(
         tables: The tables before it.
         loader: Compiles the file, once for all databases.
         queries: The views, triggers and routines that earlier migrations have created.
+        filled: The columns that earlier migrations have filled.
 
     Returns:
         The script. If the migration cannot be read to its end, its last step says why.
@@ -70,7 +75,7 @@ def read_script(
     Raises:
         MigrationFileError: The file is not valid Python, or is for a client of the database.
     """
-    reader = _ScriptReader(migration, dialect, tables, queries)
+    reader = _ScriptReader(migration, dialect, tables, queries, filled)
     if migration.is_sql:
         if dialect.features.backslash_escapes:
             require_sql_only(migration, "upgrade")
@@ -81,6 +86,7 @@ def read_script(
         _call_upgrade(migration, loader, reader)
     reader.script.tables_after = reader.tables
     reader.script.queries_after = reader.queries
+    reader.script.filled_after = reader.filled
     return reader.script
 
 
@@ -115,13 +121,15 @@ class _ScriptReader(Executor):
         dialect: Dialect,
         tables: Mapping[Name, Table],
         queries: StoredQueries,
+        filled: ColumnKeys,
     ) -> None:
         super().__init__(dialect, RecordingSink(dialect, {}))
         self.script = Script(migration=migration, dialect=dialect)
         self.tables = tables
         self.queries = queries
+        self.filled = filled
         self._new_tables: SharedDict[Name, None] = SharedDict({})
-        self._new_columns: SharedDict[tuple[Name, str], None] = SharedDict({})
+        self._new_columns = NO_COLUMNS
         self._outside = False
         self._path = str(migration.path)
 
@@ -139,38 +147,29 @@ class _ScriptReader(Executor):
                 online=self._algorithm is not None and bool(self.dialect.features.algorithms),
                 position=len(self.script.steps),
                 queries=self.queries,
+                filled=self.filled,
             )
         )
         self.queries = stored_queries_after(self.queries, action)
+        self.filled = filled_after(self.filled, action)
         any_case = self.dialect.features.case_insensitive_names
         self.tables = tables_after(self.tables, action, any_case=any_case)
         self._follow_new(action)
 
     def _follow_new(self, action: Action) -> None:
         """Note what the migration created, by its current name."""
-        tables, columns = self._new_tables, self._new_columns
+        tables, columns = self._new_tables, columns_after(self._new_columns, action)
         match action:
             case CreateTable(table=table):
-                tables = _changed(tables, add=[table.name])
+                tables = changed_keys(tables, add=[table.name])
             case CreateTemporary(table=name):
-                tables = _changed(tables, add=[name])
+                tables = changed_keys(tables, add=[name])
             case DropTable(name=name):
-                tables = _changed(tables, remove=[name])
-            case RenameTable(before=before, after=after):
-                if before in tables:
-                    tables = _changed(tables, remove=[before], add=[after])
-                renamed = [column for table, column in columns if table == before]
-                columns = _changed(
-                    columns,
-                    remove=[(before, column) for column in renamed],
-                    add=[(after, column) for column in renamed],
-                )
+                tables = changed_keys(tables, remove=[name])
+            case RenameTable(before=before, after=after) if before in tables:
+                tables = changed_keys(tables, remove=[before], add=[after])
             case AddColumn(table=owner, column=column):
-                columns = _changed(columns, add=[(owner, column.name)])
-            case DropColumn(table=owner, name=column_name):
-                columns = _changed(columns, remove=[(owner, column_name)])
-            case RenameColumn(table=owner, before=old, after=new) if (owner, old) in columns:
-                columns = _changed(columns, remove=[(owner, old)], add=[(owner, new)])
+                columns = changed_keys(columns, add=[(owner, column.name)])
         self._new_tables, self._new_columns = tables, columns
 
     # What the functions of `op` call
@@ -285,16 +284,4 @@ def _line(path: str) -> int | None:
     while trace is not None:
         found = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else found
         trace = trace.tb_next
-    return found
-
-
-def _changed(
-    keys: SharedDict[_K, None], *, add: Iterable[_K] = (), remove: Iterable[_K] = ()
-) -> SharedDict[_K, None]:
-    """Return a set of keys that shares what stays: each of thousands of steps keeps its own."""
-    found = SharedDict(keys)
-    for key in remove:
-        found.pop(key, None)
-    for key in add:
-        found[key] = None
     return found

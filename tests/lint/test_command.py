@@ -102,6 +102,26 @@ def test_a_range_and_a_file_are_linted_with_the_tables_before_them(folder: Folde
 
 
 @pytest.mark.parametrize(
+    "fill",
+    [
+        'op.backfill("teams", {"name": "x"}, where="name IS NULL")',
+        'op.execute("UPDATE teams SET name = 1 WHERE name IS NULL")',
+    ],
+)
+def test_an_earlier_migration_can_fill_a_column(folder: Folder, fill: str) -> None:
+    """It counts by its new name, until the column accepts NULL again."""
+    required = 'op.alter_column("{}", "label", nullable=False)'
+    write(1, f'op.create_table("teams", {KEY}, sa.Column("name", sa.Integer()))')
+    write(2, fill)
+    write(3, 'op.rename_column("teams", "name", "label")', 'op.rename_table("teams", "groups_")')
+    write(4, required.format("groups_"))
+    write(5, 'op.alter_column("groups_", "label", nullable=True)')
+    write(6, required.format("groups_"))
+    found = folder.run("lint", "--json").data["findings"]
+    assert [f["migration"] for f in found if f["code"] == "AD202"] == ["0006_step"]
+
+
+@pytest.mark.parametrize(
     ("sql", "code"),
     [
         ("DROP TABLE users", "AD101"),

@@ -49,6 +49,10 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
     )
 
 
+CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
+REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
+
+
 @pytest.mark.parametrize(
     ("database", "body", "codes"),
     [
@@ -109,6 +113,19 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
             "sqlite",
             'op.drop_constraint("x", "users", type_="check")\nop.drop_table("users")',
             ["AD101"],
+        ),
+        # NOT NULL after a check that says the same
+        ("postgresql", f"{CHECKED})\n{REQUIRED}", ["AD406"]),
+        ("postgresql", f"{CHECKED}, postgresql_not_valid=True)\n{REQUIRED}", ["AD202", "AD408"]),
+        ("mysql", f"{CHECKED})\n{REQUIRED}", []),
+        ("mysql", f"{CHECKED}, mysql_not_enforced=True)\n{REQUIRED}", ["AD202"]),
+        (
+            "mariadb",
+            sql(
+                "ALTER TABLE users ADD CHECK (`email` IS NOT NULL); "
+                "ALTER TABLE users MODIFY email text NOT NULL"
+            ),
+            [],
         ),
         # Temporary tables
         ("postgresql", sql("CREATE TEMP TABLE x (id int); UPDATE x SET id = 1; DROP TABLE x"), []),

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 from autodiff.lint.context import Step
+from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
 from autodiff.lint.statements import ChangeRows, UseIndex
-from autodiff.schema.objects import Name, PrimaryKey, Unique
+from autodiff.schema.objects import Check, Name, PrimaryKey, Unique
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -21,10 +22,13 @@ from autodiff.schema.operations import (
     SetComment,
     tables_of,
 )
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import normalize, quote_identifier, tokens
 from autodiff.schema.view_reads import reads
 
-__all__ = ["RULES", "is_prepared", "locked_tables"]
+__all__ = ["RULES", "has_not_null_check", "is_prepared", "locked_tables"]
+
+_UNCHECKED = (NOT_VALID, "postgresql_not_enforced", "mysql_not_enforced")
+"""The options of a check that existing rows need not meet."""
 
 _VOLATILE = frozenset(
     "clock_timestamp gen_random_uuid gen_random_bytes nextval random random_normal setseed "
@@ -57,9 +61,27 @@ def _not_null(step: Step) -> Iterator[Match]:
                 return
             if column is not None and (table, name) in step.new_columns and column.default:
                 return  # the default has filled the existing rows
+            if (table, name) in step.filled or has_not_null_check(step, table, name):
+                return
             if not is_prepared(step, table, name):
                 place = f"{table}.{name}"
                 yield Match(message=f"sets {place} NOT NULL without filling it", object=place)
+
+
+def has_not_null_check(step: Step, table: Name, column: str) -> bool:
+    """Return whether a valid check proves that a column has no NULLs."""
+    known = step.tables.get(table)
+    wanted = {
+        normalize(condition)
+        for spelled in (column, quote_identifier(column))
+        for condition in (f"{spelled} IS NOT NULL", f"NOT {spelled} IS NULL")
+    }
+    return known is not None and any(
+        isinstance(c, Check)
+        and not any(map(c.options.get, _UNCHECKED))
+        and normalize(c.sql) in wanted
+        for c in known.constraints
+    )
 
 
 def is_prepared(step: Step, table: Name, column: str | None = None) -> bool:
@@ -216,7 +238,8 @@ RULES = (
         code="AD202",
         name="set-not-null",
         severity="error",
-        summary="A column is set NOT NULL, and no earlier step fills it or looks for NULLs.",
+        summary="A column is set NOT NULL, and no earlier step fills it, looks for NULLs or checks "
+        "that there are none.",
         reason="The migration fails if any row has NULL. MySQL in a mode that is not strict "
         "changes NULL to 0 or an empty string instead.",
         safe_way="Fill the column with op.backfill() first, or stop with op.require() if it has "

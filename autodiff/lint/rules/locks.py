@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from autodiff.lint.context import Script, Step
 from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, Match, Rule
-from autodiff.lint.rules.existing_rows import locked_tables
+from autodiff.lint.rules.existing_rows import has_not_null_check, locked_tables
 from autodiff.lint.statements import (
     ChangeRows,
     CreateTrigger,
@@ -34,7 +34,6 @@ from autodiff.schema.operations import (
     RenameIndex,
     is_concurrent,
 )
-from autodiff.schema.sqltext import normalize, quote_identifier
 
 __all__ = ["RULES"]
 
@@ -141,22 +140,12 @@ def _not_null_scan(step: Step) -> Iterator[Match]:
             column = step.column(table, name)
             if patch.nullable is not False or (column is not None and not column.nullable):
                 return
-            if not step.is_before_version(12) and _has_not_null_check(step, table, name):
+            if not step.is_before_version(12) and has_not_null_check(step, table, name):
                 return
             place = f"{table}.{name}"
             yield Match(
                 message=f"sets {place} NOT NULL and reads all rows of {table} for it", object=place
             )
-
-
-def _has_not_null_check(step: Step, table: Name, column: str) -> bool:
-    """Return whether a valid check proves that a column has no NULLs (PostgreSQL 12)."""
-    known = step.tables.get(table)
-    wanted = {normalize(f"{spelled} IS NOT NULL") for spelled in (column, quote_identifier(column))}
-    return known is not None and any(
-        isinstance(c, Check) and not c.options.get(NOT_VALID) and normalize(c.sql) in wanted
-        for c in known.constraints
-    )
 
 
 def _unique_in_place(step: Step) -> Iterator[Match]:
