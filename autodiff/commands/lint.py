@@ -108,14 +108,18 @@ def lint_project(
         else [selection]
     )
     with ExitStack() as stack:
+        if not folders:
+            found = LintDatabases(dialects=())  # without migrations, none needs to be known
+        elif connect:
+            found = read_database(project, settings.small_table, stack)
+        else:
+            found = choose_databases(project, databases or settings.dialects, targets)
         return _lint(
             project,
             folders,
             rules,
             settings,
-            read_database(project, settings.small_table, stack)
-            if connect
-            else choose_databases(project, databases or settings.dialects, targets),
+            found,
             diff_base=diff_base,
             evidence=evidence,
             rehearsed=rehearsed,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.cli.project import Folder
@@ -18,6 +20,22 @@ def test_files_beside_migrations_are_ignored(blog_3: Folder, place_name: str) ->
     result = blog_3.ok("lint", "--only-migrations", *files, "models.py")
     assert result.out == "no findings in 0 migrations\n"
     assert "is not a migration" in blog_3.fails("lint", files[0]).err
+
+
+@pytest.mark.parametrize("option", ["--strict", "--evidence"])
+def test_without_migrations_no_database_is_needed(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+) -> None:
+    """A project without a URL has no lock file before its first migration."""
+    (tmp_path / "autodiff.toml").write_text('models = "models:Base.metadata"\n')
+    monkeypatch.chdir(tmp_path)
+    folder = Folder(tmp_path, capsys)
+    result = folder.ok("lint", option, "--only-migrations", "models.py", "autodiff.toml")
+    assert result.out == "no findings in 0 migrations\n"
+    assert "cannot determine the kind of database" in folder.fails("lint", option).err
 
 
 def test_migrations_are_linted_beside_other_files(blog_3: Folder) -> None:
