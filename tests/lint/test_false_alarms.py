@@ -6,6 +6,7 @@ import pytest
 
 from autodiff.dialects import dialect_for
 from autodiff.lint import LintRequest, own_rules, run_rules
+from autodiff.lint.engine import Linted
 from autodiff.lint.examples import example_migrations
 from autodiff.lint.registry import by_code
 from autodiff.lint.settings import LintSettings
@@ -20,9 +21,14 @@ def found(database: str, body: str, rows: dict[str, int] | None = None) -> list[
 
 
 def linted(database: str, body: str, rows: dict[str, int] | None = None) -> tuple[list[str], int]:
+    result = checked(database, body, rows)
+    return [finding.code for finding in result.findings], result.harmless
+
+
+def checked(database: str, body: str, rows: dict[str, int] | None = None) -> Linted:
     name, _, version = database.partition(" ")
     dialect = dialect_for(name, version=version or None)
-    result = run_rules(
+    return run_rules(
         LintRequest(
             order=example_migrations(body),
             revisions=frozenset("2"),
@@ -32,7 +38,6 @@ def linted(database: str, body: str, rows: dict[str, int] | None = None) -> tupl
             rows={Name(table): count for table, count in (rows or {}).items()},
         )
     )
-    return [finding.code for finding in result.findings], result.harmless
 
 
 def sql(text: str) -> str:
@@ -221,6 +226,28 @@ def test_a_stored_query_that_names_what_changes(
 ) -> None:
     """It is found if the database does not follow the change, and nothing creates it again."""
     assert sorted({*found(database, f"{sql(stored)}\n{change}")} - {"AD419"}) == codes
+
+
+@pytest.mark.parametrize(
+    ("database", "statement"),
+    [
+        ("postgresql", "ALTER TABLE users ADD FOREIGN KEY (team_id) REFERENCES teams (id)"),
+        ("mariadb", "ALTER TABLE users ADD FOREIGN KEY (team_id) REFERENCES teams (id)"),
+        ("postgresql", "ALTER TABLE users ADD CHECK (age > 0)"),
+        ("postgresql", "ALTER TABLE users ADD UNIQUE (nickname)"),
+        ("postgresql", "ALTER TABLE users ADD EXCLUDE USING gist (age WITH =)"),
+        ("mysql", "ALTER TABLE users ADD INDEX (age)"),
+        ("mysql", "ALTER TABLE users ADD FULLTEXT INDEX (email)"),
+        ("postgresql", "CREATE INDEX ON users USING hash (age)"),
+        ("postgresql", "CREATE INDEX CONCURRENTLY ON users (age)"),
+    ],
+)
+def test_a_part_without_a_name_is_named_by_its_table(database: str, statement: str) -> None:
+    findings = checked(database, sql(statement)).findings
+    assert findings
+    for finding in findings:
+        assert "None" not in finding.message
+        assert finding.object != "users.None"
 
 
 DOWN = "def upgrade() -> None:\n    {}\n\n\ndef downgrade() -> None:\n    {}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autodiff.lint.context import Step
+from autodiff.lint.parts import part_place, part_words
 from autodiff.lint.rule import Match, Rule
 from autodiff.schema.objects import Index, PrimaryKey, Table, Unique
 from autodiff.schema.operations import CreateIndex, CreateTable
@@ -32,8 +33,9 @@ def _duplicate_index(step: Step) -> Iterator[Match]:
                 wanted = (index.elements, index.where, index.method, index.include)
                 if other.name != index.name and same == wanted and other.unique >= index.unique:
                     yield Match(
-                        message=f"index {index.name} has the same columns as {other.name}",
-                        object=f"{table}.{index.name}",
+                        message=f"index {part_words(index.name, table)} has the same columns as "
+                        f"{part_words(other.name, table)}",
+                        object=part_place(index.name, table),
                     )
                     return
 
@@ -47,8 +49,9 @@ def _redundant_index(step: Step) -> Iterator[Match]:
             longer = next(_longer(index, final), None)
             if longer is not None and (index.method or "btree") == "btree":
                 yield Match(
-                    message=f"index {index.name} has the first columns of {longer}",
-                    object=f"{table}.{index.name}",
+                    message=f"index {part_words(index.name, table)} has the first columns of "
+                    f"{longer}",
+                    object=part_place(index.name, table),
                 )
 
 
@@ -58,19 +61,22 @@ def _longer(index: Index, table: Table) -> Iterator[str]:
     for other in table.indexes:
         is_plain = other.where is None and (other.method or "btree") == "btree"
         if is_plain and len(other.elements) > count and other.elements[:count] == index.elements:
-            yield f"index {other.name}"
+            yield f"index {part_words(other.name, table.name)}"
     if len(index.columns) != count or any(part.descending for part in index.elements):
         return
     for key in table.constraints:
         if isinstance(key, PrimaryKey | Unique) and key.columns[:count] == index.columns:
-            what = "the primary key" if isinstance(key, PrimaryKey) else f"constraint {key.name}"
-            yield what
+            named = f"constraint {part_words(key.name, table.name)}"
+            yield "the primary key" if isinstance(key, PrimaryKey) else named
 
 
 def _hash_index(step: Step) -> Iterator[Match]:
     match step.action:
         case CreateIndex(table=table, index=Index(method="hash") as index):
-            yield Match(message=f"index {index.name} is a hash", object=f"{table}.{index.name}")
+            yield Match(
+                message=f"index {part_words(index.name, table)} is a hash",
+                object=part_place(index.name, table),
+            )
 
 
 RULES = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from autodiff.lint.context import Script, Step
+from autodiff.lint.parts import index_words, part_place, part_words
 from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, Match, Rule
 from autodiff.lint.rules.existing_rows import has_not_null_check, locked_tables
@@ -48,10 +49,8 @@ def _index(step: Step) -> Iterator[Match]:
     match step.action:
         case CreateIndex(table=table, index=index, concurrently=False) if step.is_live(table):
             yield Match(
-                message=f"builds index {index.name or ''} on {table} with writes blocked".replace(
-                    "  ", " "
-                ),
-                object=f"{table}.{index.name}" if index.name else str(table),
+                message=f"builds {index_words(index.name, table)} with writes blocked",
+                object=part_place(index.name, table),
             )
 
 
@@ -90,7 +89,8 @@ def _concurrently_inside(step: Step) -> Iterator[Match]:
     elif isinstance(operation, CreateIndex | DropIndex) and is_concurrent(operation):
         name = operation.index.name if isinstance(operation, CreateIndex) else operation.name
         verb = "builds" if isinstance(operation, CreateIndex) else "drops"
-        yield Match(message=f"{verb} index {name} concurrently inside the transaction", object=name)
+        what = name or "without a name"
+        yield Match(message=f"{verb} index {what} concurrently inside the transaction", object=name)
 
 
 def _foreign_key(step: Step) -> Iterator[Match]:
@@ -98,14 +98,10 @@ def _foreign_key(step: Step) -> Iterator[Match]:
         case AddConstraint(table=table, constraint=ForeignKey() as key) if step.is_live(table):
             if not key.options.get(NOT_VALID):
                 yield Match(
-                    message=f"adds foreign key {_named(key.name, table)} to {key.referred} and "
+                    message=f"adds foreign key {part_words(key.name, table)} to {key.referred} and "
                     f"checks all rows of {table}",
-                    object=f"{table}.{key.name}",
+                    object=part_place(key.name, table),
                 )
-
-
-def _named(name: str | None, table: Name) -> str:
-    return name or f"of {table}"
 
 
 def _check(step: Step) -> Iterator[Match]:
@@ -113,8 +109,9 @@ def _check(step: Step) -> Iterator[Match]:
         case AddConstraint(table=table, constraint=Check() as check) if step.is_live(table):
             if not check.options.get(NOT_VALID):
                 yield Match(
-                    message=f"adds check {_named(check.name, table)} and reads all rows of {table}",
-                    object=f"{table}.{check.name}",
+                    message=f"adds check {part_words(check.name, table)} and reads all rows of "
+                    f"{table}",
+                    object=part_place(check.name, table),
                 )
 
 
@@ -154,9 +151,9 @@ def _unique_in_place(step: Step) -> Iterator[Match]:
             if step.is_live(table):
                 what = "primary key" if isinstance(key, PrimaryKey) else "unique constraint"
                 yield Match(
-                    message=f"builds the index of {what} {_named(key.name, table)} with {table} "
-                    "blocked",
-                    object=f"{table}.{key.name}",
+                    message=f"builds the index of {what} {part_words(key.name, table)} with "
+                    f"{table} blocked",
+                    object=part_place(key.name, table),
                 )
 
 
@@ -165,9 +162,9 @@ def _exclusion(step: Step) -> Iterator[Match]:
         case AddConstraint(table=table, constraint=Exclusion() as exclusion):
             if step.is_live(table):
                 yield Match(
-                    message=f"builds exclusion constraint {_named(exclusion.name, table)} with "
+                    message=f"builds exclusion constraint {part_words(exclusion.name, table)} with "
                     f"{table} blocked",
-                    object=f"{table}.{exclusion.name}",
+                    object=part_place(exclusion.name, table),
                 )
 
 
@@ -192,7 +189,7 @@ def _several_keys(step: Step) -> Iterator[Match]:
                 yield Match(
                     message=f"adds a foreign key to {table} in a transaction that already locks "
                     f"{others}",
-                    object=f"{table}.{key.name}",
+                    object=part_place(key.name, table),
                 )
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from autodiff.dialects.narrowing import shape
 from autodiff.dialects.type_names import split_type
 from autodiff.lint.context import Step
+from autodiff.lint.parts import index_words, part_place, part_words
 from autodiff.lint.rule import MYSQL, Match, Rule
 from autodiff.lint.rules.mysql_design import NARROW_CHARSETS, charset_of
 from autodiff.lint.statements import ChangeTable, SetOption
@@ -95,8 +96,8 @@ def _foreign_key(step: Step) -> Iterator[Match]:
             )
             if not unchecked:
                 yield Match(
-                    message=f"adds foreign key {key.name}, which copies {table}",
-                    object=f"{table}.{key.name}",
+                    message=f"adds foreign key {part_words(key.name, table)}, which copies {table}",
+                    object=part_place(key.name, table),
                 )
 
 
@@ -168,8 +169,8 @@ def _text_index(step: Step) -> Iterator[Match]:
             prefix = str(index.options.get("mysql_prefix") or index.method or "").upper()
             if prefix in ("FULLTEXT", "SPATIAL"):
                 yield Match(
-                    message=f"builds {prefix} index {index.name} on {table} with writes blocked",
-                    object=f"{table}.{index.name}",
+                    message=f"builds {prefix} {index_words(index.name, table)} with writes blocked",
+                    object=part_place(index.name, table),
                 )
 
 
