@@ -10,6 +10,7 @@ from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import UNNAMED
 from autodiff.lint.sql_words import actions_of_words
 from autodiff.lint.statements import (
+    AddColumnConstraint,
     ChangeRows,
     ChangeTable,
     CreateTemporary,
@@ -546,7 +547,7 @@ class Reader:
                 yield AddColumn(table=table, column=column)
                 named = name_constraints(Table(name=table, constraints=tuple(constraints)))
                 for constraint in named.constraints:
-                    yield AddConstraint(table=table, constraint=constraint)
+                    yield AddColumnConstraint(table=table, constraint=constraint)
             case exp.Schema():
                 for part in action.expressions:
                     yield from self._alteration(tree, table, part)

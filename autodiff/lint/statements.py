@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from autodiff.schema.objects import Name
+from autodiff.schema.operations import AddConstraint
 
 __all__ = [
+    "AddColumnConstraint",
     "ChangeRows",
     "ChangeTable",
     "CreateRoutine",
@@ -27,6 +29,11 @@ __all__ = [
     "UseIndex",
     "ValidateConstraint",
 ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumnConstraint(AddConstraint):
+    """A constraint in the definition of a new column: ADD COLUMN ... REFERENCES."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,6 +54,7 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
     )
 
 
+ADD_KEY = "ALTER TABLE users ADD t bigint"
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
 
@@ -147,6 +148,15 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("postgresql", child("sa.BigInteger()", "unknown.id"), []),
         ("postgresql", sql("CREATE TABLE p (u bigint PRIMARY KEY REFERENCES users)"), []),
         ("postgresql", sql("CREATE TABLE p (u int PRIMARY KEY REFERENCES users)"), ["AD604"]),
+        # A foreign key in the definition of a new column: its rows are NULL without a default
+        ("postgresql", sql(f"{ADD_KEY} REFERENCES teams"), ["AD603"]),
+        ("postgresql", sql(f"{ADD_KEY} DEFAULT NULL REFERENCES teams"), ["AD405", "AD603"]),
+        ("postgresql", sql(f"{ADD_KEY}, ADD FOREIGN KEY (t) REFERENCES teams"), ["AD405", "AD603"]),
+        (
+            "postgresql",
+            'op.add_column("users", sa.Column("t", sa.BigInteger(), sa.ForeignKey("teams.id")))',
+            ["AD405", "AD603"],
+        ),
         # Types and names of PostgreSQL
         ("postgresql", sql("ALTER TABLE users ADD c varchar, ADD d timestamptz, ADD e jsonb"), []),
         (

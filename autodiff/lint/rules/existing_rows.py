@@ -18,6 +18,7 @@ from autodiff.schema.operations import (
     CreateIndex,
     CreateTable,
     DropConstraint,
+    Operation,
     Require,
     SetComment,
     tables_of,
@@ -192,9 +193,7 @@ def locked_tables(step: Step) -> tuple[Name, ...]:
         return (action.table,)
     if isinstance(action, Backfill | ChangeRows | Require | SetComment | CreateTable):
         return ()
-    if type(action).__module__ != AddColumn.__module__:
-        return ()
-    return tables_of(action)  # type: ignore[arg-type]
+    return tables_of(action) if isinstance(action, Operation) else ()
 
 
 def _unbatched(step: Step) -> Iterator[Match]:

@@ -13,6 +13,7 @@ from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, Match, Rule
 from autodiff.lint.rules.existing_rows import has_not_null_check, locked_tables
 from autodiff.lint.statements import (
+    AddColumnConstraint,
     ChangeRows,
     CreateTrigger,
     MaintainTable,
@@ -96,12 +97,26 @@ def _concurrently_inside(step: Step) -> Iterator[Match]:
 def _foreign_key(step: Step) -> Iterator[Match]:
     match step.action:
         case AddConstraint(table=table, constraint=ForeignKey() as key) if step.is_live(table):
-            if not key.options.get(NOT_VALID):
+            if not key.options.get(NOT_VALID) and not _is_of_empty_column(step, table, key):
                 yield Match(
                     message=f"adds foreign key {part_words(key.name, table)} to {key.referred} and "
                     f"checks all rows of {table}",
                     object=part_place(key.name, table),
                 )
+
+
+def _is_of_empty_column(step: Step, table: Name, key: ForeignKey) -> bool:
+    """Return whether a key is in the definition of a new column that is NULL in all rows.
+
+    PostgreSQL checks no rows then. If the key is added by itself, or any default is given, it does.
+    """
+    column = step.column(table, key.columns[0])
+    return (
+        isinstance(step.action, AddColumnConstraint)
+        and column is not None
+        and (column.default or column.computed or column.identity) is None
+        and not column.autoincrement
+    )
 
 
 def _check(step: Step) -> Iterator[Match]:
