@@ -214,6 +214,9 @@ class Reader:
             self._identifier(tree.this), self._identifier(schema) if schema is not None else None
         )
 
+    def _schema_name(self, tree: Any) -> str:
+        return self._identifier(tree.args.get("db") or tree.this)
+
     def _sql(self, tree: Any) -> str:
         return str(tree.sql(dialect=self._grammar))
 
@@ -363,6 +366,8 @@ class Reader:
         kind = str(tree.args.get("kind") or "").upper()
         properties = tree.args.get("properties")
         options = list(properties.expressions) if properties is not None else []
+        if tree.args.get("replace"):
+            yield from self._replaced(tree, kind, options)
         match kind:
             case "TABLE":
                 table = self._table(tree.this, options)
@@ -373,8 +378,7 @@ class Reader:
             case "INDEX":
                 yield self._index(tree)
             case "SCHEMA" | "DATABASE":
-                named = tree.this.args.get("db") or tree.this.this
-                yield CreateNamespace(name=self._identifier(named))
+                yield CreateNamespace(name=self._schema_name(tree.this))
             case "VIEW":
                 target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
                 materialized = any(isinstance(o, exp.MaterializedProperty) for o in options)
@@ -391,6 +395,19 @@ class Reader:
                 yield Harmless(sql=kind)
             case _:
                 yield Unparsed(sql=self._sql(tree))
+
+    def _replaced(self, tree: Any, kind: str, options: list[Any]) -> Iterator[Action]:
+        """Yield what CREATE OR REPLACE drops before it creates (MariaDB)."""
+        from sqlglot import exp
+
+        target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+        match kind:
+            case "TABLE" if not any(isinstance(o, exp.TemporaryProperty) for o in options):
+                yield DropTable(name=self._table_name(target))
+            case "SEQUENCE":
+                yield DropSequence(name=self._table_name(target))
+            case "SCHEMA" | "DATABASE":
+                yield DropSchemaWithContents(name=self._schema_name(target))
 
     def _enum(self, tree: Any) -> Iterator[Action]:
         from sqlglot import exp
@@ -473,8 +490,9 @@ class Reader:
         targets = tree.args.get("tables") or ([tree.this] if tree.this is not None else [])
         for target in targets:
             if kind in ("SCHEMA", "DATABASE"):
-                name = self._identifier(target.args.get("db") or target.this)
-                whole = bool(tree.args.get("cascade")) or kind == "DATABASE"
+                name = self._schema_name(target)
+                is_database = kind == "DATABASE" or self._grammar == "mysql"
+                whole = bool(tree.args.get("cascade")) or is_database
                 yield DropSchemaWithContents(name=name) if whole else DropNamespace(name=name)
                 continue
             yield from self._drop_one(tree, kind, target)

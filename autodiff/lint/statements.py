@@ -70,7 +70,7 @@ class CreateTemporary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DropSchemaWithContents:
-    """DROP SCHEMA ... CASCADE, or DROP DATABASE."""
+    """DROP SCHEMA ... CASCADE, or DROP DATABASE, which is DROP SCHEMA on MySQL and MariaDB."""
 
     name: str
 

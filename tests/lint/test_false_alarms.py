@@ -55,6 +55,7 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
 
 
 ADD_KEY = "ALTER TABLE users ADD t bigint"
+REPLACED = "CREATE OR REPLACE TABLE logs (id bigint PRIMARY KEY)"
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
 
@@ -133,6 +134,11 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             ),
             [],
         ),
+        # Tables that are dropped by other words
+        ("mariadb", sql("CREATE OR REPLACE TABLE teams (id bigint PRIMARY KEY)"), ["AD101"]),
+        ("mariadb", f'op.create_table("logs", {KEY})\n{sql(REPLACED)}', []),
+        ("mariadb", sql("DROP SCHEMA reports"), ["AD103"]),
+        ("postgresql", sql("DROP SCHEMA reports"), []),
         # Temporary tables
         ("postgresql", sql("CREATE TEMP TABLE x (id int); UPDATE x SET id = 1; DROP TABLE x"), []),
         # Foreign keys

@@ -59,6 +59,9 @@ POSTGRESQL = {
     "CREATE INDEX i ON t (a text_pattern_ops)": ["CreateIndex t ['a']"],
     "DROP INDEX i, s.j": ["- index i", "- index j"],
     "ALTER INDEX i ATTACH PARTITION j": ["Harmless"],
+    # Schemas
+    "DROP SCHEMA s": ["- schema s"],
+    "DROP SCHEMA s CASCADE": ["DropSchemaWithContents s"],
     # Comments
     "-- DROP TABLE u\nDROP TABLE t /* all */": ["- table t"],
     # Blocks
@@ -109,6 +112,12 @@ MYSQL = {
         "CreateTrigger t"
     ],
     "UPDATE t JOIN u ON u.id = t.id SET t.a = 1": ["ChangeRows UPDATE t"],
+    "CREATE OR REPLACE TABLE t (id int)": ["- table t", "+ table t"],
+    "CREATE OR REPLACE TABLE t AS SELECT 1": ["- table t", "+ table t"],
+    "CREATE OR REPLACE TEMPORARY TABLE t (id int)": ["CreateTemporary t"],
+    "CREATE OR REPLACE SEQUENCE s": ["- sequence s", "+ sequence s"],
+    "CREATE OR REPLACE DATABASE d": ["DropSchemaWithContents d", "+ schema d"],
+    "DROP SCHEMA IF EXISTS d": ["DropSchemaWithContents d"],
     "REPLACE INTO t VALUES (1)": ["ChangeRows INSERT t"],
     "LOCK TABLES t WRITE": ["MaintainTable lock t"],
 }

@@ -206,12 +206,12 @@ RULES = (
         summary="A schema or a database is dropped together with its contents.",
         reason="All tables in it are lost with their rows.",
         safe_way="Drop its tables one by one, each after a check that it is not used, and then "
-        "drop the empty schema without CASCADE.",
+        "drop the empty schema with op.drop_schema().",
         check=_dropped_schema,
         actions=(DropSchemaWithContents,),
         databases=("postgresql", "mysql", "mariadb"),
         bad='op.execute("DROP SCHEMA reports CASCADE")',
-        good='op.execute("DROP SCHEMA reports")',
+        good='op.drop_schema("reports")',
     ),
     Rule(
         code="AD104",
