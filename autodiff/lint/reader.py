@@ -18,7 +18,14 @@ from autodiff.lint.column_keys import (
 from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
 from autodiff.lint.sql import parse_sql, statements_with_lines
-from autodiff.lint.statements import ChangeRows, CreateTemporary, Harmless, PythonCode
+from autodiff.lint.statements import (
+    AddColumnIfAbsent,
+    ChangeRows,
+    CreateTableIfAbsent,
+    CreateTemporary,
+    Harmless,
+    PythonCode,
+)
 from autodiff.lint.stored_queries import NO_QUERIES, StoredQueries, stored_queries_after
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
@@ -135,6 +142,7 @@ class _ScriptReader(Executor):
 
     def take(self, action: Action, line: int | None = None) -> None:
         """Add a step, by default at the line that is running."""
+        action = self._without_existing(action)
         self.script.steps.append(
             Step(
                 script=self.script,
@@ -155,6 +163,18 @@ class _ScriptReader(Executor):
         any_case = self.dialect.features.case_insensitive_names
         self.tables = tables_after(self.tables, action, any_case=any_case)
         self._follow_new(action)
+
+    def _without_existing(self, action: Action) -> Action:
+        """Return a step; if it creates IF NOT EXISTS what exists, one that changes nothing."""
+        match action:
+            case CreateTableIfAbsent(table=table) if table.name in self.tables:
+                return Harmless(sql=f"CREATE TABLE IF NOT EXISTS {table.name}")
+            case AddColumnIfAbsent(table=owner, column=column):
+                known = self.tables.get(owner)
+                if known is not None and known.column(column.name) is not None:
+                    name = f"{owner}.{column.name}"
+                    return Harmless(sql=f"ADD COLUMN IF NOT EXISTS {name}")
+        return action
 
     def _follow_new(self, action: Action) -> None:
         """Note what the migration created, by its current name."""

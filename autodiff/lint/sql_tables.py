@@ -11,8 +11,10 @@ from autodiff.lint.sql_forms import UNNAMED
 from autodiff.lint.sql_words import actions_of_words
 from autodiff.lint.statements import (
     AddColumnConstraint,
+    AddColumnIfAbsent,
     ChangeRows,
     ChangeTable,
+    CreateTableIfAbsent,
     CreateTemporary,
     DropSchemaWithContents,
     Harmless,
@@ -373,6 +375,8 @@ class Reader:
                 table = self._table(tree.this, options)
                 if any(isinstance(option, exp.TemporaryProperty) for option in options):
                     yield CreateTemporary(table=table.name)
+                elif tree.args.get("exists"):
+                    yield CreateTableIfAbsent(table=table)
                 else:
                     yield CreateTable(table=table)
             case "INDEX":
@@ -562,7 +566,8 @@ class Reader:
         match action:
             case exp.ColumnDef():
                 column, constraints, _ = self._column(action)
-                yield AddColumn(table=table, column=column)
+                add = AddColumnIfAbsent if action.args.get("exists") else AddColumn
+                yield add(table=table, column=column)
                 named = name_constraints(Table(name=table, constraints=tuple(constraints)))
                 for constraint in named.constraints:
                     yield AddColumnConstraint(table=table, constraint=constraint)

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from autodiff.schema.objects import Name
-from autodiff.schema.operations import AddConstraint
+from autodiff.schema.operations import AddColumn, AddConstraint, CreateTable
 
 __all__ = [
     "AddColumnConstraint",
+    "AddColumnIfAbsent",
     "ChangeRows",
     "ChangeTable",
     "CreateRoutine",
+    "CreateTableIfAbsent",
     "CreateTemporary",
     "CreateTrigger",
     "DropRoutine",
@@ -34,6 +36,16 @@ __all__ = [
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddColumnConstraint(AddConstraint):
     """A constraint in the definition of a new column: ADD COLUMN ... REFERENCES."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddColumnIfAbsent(AddColumn):
+    """ADD COLUMN IF NOT EXISTS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateTableIfAbsent(CreateTable):
+    """CREATE TABLE IF NOT EXISTS."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -56,6 +56,7 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
 
 ADD_KEY = "ALTER TABLE users ADD t bigint"
 REPLACED = "CREATE OR REPLACE TABLE logs (id bigint PRIMARY KEY)"
+ADD_AGE = "ALTER TABLE users ADD COLUMN IF NOT EXISTS age int"
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
 
@@ -139,6 +140,19 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("mariadb", f'op.create_table("logs", {KEY})\n{sql(REPLACED)}', []),
         ("mariadb", sql("DROP SCHEMA reports"), ["AD103"]),
         ("postgresql", sql("DROP SCHEMA reports"), []),
+        # What may have existed before
+        (
+            "postgresql",
+            sql("CREATE TABLE IF NOT EXISTS teams (id int); DROP TABLE teams"),
+            ["AD101"],
+        ),
+        ("sqlite", sql("CREATE TABLE IF NOT EXISTS logs (id int); DROP TABLE logs"), []),
+        ("mariadb", sql(f"{ADD_AGE}; ALTER TABLE users DROP age"), ["AD102"]),
+        (
+            "postgresql",
+            sql("ALTER TABLE users ADD COLUMN IF NOT EXISTS a int; ALTER TABLE users DROP a"),
+            [],
+        ),
         # Temporary tables
         ("postgresql", sql("CREATE TEMP TABLE x (id int); UPDATE x SET id = 1; DROP TABLE x"), []),
         # Foreign keys
