@@ -17,7 +17,7 @@ from autodiff.lint.column_keys import (
 )
 from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
-from autodiff.lint.sql import parse_sql, statements_with_lines
+from autodiff.lint.sql import is_always_true, parse_sql, statements_with_lines
 from autodiff.lint.statements import (
     AddColumnIfAbsent,
     ChangeRows,
@@ -25,6 +25,7 @@ from autodiff.lint.statements import (
     CreateTemporary,
     Harmless,
     PythonCode,
+    Unparsed,
 )
 from autodiff.lint.stored_queries import NO_QUERIES, StoredQueries, stored_queries_after
 from autodiff.runner.context import executing
@@ -45,6 +46,7 @@ from autodiff.utils.shared_dict import SharedDict
 if TYPE_CHECKING:
     from types import FrameType
 
+    import sqlalchemy as sa
     from sqlalchemy.engine import Connection
     from sqlalchemy.sql.elements import ClauseElement
 
@@ -205,7 +207,8 @@ class _ScriptReader(Executor):
         return
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
-        self.take(_rows_of(clause))
+        for action in _actions_of(clause, self.dialect):
+            self.take(action)
 
     def find(self, name: Name) -> Table | None:
         return self.tables.get(name)
@@ -269,12 +272,31 @@ class _NoAnswer:
         raise _StopError("it needs the rows of a query")
 
 
-def _rows_of(clause: ClauseElement) -> Action:
+def _actions_of(clause: ClauseElement, dialect: Dialect) -> list[Action]:
+    """Return what a SQLAlchemy statement does."""
+    import sqlalchemy as sa
+    from sqlalchemy.schema import ExecutableDDLElement
+
+    if isinstance(clause, sa.Update | sa.Delete | sa.Insert):
+        return [_rows_of(clause, dialect)]
+    if not isinstance(clause, ExecutableDDLElement):
+        return [Harmless(sql=type(clause).__name__)]
+    text = _compiled(clause, dialect)
+    return [Unparsed(sql=type(clause).__name__)] if text is None else parse_sql(text, dialect)
+
+
+def _compiled(clause: ClauseElement, dialect: Dialect) -> str | None:
+    """Return the SQL of a SQLAlchemy element; None if it has none without a database."""
+    try:
+        return str(clause.compile(dialect=dialect.sqlalchemy))
+    except Exception:  # an element can be other people's code
+        return None
+
+
+def _rows_of(clause: sa.Update | sa.Delete | sa.Insert, dialect: Dialect) -> Action:
     """Return what a SQLAlchemy statement does to rows."""
     import sqlalchemy as sa
 
-    if not isinstance(clause, sa.Update | sa.Delete | sa.Insert):
-        return Harmless(sql=type(clause).__name__)
     table = clause.table
     name = Name(str(getattr(table, "name", "")), getattr(table, "schema", None))
     if isinstance(clause, sa.Insert):
@@ -287,9 +309,17 @@ def _rows_of(clause: ClauseElement) -> Action:
     return ChangeRows(
         table=name,
         verb=verb,  # type: ignore[arg-type]
-        everywhere=clause.whereclause is None,
+        everywhere=_is_everywhere(clause, dialect),
         columns=columns,
     )
+
+
+def _is_everywhere(clause: sa.Update | sa.Delete, dialect: Dialect) -> bool:
+    """Return whether a statement has no condition, or one that every row meets."""
+    if clause.whereclause is None:
+        return True
+    condition = _compiled(clause.whereclause, dialect)
+    return condition is not None and is_always_true(condition, dialect)
 
 
 def _line(path: str) -> int | None:

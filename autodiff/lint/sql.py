@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.errors import MigrationFailedError
 from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import block_statements, single_actions, spelled_plainly
-from autodiff.lint.sql_tables import Reader
+from autodiff.lint.sql_tables import Reader, is_true
 from autodiff.lint.statements import Harmless, TransactionControl, Unparsed
 from autodiff.runner.loader import split_statements
 from autodiff.runner.transaction_control import refuse_transaction_control
@@ -21,7 +21,7 @@ from autodiff.schema.sqltext import tokens
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
 
-__all__ = ["parse_sql", "statements_with_lines"]
+__all__ = ["is_always_true", "parse_sql", "statements_with_lines"]
 
 
 def statements_with_lines(text: str, dialect: Dialect) -> Iterator[tuple[str, int]]:
@@ -45,6 +45,12 @@ def parse_sql(text: str, dialect: Dialect) -> list[Action]:
     for statement in split_statements(text, backslashes=backslashes):
         found += _statement(statement, dialect, backslashes)
     return found
+
+
+def is_always_true(condition: str, dialect: Dialect) -> bool:
+    """Return whether every row meets a condition, such as `1 = 1`."""
+    tree = _parsed(f"SELECT 1 WHERE {condition}", dialect.features.sql_grammar)
+    return tree is not None and is_true(tree.args["where"].this)
 
 
 def _statement(statement: str, dialect: Dialect, backslashes: bool) -> list[Action]:

@@ -73,7 +73,7 @@ from autodiff.utils.quoting import python_string
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
 
-__all__ = ["Reader"]
+__all__ = ["Reader", "is_true"]
 
 _SERIALS = {
     "smallserial": "smallint",
@@ -92,6 +92,27 @@ _OPTIONS: dict[str, Any] = {
     "LockProperty": "lock",
 }
 """The clauses about a whole table, by the class that sqlglot has for them."""
+
+
+def is_true(condition: Any) -> bool:
+    """Return whether every row meets a condition, as far as its constants say."""
+    from sqlglot import exp
+
+    match condition:
+        case exp.Paren():
+            return is_true(condition.this)
+        case exp.Boolean():
+            return bool(condition.this)
+        case exp.Literal():
+            return not condition.is_string and float(condition.this) != 0
+        case exp.EQ(this=exp.Literal() as left, expression=right):
+            return bool(left == right)
+        case exp.Or():
+            return is_true(condition.left) or is_true(condition.right)
+        case exp.And():
+            return is_true(condition.left) and is_true(condition.right)
+        case _:
+            return False
 
 
 class Reader:
@@ -170,7 +191,8 @@ class Reader:
         target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
         if not isinstance(target, exp.Table):
             return
-        everywhere = tree.args.get("where") is None and tree.args.get("limit") is None
+        where = tree.args.get("where")
+        everywhere = (where is None or is_true(where.this)) and tree.args.get("limit") is None
         columns: tuple[str, ...] = ()
         if isinstance(tree, exp.Update):
             joined = tree.args.get("from_") is not None or target.args.get("joins")

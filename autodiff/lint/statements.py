@@ -52,7 +52,7 @@ class CreateTableIfAbsent(CreateTable):
 class ChangeRows:
     """INSERT, UPDATE, DELETE or MERGE.
 
-    everywhere: whether an UPDATE or DELETE has no WHERE.
+    everywhere: whether an UPDATE or DELETE has no WHERE, or one that every row meets.
     columns: the columns that an UPDATE sets.
     copies: whether an INSERT takes its rows from a SELECT.
     """

@@ -140,6 +140,33 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("mariadb", f'op.create_table("logs", {KEY})\n{sql(REPLACED)}', []),
         ("mariadb", sql("DROP SCHEMA reports"), ["AD103"]),
         ("postgresql", sql("DROP SCHEMA reports"), []),
+        # Statements of SQLAlchemy
+        ("postgresql", 'op.execute(sa.DDL("DROP TABLE teams"))', ["AD101"]),
+        ("sqlite", 'op.execute(sa.schema.DropTable(sa.table("teams")))', ["AD101"]),
+        ("mysql", 'op.execute(sa.schema.DropTable(sa.Table("teams", sa.MetaData())))', ["AD101"]),
+        ("mariadb", 'op.execute(sa.schema.DropSchema("reports"))', ["AD103"]),
+        (
+            "postgresql",
+            'untyped = sa.Table("t", sa.MetaData(), sa.Column("a"))\n'
+            "op.execute(sa.schema.CreateTable(untyped))",
+            ["AD901"],
+        ),
+        ("postgresql", 'op.execute(sa.select(sa.text("1")))', []),
+        ("postgresql", 'op.execute(sa.delete(sa.table("teams")).where(sa.true()))', ["AD108"]),
+        ("mysql", 'op.execute(sa.delete(sa.table("teams")).where(sa.text("1")))', ["AD108"]),
+        ("sqlite", 'op.execute(sa.delete(sa.table("teams")).where(sa.false()))', []),
+        (
+            "postgresql",
+            'users = sa.table("users", sa.column("age"))\n'
+            'op.execute(users.update().values(age=1).where(sa.text("1 = 1")))',
+            ["AD205"],
+        ),
+        (
+            "postgresql",
+            'users = sa.table("users", sa.column("age"))\n'
+            "op.execute(users.update().values(age=1).where(users.c.age == 2))",
+            [],
+        ),
         # What may have existed before
         (
             "postgresql",

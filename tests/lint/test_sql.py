@@ -84,6 +84,12 @@ POSTGRESQL = {
         "ChangeRows INSERT u",
         "ChangeRows DELETE t everywhere",
     ],
+    # Conditions that every row meets
+    "DELETE FROM t WHERE true": ["ChangeRows DELETE t everywhere"],
+    "DELETE FROM t WHERE (1 = 1) OR a = 2": ["ChangeRows DELETE t everywhere"],
+    "DELETE FROM t WHERE true AND a = 2": ["ChangeRows DELETE t"],
+    "DELETE FROM t WHERE 1 = 2": ["ChangeRows DELETE t"],
+    "UPDATE t SET a = 1 WHERE TRUE": ["ChangeRows UPDATE t everywhere"],
     "CALL f()": ["Unparsed"],
 }
 MYSQL = {
@@ -112,6 +118,8 @@ MYSQL = {
         "CreateTrigger t"
     ],
     "UPDATE t JOIN u ON u.id = t.id SET t.a = 1": ["ChangeRows UPDATE t"],
+    "DELETE FROM t WHERE 1": ["ChangeRows DELETE t everywhere"],
+    "DELETE FROM t WHERE 0": ["ChangeRows DELETE t"],
     "CREATE OR REPLACE TABLE t (id int)": ["- table t", "+ table t"],
     "CREATE OR REPLACE TABLE t AS SELECT 1": ["- table t", "+ table t"],
     "CREATE OR REPLACE TEMPORARY TABLE t (id int)": ["CreateTemporary t"],

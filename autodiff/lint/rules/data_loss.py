@@ -281,7 +281,8 @@ RULES = (
         code="AD108",
         name="delete-all-rows",
         severity="warning",
-        summary="A DELETE without WHERE empties a table that existed before the migration.",
+        summary="A DELETE without WHERE, or with one that is always true, empties a table that "
+        "existed before the migration.",
         reason="All rows are lost, and a downgrade cannot restore them.",
         safe_way="Add a condition that selects the rows to delete.",
         check=_deleted_rows,

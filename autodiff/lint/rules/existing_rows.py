@@ -292,7 +292,8 @@ RULES = (
         code="AD205",
         name="unbatched-update",
         severity="warning",
-        summary="One UPDATE without WHERE changes all rows of a table that existed before.",
+        summary="One UPDATE without WHERE, or with one that is always true, changes all rows of a "
+        "table that existed before.",
         reason="All rows stay locked until the transaction ends, so that every other UPDATE waits. "
         "On PostgreSQL the table also doubles its size.",
         safe_way="Use op.backfill(), which changes the rows in batches, in a separate migration.",
