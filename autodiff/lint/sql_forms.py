@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["UNNAMED", "block_statements", "single_actions", "spelled_plainly"]
+__all__ = ["UNNAMED", "block_statements", "single_actions", "spelled_plainly", "split_list"]
 
 UNNAMED = "autodiff_unnamed"
 """The name of a check without a name: sqlglot needs one."""
@@ -111,11 +111,11 @@ def single_actions(statement: str, *, backslashes: bool = False) -> list[str]:
     if [word.upper() for word in words[:2]] != ["ALTER", "TABLE"]:
         return []
     start = _end_of_name(words, 2)
-    head, actions = words[:start], list(_split(words[start:]))
+    head, actions = words[:start], list(split_list(words[start:]))
     if len(actions) == 1 and actions[0][:2] == [actions[0][0], "("]:
         added = actions[0]
         if added[0].upper() == "ADD" and added[-1] == ")":  # ADD (a int, b int), of MySQL
-            actions = [["ADD", *part] for part in _split(added[2:-1])]
+            actions = [["ADD", *part] for part in split_list(added[2:-1])]
     return [" ".join([*head, *action]) for action in actions] if len(actions) > 1 else []
 
 
@@ -131,7 +131,7 @@ def _end_of_name(words: Sequence[str], start: int) -> int:
     return start
 
 
-def _split(words: Sequence[str]) -> Iterator[list[str]]:
+def split_list(words: Sequence[str]) -> Iterator[list[str]]:
     """Yield the parts between commas that are not in parentheses."""
     depth, part = 0, list[str]()
     for word in words:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from autodiff.lint.context import Action
+from autodiff.lint.sql_forms import split_list
 from autodiff.lint.statements import (
     ChangeRows,
     ChangeTable,
     CreateRoutine,
     CreateTrigger,
+    DropDependents,
     DropRoutine,
     DropSchemaWithContents,
     Harmless,
@@ -44,6 +46,10 @@ _HARMLESS_OBJECTS = frozenset(
     "DEFAULT".split()
 )
 """Objects whose creation and change neither lock a table for long nor lose rows."""
+_WITH_DEPENDENTS = frozenset(
+    "TYPE DOMAIN EXTENSION FUNCTION PROCEDURE ROUTINE AGGREGATE COLLATION LANGUAGE SERVER".split()
+)
+"""Objects whose DROP ... CASCADE can drop columns or tables that the statement does not name."""
 _ROUTINES = frozenset(("FUNCTION", "PROCEDURE", "EVENT", "TRIGGER"))
 _OTHER_OBJECTS = frozenset(("TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "TYPE"))
 _NOISE = frozenset(
@@ -79,6 +85,8 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield _text_index(words, name)
         case ["DROP", "DATABASE", *_]:
             yield DropSchemaWithContents(name=words[-1].strip('"`'))
+        case ["DROP", kind, *_, "CASCADE"] if kind in _WITH_DEPENDENTS:
+            yield from _with_dependents(words, upper, name)
         case ["ALTER", "TYPE", *_]:
             yield from _type(words, upper, name)
         case ["ALTER", "SCHEMA", _, "RENAME", "TO", _]:
@@ -122,6 +130,18 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
         case ["VACUUM", *_] | ["SET", *_]:
             if upper[0] != "SET":
                 yield Harmless(sql=" ".join(words))
+
+
+def _with_dependents(
+    words: list[str], upper: list[str], name: Callable[[str], Name]
+) -> Iterator[DropDependents | DropRoutine]:
+    """Yield DROP ... CASCADE of one or more objects, such as types."""
+    kind = upper[1].lower()
+    start = 4 if upper[2:4] == ["IF", "EXISTS"] else 2
+    for part in split_list(words[start:-1]):
+        yield DropDependents(kind=kind, name=name(part[0]))
+        if upper[1] in _ROUTINES:
+            yield DropRoutine(kind=kind, name=name(part[0]))
 
 
 def _is_harmless_object(rest: list[str]) -> bool:

@@ -17,6 +17,7 @@ __all__ = [
     "CreateTableIfAbsent",
     "CreateTemporary",
     "CreateTrigger",
+    "DropDependents",
     "DropRoutine",
     "DropSchemaWithContents",
     "Harmless",
@@ -85,6 +86,14 @@ class DropSchemaWithContents:
     """DROP SCHEMA ... CASCADE, or DROP DATABASE, which is DROP SCHEMA on MySQL and MariaDB."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropDependents:
+    """DROP ... CASCADE of an object that columns or tables can depend on (PostgreSQL)."""
+
+    kind: str
+    name: Name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,6 +219,7 @@ Statement: TypeAlias = (
     | Truncate
     | CreateTemporary
     | DropSchemaWithContents
+    | DropDependents
     | RenameNamespace
     | ValidateConstraint
     | UseIndex

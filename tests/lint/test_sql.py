@@ -62,6 +62,13 @@ POSTGRESQL = {
     # Schemas
     "DROP SCHEMA s": ["- schema s"],
     "DROP SCHEMA s CASCADE": ["DropSchemaWithContents s"],
+    # What CASCADE drops
+    "DROP TYPE IF EXISTS a, s.b CASCADE": ["DropDependents type a", "DropDependents type s.b"],
+    "DROP TYPE a": ["- enum a"],
+    "DROP DOMAIN d CASCADE": ["DropDependents domain d"],
+    "DROP EXTENSION postgis CASCADE": ["DropDependents extension postgis"],
+    "DROP EXTENSION postgis": ["Harmless"],
+    "DROP FUNCTION f(int, text) CASCADE": ["DropDependents function f", "DropRoutine function f"],
     # Comments
     "-- DROP TABLE u\nDROP TABLE t /* all */": ["- table t"],
     # Blocks

@@ -7,6 +7,7 @@ from autodiff.lint.statements import (
     ChangeRows,
     ChangeTable,
     CreateTrigger,
+    DropDependents,
     DropSchemaWithContents,
     Harmless,
     MaintainTable,
@@ -82,6 +83,8 @@ def _described(action: Action) -> tuple[Sign, str, str, str | None] | None:
             return "-", "row update", f"all rows of {names}", str(tables[0]) if tables else None
         case DropSchemaWithContents(name=name):
             return "-", "schema", f"schema {name} with its contents", None
+        case DropDependents(kind=kind, name=name):
+            return "-", kind, f"{kind} {name} with what depends on it", None
         case ValidateConstraint(table=table, name=name):
             return "~", "constraint", f"constraint {table}.{name}: validate", str(table)
         case UseIndex(table=table, index=index):

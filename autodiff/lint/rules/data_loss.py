@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from autodiff.dialects.conversions import conversion_loss
 from autodiff.dialects.narrowing import shape
 from autodiff.lint.context import Step
-from autodiff.lint.rule import SERVERS, Match, Rule
-from autodiff.lint.statements import ChangeRows, DropSchemaWithContents, Truncate
+from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
+from autodiff.lint.statements import ChangeRows, DropDependents, DropSchemaWithContents, Truncate
 from autodiff.schema.objects import ColumnType, Name
 from autodiff.schema.operations import (
     AlterColumn,
@@ -70,6 +70,14 @@ def _dropped_schema(step: Step) -> Iterator[Match]:
     match step.action:
         case DropSchemaWithContents(name=name):
             yield Match(message=f"drops {name} with every table in it", object=name)
+
+
+def _dropped_dependents(step: Step) -> Iterator[Match]:
+    match step.action:
+        case DropDependents(kind=kind, name=name):
+            yield Match(
+                message=f"drops {kind} {name} with everything that depends on it", object=str(name)
+            )
 
 
 def _dropped_sequence(step: Step) -> Iterator[Match]:
@@ -290,5 +298,21 @@ RULES = (
         harmless_if="empty",
         bad='op.execute("DELETE FROM teams")',
         good="op.execute(\"DELETE FROM teams WHERE name = 'test'\")",
+    ),
+    Rule(
+        code="AD110",
+        name="drop-dependents",
+        severity="warning",
+        summary="A type, a domain, an extension, a function or the like is dropped with CASCADE.",
+        reason="CASCADE drops everything that depends on the object, without naming it: the "
+        "columns of a type are lost with their values, and defaults, checks, views and triggers "
+        "that use it are gone.",
+        safe_way="Drop or change what uses the object first, each in its own step, and then drop "
+        "it without CASCADE: PostgreSQL refuses that as long as anything depends on it.",
+        check=_dropped_dependents,
+        actions=(DropDependents,),
+        databases=POSTGRESQL,
+        bad='op.execute("DROP TYPE mood CASCADE")',
+        good='op.execute("DROP TYPE mood")',
     ),
 )
