@@ -125,7 +125,7 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         # NOT NULL after a check that says the same
         ("postgresql", f"{CHECKED})\n{REQUIRED}", ["AD406"]),
         ("postgresql", f"{CHECKED}, postgresql_not_valid=True)\n{REQUIRED}", ["AD202", "AD408"]),
-        ("mysql", f"{CHECKED})\n{REQUIRED}", []),
+        ("mysql", f"{CHECKED})\n{REQUIRED}", ["AD459"]),
         ("mysql", f"{CHECKED}, mysql_not_enforced=True)\n{REQUIRED}", ["AD202"]),
         (
             "mariadb",
@@ -133,7 +133,7 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
                 "ALTER TABLE users ADD CHECK (`email` IS NOT NULL); "
                 "ALTER TABLE users MODIFY email text NOT NULL"
             ),
-            [],
+            ["AD459"],
         ),
         # Tables that are dropped by other words
         ("mariadb", sql("CREATE OR REPLACE TABLE teams (id bigint PRIMARY KEY)"), ["AD101"]),
@@ -180,6 +180,13 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             sql("ALTER TABLE users ADD COLUMN IF NOT EXISTS a int; ALTER TABLE users DROP a"),
             [],
         ),
+        # Checks of MySQL and MariaDB
+        ("mariadb", sql("ALTER TABLE users ADD CONSTRAINT c CHECK (age > 0)"), ["AD459"]),
+        ("mysql 8.0.16", sql("ALTER TABLE users ADD CHECK (age > 0)"), ["AD459"]),
+        ("mysql 8.0.15", sql("ALTER TABLE users ADD CHECK (age > 0)"), []),
+        ("mariadb", sql("ALTER TABLE users ADD c int CHECK (c > 0)"), []),
+        ("mariadb", sql("ALTER TABLE users ADD c int, ADD CHECK (c > 0)"), ["AD459"]),
+        ("mysql", sql("ALTER TABLE users ADD c int CHECK (c > 0)"), ["AD459"]),
         # Temporary tables
         ("postgresql", sql("CREATE TEMP TABLE x (id int); UPDATE x SET id = 1; DROP TABLE x"), []),
         # Foreign keys

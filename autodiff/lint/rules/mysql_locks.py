@@ -14,8 +14,8 @@ from autodiff.lint.context import Step
 from autodiff.lint.parts import index_words, part_place, part_words
 from autodiff.lint.rule import MYSQL, Match, Rule
 from autodiff.lint.rules.mysql_design import NARROW_CHARSETS, charset_of
-from autodiff.lint.statements import ChangeTable, SetOption
-from autodiff.schema.objects import ColumnType, ForeignKey, PrimaryKey
+from autodiff.lint.statements import AddColumnConstraint, ChangeTable, SetOption
+from autodiff.schema.objects import Check, ColumnType, ForeignKey, PrimaryKey
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -99,6 +99,26 @@ def _foreign_key(step: Step) -> Iterator[Match]:
                     message=f"adds foreign key {part_words(key.name, table)}, which copies {table}",
                     object=part_place(key.name, table),
                 )
+
+
+def _check(step: Step) -> Iterator[Match]:
+    match step.action:
+        case AddConstraint(table=table, constraint=Check() as check) if step.is_live(table):
+            if not check.options.get("mysql_not_enforced") and not _takes_no_copy(step):
+                yield Match(
+                    message=f"adds check {part_words(check.name, table)}, which copies {table}",
+                    object=part_place(check.name, table),
+                )
+
+
+def _takes_no_copy(step: Step) -> bool:
+    """Return whether a server adds a check in place: MariaDB with its column, MySQL to ignore it.
+
+    MySQL copies the table also for the check of a new column.
+    """
+    if step.dialect.matches("mariadb"):
+        return isinstance(step.action, AddColumnConstraint)
+    return step.is_before_version(8, 0, 16)
 
 
 _REBUILDING = ("engine", "row_format", "partition_by")
@@ -345,5 +365,22 @@ RULES = (
         bad='op.execute("ALTER TABLE users ADD COLUMN country text, ALGORITHM=COPY")',
         good='op.execute("ALTER TABLE users ADD COLUMN country text, ALGORITHM=INPLACE, '
         'LOCK=NONE")',
+    ),
+    Rule(
+        code="AD459",
+        name="copying-check",
+        severity="warning",
+        summary="A check is added to a table that existed before.",
+        reason=f"The server copies the table: {_COPIED}. MariaDB does not if the check is in the "
+        "definition of a new column.",
+        safe_way="Look for rows that break the check first, and run the migration in quiet hours, "
+        "or use an online schema change tool.",
+        check=_check,
+        actions=(AddConstraint,),
+        harmless_if="small",
+        databases=MYSQL,
+        tried_on="mariadb",
+        bad='op.create_check_constraint("ck_users_age", "users", "age >= 0")',
+        good='op.execute("ALTER TABLE users ADD COLUMN score int CHECK (score >= 0)")',
     ),
 )
