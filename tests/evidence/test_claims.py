@@ -185,7 +185,7 @@ def test_postgresql_does_what_the_rules_claim(lab: Lab) -> None:
 @pytest.mark.parametrize("lab", ["mariadb"], indirect=True)
 def test_mariadb_does_what_the_rules_claim(lab: Lab) -> None:
     wrong: list[str] = []
-    for rule in rules_of("mysql"):
+    for rule in (*rules_of("mysql"), *rules_of("mariadb")):
         if rule.code in OTHER_KEY:
             continue
         for which in ("bad", "good"):
