@@ -265,11 +265,11 @@ def _says_counting(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
 
 
 def _options(column: sa.Column[Any], dialect: Dialect) -> dict[str, Option]:
-    return {
-        f"{dialect.name}_{option}": value
-        for option, value in sorted(dialect_options(column, dialect).items())
-        if value is not None and option in _COLUMN_OPTIONS
-    }
-
-
-_COLUMN_OPTIONS = ("on_conflict_not_null", "invisible")
+    found = dialect_options(column, dialect)
+    options: dict[str, Option] = {}
+    conflict = found.get("on_conflict_not_null")
+    if conflict and not column.nullable:
+        options[f"{dialect.name}_on_conflict_not_null"] = str(conflict).upper()
+    if (invisible := found.get("invisible")) is not None:
+        options[f"{dialect.name}_invisible"] = invisible
+    return options

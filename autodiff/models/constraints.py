@@ -93,8 +93,18 @@ def _primary_key(
     columns = tuple([str(column.name) for column in constraint.columns])
     if not columns:
         return None
-    options = _constraint_options(constraint, dialect)
+    options = _key_options(constraint, "on_conflict_primary_key", dialect)
     return PrimaryKey(columns=columns, options=options, **_timing(constraint), **named)
+
+
+def _key_options(constraint: Any, on_column: str, dialect: Dialect) -> dict[str, Option]:
+    """Return the options of a key, with that of its only column for ON CONFLICT in SQLite."""
+    options = _constraint_options(constraint, dialect)
+    if len(constraint.columns) == 1:
+        (column,) = constraint.columns
+        if conflict := dialect_options(column, dialect).get(on_column):
+            options.setdefault("sqlite_on_conflict", str(conflict).upper())
+    return options
 
 
 def _constraint_options(constraint: Any, dialect: Dialect) -> dict[str, Option]:
@@ -123,7 +133,7 @@ def _unique(
     return Unique(
         columns=columns,
         nulls_not_distinct=bool(dialect_options(constraint, dialect).get("nulls_not_distinct")),
-        options=_constraint_options(constraint, dialect),
+        options=_key_options(constraint, "on_conflict_unique", dialect),
         **_timing(constraint),
         **named,
     )

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from autodiff.dialects.ddl.columns import ColumnDDL
 from autodiff.dialects.sqlite.expressions import plain_default
 from autodiff.schema.apply import columns_of
-from autodiff.schema.objects import Column, Table
+from autodiff.schema.objects import Column, Option, Table
 from autodiff.schema.operations import AlterColumn
 from autodiff.schema.sqltext import mentions
 
 if TYPE_CHECKING:
     from autodiff.dialects.sqlite.ddl.statements import SQLiteDDL
 
-__all__ = ["SQLiteColumnDDL", "can_be_added", "can_be_dropped"]
+__all__ = ["SQLiteColumnDDL", "can_be_added", "can_be_dropped", "on_conflict"]
 
 _PLAIN_DEFAULT = re.compile(
     r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|x?'(?:[^']|'')*'|null|true|false"
@@ -35,12 +35,12 @@ class SQLiteColumnDDL(ColumnDDL):
         text = super().definition(replace(column, identity=None))
         if not column.type.sql:  # an empty type leaves two spaces
             text = text.replace("  ", " ", 1)
-        conflict = column.options.get("sqlite_on_conflict_not_null")
-        text += f" ON CONFLICT {conflict}" if conflict else ""
-        if table is not None and _is_autoincrement(table, column):
-            key = table.primary_key
-            name = self.ddl.constraints.name_clause(key) if key else ""
-            text += f" {name}PRIMARY KEY AUTOINCREMENT"
+        text += on_conflict(column.options.get("sqlite_on_conflict_not_null"))
+        key = table.primary_key if table is not None else None
+        if table is not None and key is not None and _is_autoincrement(table, column):
+            name = self.ddl.constraints.name_clause(key)
+            conflict = on_conflict(key.options.get("sqlite_on_conflict"))
+            text += f" {name}PRIMARY KEY{conflict} AUTOINCREMENT"
         return text
 
     def default(self, default: str) -> str:
@@ -51,6 +51,11 @@ class SQLiteColumnDDL(ColumnDDL):
         if operation.after.fields == ("comment",):
             return []
         raise self.ddl.unknown_table_error(operation.table)
+
+
+def on_conflict(action: Option | None) -> str:
+    """Return the clause that follows NOT NULL and a key; an empty string without an action."""
+    return f" ON CONFLICT {action}" if action else ""
 
 
 def can_be_added(column: Column) -> bool:

@@ -16,7 +16,12 @@ from autodiff.dialects.ddl.constraints import ConstraintDDL
 from autodiff.dialects.ddl.indexes import IndexDDL
 from autodiff.dialects.ddl.rows import RowDDL
 from autodiff.dialects.ddl.views import ViewDDL
-from autodiff.dialects.sqlite.ddl.columns import SQLiteColumnDDL, can_be_added, can_be_dropped
+from autodiff.dialects.sqlite.ddl.columns import (
+    SQLiteColumnDDL,
+    can_be_added,
+    can_be_dropped,
+    on_conflict,
+)
 from autodiff.dialects.sqlite.ddl.rebuild import RebuildDDL, evolved
 from autodiff.dialects.sqlite.ddl.tables import SQLiteTableDDL
 from autodiff.errors import PlanError
@@ -132,8 +137,7 @@ class SQLiteConstraintDDL(ConstraintDDL):
 
     def body(self, constraint: Constraint) -> str:
         conflict = getattr(constraint, "options", {}).get("sqlite_on_conflict")
-        suffix = f" ON CONFLICT {conflict}" if conflict else ""
-        return super().body(constraint) + suffix
+        return super().body(constraint) + on_conflict(conflict)
 
     def add(self, operation: AddConstraint, current: Table | None = None) -> list[str]:
         raise self.ddl.unknown_table_error(operation.table)
