@@ -95,7 +95,7 @@ class ColumnSource(Part):
             case "identity" | "computed":
                 spell = self.py.sequences.identity if name == "identity" else self.computed
                 existing = [f"existing_server_default={spell(old)}"] if old else []
-                if new is None and isinstance(after.default, str):
+                if new is None and (isinstance(after.default, str) or _is_generated(after)):
                     return existing
                 return [f"server_default={'None' if new is None else spell(new)}", *existing]
             case "autoincrement" if old == new and "type" not in after.fields:
