@@ -251,3 +251,21 @@ def test_a_view_that_is_recreated(database: Callable[[str], sa.URL], tmp_path: P
     draft = Project(url, models(nick(20)), tmp_path / "m").draft("x")
     assert draft is not None and draft.plan is not None
     assert draft.plan.findings == ()
+
+
+def test_a_view_over_a_replaced_column(any_database: sa.URL, tmp_path: Path) -> None:
+    """The column has its name again when the view reads it, so there is no finding."""
+
+    def spelled(function: str) -> sa.MetaData:
+        computed = sa.Computed(f"{function}(nick)", persisted=True)
+        return models(nick(), sa.Column("spelled", sa.String(10), computed))
+
+    project = Project(any_database, spelled("lower"), tmp_path / "m")
+    project.generate("users")
+    project.upgrade()
+    with opened(any_database) as db:
+        db.execute("CREATE VIEW names AS SELECT spelled FROM users")
+    draft = Project(any_database, spelled("upper"), tmp_path / "m").draft("x")
+    assert draft is not None and draft.plan is not None
+    assert draft.plan.operations
+    assert draft.plan.findings == ()

@@ -16,7 +16,14 @@ from autodiff.dialects.unmanaged import DependentObject, DependentView
 from autodiff.plan import Finding
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema
-from autodiff.schema.operations import AlterColumn, CreateView, DropColumn, DropTable, DropView
+from autodiff.schema.operations import (
+    AddColumn,
+    AlterColumn,
+    CreateView,
+    DropColumn,
+    DropTable,
+    DropView,
+)
 from autodiff.schema.view_reads import reads
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["find_broken_dependents"]
 
-_Change: TypeAlias = Literal["drops", "renames", "gives another type"]
+_Change: TypeAlias = Literal["drops", "renames", "gives another type", "drops and adds again"]
 _VIEW_HINT = "drop or change the view first: in the migration with op.drop_view, or by hand"
 _RENAMED_VIEW_HINT = (
     "create the view again with the new name: in the migration with op.drop_view and "
@@ -34,11 +41,16 @@ _RENAMED_VIEW_HINT = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _ChangedObject:
-    """A table or column that a plan drops, renames or gives another type, by its old name."""
+    """A table or column that a plan drops, renames, replaces or retypes, by its old name."""
 
     table: Name
     column: str | None
     change: _Change
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether nothing has the old name after the migration."""
+        return self.change in ("drops", "renames")
 
     def __str__(self) -> str:
         return f"{self.table}.{self.column}" if self.column else f"table {self.table}"
@@ -70,7 +82,7 @@ def _broken_objects(
             match changed.change:
                 case "renames":
                     breaks = item.column is None and not item.is_checked
-                case "gives another type":
+                case "gives another type" | "drops and adds again":
                     breaks = fails
                 case "drops":
                     breaks = True
@@ -122,7 +134,7 @@ def _broken_views(
 
 
 def _changed_objects(plan: Plan) -> Iterator[_ChangedObject]:
-    """Yield the tables and columns that the plan drops or renames, and those with another type.
+    """Yield the tables and columns that the plan drops, renames, replaces or gives another type.
 
     A column of a table that is dropped is left out.
     """
@@ -133,12 +145,19 @@ def _changed_objects(plan: Plan) -> Iterator[_ChangedObject]:
     for (table, before_column), after_column in names.columns.items():
         if before_column != after_column:
             yield _ChangedObject(table=table, column=before_column, change="renames")
-    for operation in plan.operations:
+    last_added = {
+        (operation.table, operation.column.name): position
+        for position, operation in enumerate(plan.operations)
+        if isinstance(operation, AddColumn)
+    }
+    for position, operation in enumerate(plan.operations):
         match operation:
             case DropTable(name=name):
                 yield _ChangedObject(table=names.table_before(name), column=None, change="drops")
             case DropColumn(table=table, name=column):
-                yield _changed_column(names, table, column, "drops")
+                is_added = last_added.get((table, column), -1) > position
+                change: _Change = "drops and adds again" if is_added else "drops"
+                yield _changed_column(names, table, column, change)
             case AlterColumn(table=table, name=column, before=old, after=new):
                 if old.type != new.type:
                     yield _changed_column(names, table, column, "gives another type")
@@ -172,8 +191,7 @@ def _is_handled(
     """
     if view not in dropped:
         return False
-    is_gone = changed.change != "gives another type"
-    return view in plan.desired.views or view not in recreated or not is_gone
+    return view in plan.desired.views or view not in recreated or not changed.is_gone
 
 
 def _reads(reader: DependentView, changed: _ChangedObject, dialect: Dialect) -> bool:
@@ -183,7 +201,7 @@ def _reads(reader: DependentView, changed: _ChangedObject, dialect: Dialect) -> 
     features = dialect.features
     if changed.change == "renames" and features.views_follow_renames:
         return False
-    if changed.change == "gives another type" and not features.dependents_block_columns:
+    if not changed.is_gone and not features.dependents_block_columns:
         return False
     if reader.text and changed.column is not None:
         return reads(reader.text, changed.table.name, changed.column)
