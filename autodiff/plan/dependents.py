@@ -30,7 +30,7 @@ from autodiff.schema.changes import (
     ViewRemoved,
 )
 from autodiff.schema.name_map import NameMap
-from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, View
+from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, Unique, View
 from autodiff.schema.sqltext import mentions
 from autodiff.schema.view_reads import reads
 
@@ -318,9 +318,17 @@ def _parts_of_replaced(
         old, new = current.tables.get(change.table), desired.tables[change.table]
         if old is not None:
             aligned = dialect.catalog.align(old, new)
-            column = change.before.name
-            for part in _kept_parts(old, new, changes, partial(names_column, column=column)):
+            whole = _with_declared_uniques(old, aligned)
+            is_dropped = partial(names_column, column=change.before.name)
+            for part in _kept_parts(whole, new, changes, is_dropped):
                 yield with_undeclared_attributes(part, old, aligned)
+
+
+def _with_declared_uniques(table: Table, aligned: Table) -> Table:
+    """Return the table with the unique constraints that were read as indexes (MySQL)."""
+    known = {item.name for item in table.constraints if isinstance(item, Unique)}
+    added = [c for c in aligned.constraints if isinstance(c, Unique) and c.name not in known]
+    return replace(table, constraints=(*table.constraints, *added)) if added else table
 
 
 def _kept_parts(
