@@ -36,6 +36,8 @@ from autodiff.schema.view_reads import reads
 
 __all__ = ["must_be_replaced", "split_replaced_columns", "with_dependents"]
 
+_PARTS = (ConstraintAltered, ConstraintRenamed, IndexAltered, IndexRenamed)
+
 _NONE: Mapping[Name, Sequence[str]] = MappingProxyType({})
 
 
@@ -97,21 +99,29 @@ def _with_new_text_types(
 
 
 def _recreate_over_replaced(change: Change, replaced: Iterable[ColumnAltered]) -> Change:
-    """Recreate, instead of rename, a part over a column that is dropped and added."""
-    if not isinstance(change, ConstraintRenamed | IndexRenamed):
+    """Recreate a part that stays or is renamed, over a column that is dropped and added."""
+    if not isinstance(change, _PARTS):
         return change
     names = (column.before.name for column in replaced if column.table == change.table)
-    return (
-        as_recreated(change) if any(names_column(change.before, name) for name in names) else change
-    )
+    held = any(names_column(change.before, name) for name in names)
+    return _as_recreated(change) if held else change
 
 
 def _recreate_over_retyped(change: Change, retyped: Mapping[Name, Sequence[str]]) -> Change:
-    """Recreate, instead of rename, a part whose SQL compares a column with values of its type."""
-    if not isinstance(change, ConstraintRenamed | IndexRenamed):
+    """Recreate a part that stays or is renamed, if its SQL compares a column with its values."""
+    if not isinstance(change, _PARTS):
         return change
     held = _mention(_texts_of(change.before), retyped.get(change.table, ()))
-    return as_recreated(change) if held else change
+    return _as_recreated(change) if held else change
+
+
+def _as_recreated(
+    change: ConstraintAltered | ConstraintRenamed | IndexAltered | IndexRenamed,
+) -> ConstraintAltered | IndexAltered:
+    """Return a change that drops a part and adds it, even if only its comment or name changes."""
+    if isinstance(change, ConstraintRenamed | IndexRenamed):
+        return as_recreated(change)
+    return replace(change, fields=())
 
 
 def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
