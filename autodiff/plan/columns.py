@@ -8,10 +8,10 @@ from dataclasses import replace
 from autodiff.compare.inheritance import keeps_in_children
 from autodiff.dialects.base import Dialect
 from autodiff.plan.backfills import Fills, add_and_fill
-from autodiff.plan.dependents import must_be_replaced
 from autodiff.plan.enum_values import ValueUpdates, with_value_updates
 from autodiff.plan.enums import default_first
 from autodiff.plan.phases import Phase, PhasedOperations
+from autodiff.plan.replaced_columns import must_be_replaced
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.schema.objects import Column, Name, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation

@@ -15,10 +15,10 @@ from autodiff.compare.apply_renames import schema_after_renames
 from autodiff.compare.undeclared import with_undeclared_attributes
 from autodiff.dialects.base import Dialect
 from autodiff.plan.renames import as_recreated
+from autodiff.plan.replaced_columns import columns_to_replace, split_replaced_columns
 from autodiff.schema.apply import names_column
 from autodiff.schema.changes import (
     Change,
-    ColumnAdded,
     ColumnAltered,
     ColumnRemoved,
     ConstraintAltered,
@@ -34,7 +34,7 @@ from autodiff.schema.objects import Constraint, Index, Name, Schema, Table, Uniq
 from autodiff.schema.sqltext import mentions
 from autodiff.schema.view_reads import reads
 
-__all__ = ["must_be_replaced", "split_replaced_columns", "with_dependents"]
+__all__ = ["with_dependents"]
 
 _PARTS = (ConstraintAltered, ConstraintRenamed, IndexAltered, IndexRenamed)
 
@@ -47,11 +47,13 @@ def with_dependents(
     desired: Schema,
     dialect: Dialect,
     retyped: Mapping[Name, Sequence[str]] = _NONE,
+    *,
+    downgrade: bool = False,
 ) -> list[Change]:
     """Return the changes, and those of the views, computed columns, checks and indexes around them.
 
     `retyped` are columns, by table, whose enum type is recreated, under their new names. The tables
-    of `current` have their old names.
+    of `current` have their old names. For a downgrade, the changes are those to reverse.
     """
     all_changes = list(changes)
     renamed = schema_after_renames(current, changes, dialect)
@@ -72,11 +74,7 @@ def with_dependents(
     ):
         # SQLite checks every view while a table is rebuilt.
         all_changes += _dependent_views(changes, current, desired, retyped)
-    replaced = [
-        change
-        for change in all_changes
-        if isinstance(change, ColumnAltered) and must_be_replaced(change, dialect)
-    ]
+    replaced = columns_to_replace(all_changes, dialect, downgrade=downgrade)
     all_changes = [_recreate_over_replaced(change, replaced) for change in all_changes]
     parts_of_replaced = _parts_of_replaced(all_changes, replaced, renamed, desired, dialect)
     return [*all_changes, *parts_of_replaced]
@@ -122,31 +120,6 @@ def _as_recreated(
     if isinstance(change, ConstraintRenamed | IndexRenamed):
         return as_recreated(change)
     return replace(change, fields=())
-
-
-def must_be_replaced(change: ColumnAltered, dialect: Dialect) -> bool:
-    """Return whether a column must be dropped and added, because its expression cannot be altered.
-
-    A column that is no longer computed can keep its stored values.
-    """
-    if "computed" not in change.fields:
-        return False
-    features = dialect.features
-    before, after = change.before.computed, change.after.computed
-    restated = features.rebuilds_tables or features.alter_repeats_definition
-    return after is not None or not (restated or (before is not None and before.persisted))
-
-
-def split_replaced_columns(changes: Iterable[Change], dialect: Dialect) -> list[Change]:
-    """Return the changes with each replaced column as a removed and an added one."""
-    split: list[Change] = []
-    for change in changes:
-        if isinstance(change, ColumnAltered) and must_be_replaced(change, dialect):
-            split.append(ColumnRemoved(table=change.table, column=change.before))
-            split.append(ColumnAdded(table=change.table, column=change.after))
-        else:
-            split.append(change)
-    return split
 
 
 def _dependent_views(

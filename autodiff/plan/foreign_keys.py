@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from autodiff.dialects.base import Dialect
+from autodiff.plan.replaced_columns import columns_to_replace
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -69,7 +70,7 @@ class ChangedKeyParts:
 
 
 def changed_key_parts(
-    changes: Sequence[Change], desired: Schema, dialect: Dialect
+    changes: Sequence[Change], desired: Schema, dialect: Dialect, *, downgrade: bool = False
 ) -> ChangedKeyParts:
     """Return what the changes alter of the columns and unique keys that foreign keys use.
 
@@ -77,7 +78,8 @@ def changed_key_parts(
     """
     if not dialect.features.keys_block_columns:
         return ChangedKeyParts()
-    columns = set()
+    replaced = columns_to_replace(changes, dialect, downgrade=downgrade)
+    columns = {(change.table, change.after.name) for change in replaced}
     for change in changes:
         if isinstance(change, ColumnAdded):
             columns.add((change.table, change.column.name))

@@ -12,6 +12,7 @@ from autodiff.plan.backfills import add_and_fill
 from autodiff.plan.data_loss import DataLoss
 from autodiff.plan.merged_backfills import merge_backfills
 from autodiff.plan.nonblocking.steps import OnlineSteps, plain_steps
+from autodiff.plan.replaced_columns import sets_expressions
 from autodiff.plan.row_checks.context import RowCheck
 from autodiff.schema.changes import Change, ViewAltered
 from autodiff.schema.describe import describe_change
@@ -124,12 +125,10 @@ class MigrationPlan:
     def _make_computed(self, operation: AlterColumn) -> list[Operation]:
         """Return the operations that turn a plain column into a computed one.
 
-        Only SQLite (by a rebuild) and MySQL (by restating the column) can alter that; elsewhere
-        the column is dropped and added.
+        If the database cannot alter that, the column is dropped and added.
         """
-        features = self.dialect.features
         column = self.desired.tables[operation.table].column(operation.name)
-        if features.rebuilds_tables or features.alter_repeats_definition or column is None:
+        if sets_expressions(self.dialect) or column is None:
             return [operation]
         drop = DropColumn(table=operation.table, name=operation.name, column=column)
         return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]

@@ -52,7 +52,7 @@ from autodiff.plan.constraints import (
     dropping_constraint,
     dropping_index,
 )
-from autodiff.plan.dependents import split_replaced_columns, with_dependents
+from autodiff.plan.dependents import with_dependents
 from autodiff.plan.dropped_names import free_names
 from autodiff.plan.enum_values import (
     check_maps,
@@ -80,6 +80,7 @@ from autodiff.plan.renames import (
     with_recreated_keys,
     with_temporary_names,
 )
+from autodiff.plan.replaced_columns import loses_expression, split_replaced_columns
 from autodiff.plan.row_checks import (
     build_downgrade_checks,
     build_reported_checks,
@@ -237,7 +238,7 @@ class _Planner:
         temporary = temporary_names(changes, current)
         dropped_first = columns_dropped_first(changes, temporary)
         remaining = [change for change in changes if change not in dropped_first]
-        prepared = _prepare(remaining, temporary, desired, fills.dialect)
+        prepared = with_temporary_names(remaining, temporary)
         renamed = with_enum_changes(current, changes, fills.dialect)
         after_renames = schema_after_renames(renamed, prepared, fills.dialect)
         return cls(
@@ -265,6 +266,8 @@ class _Planner:
 
     def plan(self) -> MigrationPlan:
         """Return the plan: operations, checks of rows, and what the downgrade needs."""
+        operations = self._operations(self._retyped_columns())
+        reversible = self._reversible_operations() or operations
         replaced = split_replaced_columns(self.changes, self.dialect)
         backfills = tuple(downgrade_backfills(replaced, self.current, self.fills, self.temporary))
         checks = build_row_checks(
@@ -287,10 +290,7 @@ class _Planner:
             current=self.current,
             desired=self.desired,
             changes=tuple(self.changes),
-            operations=(
-                *(check.require for check in checks),
-                *self._operations(self._retyped_columns()),
-            ),
+            operations=(*(check.require for check in checks), *operations),
             downgrade_backfills=backfills,
             checks=checks,
             downgrade_checks=downgrade_checks,
@@ -298,7 +298,7 @@ class _Planner:
                 replaced, current=self.current, desired=self.desired, dialect=self.dialect
             ),
             maps=self.maps,
-            reversible_operations=self._reversible_operations(),
+            reversible_operations=() if reversible == operations else reversible,
             findings=(
                 *time_zone_findings(self.changes, self.dialect),
                 *key_target_findings(self.changes, self.desired, self.dialect),
@@ -322,21 +322,35 @@ class _Planner:
         return retyped_columns(operations, self.after_renames)
 
     def _reversible_operations(self) -> tuple[Operation, ...]:
-        """Return the operations to reverse, if the downgrade recreates other types; else none."""
+        """Return the operations to reverse, if the downgrade recreates more or less; else none."""
         retyped = self._retyped_columns(downgrade=True)
-        return () if retyped == self._retyped_columns() else self._operations(retyped)
+        altered = (change for change in self.changes if isinstance(change, ColumnAltered))
+        if retyped == self._retyped_columns() and not any(
+            loses_expression(change, self.dialect) for change in altered
+        ):
+            return ()
+        return self._operations(retyped, downgrade=True)
 
-    def _operations(self, retyped: Mapping[Name, Sequence[str]]) -> tuple[Operation, ...]:
-        """Return all operations in order; the enum types of the columns `retyped` are recreated."""
+    def _operations(
+        self, retyped: Mapping[Name, Sequence[str]], *, downgrade: bool = False
+    ) -> tuple[Operation, ...]:
+        """Return all operations in order; the enum types of the columns `retyped` are recreated.
+
+        For a downgrade, they are those to reverse.
+        """
         operations = PhasedOperations()
-        changed_parts = changed_key_parts(self.prepared, self.desired, self.dialect)
         plan_renames(self.prepared, self.dropped_first, operations)
         plan_enum_renames(self.prepared, operations)
-        _plan_tables(self.prepared, changed_parts, self.dialect, operations)
         remaining = plan_rowid_keys(self.prepared, self.dialect, operations)
+        changes = with_dependents(
+            remaining, self.renamed, self.desired, self.dialect, retyped, downgrade=downgrade
+        )
+        changed_parts = changed_key_parts(changes, self.desired, self.dialect, downgrade=downgrade)
+        changes = with_recreated_keys(changes, changed_parts)
+        _plan_tables(self.prepared, changed_parts, self.dialect, operations)
         remaining = [
-            *with_dependents(remaining, self.renamed, self.desired, self.dialect, retyped),
-            *recreated_keys(self.prepared, changed_parts.with_columns(retyped), self.desired),
+            *changes,
+            *recreated_keys(changes, changed_parts.with_columns(retyped), self.desired),
             *recreated_indexes(self.prepared, self.desired, self.dialect),
         ]
         plan_renamed_parts(remaining, operations)
@@ -373,14 +387,6 @@ class _Planner:
         for update in enum_value_updates(operation.after.name, operation.users, self.maps):
             operations.add(Phase.BEFORE_ENUMS, *update.backfills(self.dialect))
         operations.add(Phase.ALTER_ENUMS, operation)
-
-
-def _prepare(
-    changes: Iterable[Change], temporary: TemporaryNames, desired: Schema, dialect: Dialect
-) -> list[Change]:
-    """Return the changes with temporary names and recreated foreign keys."""
-    renamed = with_temporary_names(changes, temporary)
-    return with_recreated_keys(renamed, changed_key_parts(renamed, desired, dialect))
 
 
 def _plan_tables(
