@@ -11,7 +11,7 @@ from autodiff.plan.backfills import Fills, add_and_fill
 from autodiff.plan.enum_values import ValueUpdates, with_value_updates
 from autodiff.plan.enums import default_first
 from autodiff.plan.phases import Phase, PhasedOperations
-from autodiff.plan.replaced_columns import must_be_replaced
+from autodiff.plan.replaced_columns import loses_expression, must_be_replaced
 from autodiff.schema.changes import Change, ColumnAdded, ColumnAltered, ColumnRemoved
 from autodiff.schema.objects import Column, Name, Table
 from autodiff.schema.operations import AddColumn, AlterColumn, ColumnPatch, DropColumn, Operation
@@ -52,6 +52,8 @@ def alter_column(
     numbering, when, rest = _without_numbering(late, _phase(change, fills.dialect))
     if numbering is not None:
         operations.add(_phase(numbering, fills.dialect), _altered(numbering, fills.dialect))
+    if loses_expression(change, fills.dialect):
+        when = Phase.DROP_COMPUTED  # before the columns change that the expression reads
     backfill = fills.backfill(change.table, change.after.name)
     if backfill is not None:
         operations.add(when, backfill)
