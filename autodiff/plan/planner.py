@@ -415,7 +415,8 @@ def _plan_tables(
     }
     freed = free_names(removed.values(), changes, dialect)
     operations.add(Phase.RENAME_CONSTRAINTS, *freed.renames)
-    early = [*changed_parts.affected_keys(removed.values()), *freed.foreign_keys]
+    affected = changed_parts.affected_keys(removed.values())
+    early = [*affected, *(item for item in freed.foreign_keys if item not in affected)]
     dropped, early_keys = order_tables({table.name: table for table in freed.tables}, early)
     operations.add(
         Phase.DROP_FOREIGN_KEYS, *(dropping_constraint(name, key) for name, key in early_keys)
