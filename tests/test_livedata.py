@@ -13,6 +13,7 @@ from autodiff import Project, diff
 from autodiff.autogenerate.live_rows import row_findings, run_row_checks
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.dialects import dialect_of
+from autodiff.errors import MigrationFailedError
 from autodiff.plan import FillNeeded, RowCheck
 from tests.support import Database, opened
 
@@ -63,6 +64,53 @@ def test_blocking_rows_are_findings(db: Database) -> None:
 def test_valid_or_filled_rows_are_no_findings(db: Database) -> None:
     assert diff(db.connection, models(unique=True)).findings == ()
     assert diff(db.connection, models(nullable=False), fills=["users.email=x"]).findings == ()
+
+
+COLLATIONS = {
+    "sqlite": ("BINARY", "NOCASE"),
+    "mariadb": ("utf8mb4_bin", "utf8mb4_general_ci"),
+}
+
+
+@pytest.mark.parametrize("kind", COLLATIONS)
+@pytest.mark.parametrize("key", ["unique", "primary", "index", "pair"])
+def test_texts_that_become_equal_in_a_new_collation(
+    kind: str, key: str, database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """They are found before the first step; a collation that tells more apart needs no check."""
+
+    def named(collation: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        name = sa.Column("name", sa.String(20, collation=collation), nullable=False)
+        table = sa.Table("users", metadata, sa.Column("id", sa.Integer, autoincrement=False), name)
+        table.append_constraint(sa.PrimaryKeyConstraint("name" if key == "primary" else "id"))
+        if key == "unique":
+            table.append_constraint(sa.UniqueConstraint("name"))
+        elif key == "index":
+            sa.Index("ix_users_name", name, unique=True)
+        elif key == "pair":
+            table.append_constraint(sa.UniqueConstraint("name", "id"))
+        return metadata
+
+    strict, loose = COLLATIONS[kind]
+    url, folder = database(kind), tmp_path / "migrations"
+    project = Project(url, named(strict), folder)
+    project.generate("strict")
+    project.upgrade()
+    with opened(url) as db:
+        db.execute("INSERT INTO users (id, name) VALUES (1, 'ann'), (2, 'Ann')")
+    project = Project(url, named(loose), folder)
+    project.generate("loose")
+    if key == "pair":
+        assert [m.name for m in project.upgrade()] == ["0002_loose"]
+        return
+    with pytest.raises(MigrationFailedError, match=r"users\.name has duplicates"):
+        project.upgrade()
+    assert [applied.name for applied in project.status().applied] == ["0001_strict"]
+    with opened(url) as db:
+        db.execute("DELETE FROM users WHERE id = 2")
+    project.upgrade()
+    assert "op.require" not in (folder / "0002_loose.py").read_text().partition("def downgrade")[2]
 
 
 class RecordingAnswers(NoAnswers):

@@ -246,6 +246,14 @@ class Dialect(ABC):
         """
         return None
 
+    def equating_collation(self, before: str, after: str) -> str | None:
+        """Return the collation of a new type if different texts can be equal in it, else None.
+
+        The arguments are the SQL of the types. None also if texts of the present type cannot be
+        compared in that collation.
+        """
+        return None
+
     # Normalization
 
     def normalize(self, table: Table) -> Table:

@@ -160,6 +160,9 @@ class MySQL(Dialect):
     def changed_texts(self, column: str, before: str, after: str) -> str | None:
         return conversions.changed_texts(column, before, after)
 
+    def equating_collation(self, before: str, after: str) -> str | None:
+        return types.equating_collation(before, after)
+
     def normalize_expression(self, sql: str) -> str:
         return expressions.normal_text(sql)
 

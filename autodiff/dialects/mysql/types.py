@@ -15,7 +15,14 @@ from functools import lru_cache
 from autodiff.dialects.mysql.expressions import quote_string, string_value
 from autodiff.utils.quoting import python_string
 
-__all__ = ["canonical_type", "is_canonical_type", "is_text", "split_collation", "type_python"]
+__all__ = [
+    "canonical_type",
+    "equating_collation",
+    "is_canonical_type",
+    "is_text",
+    "split_collation",
+    "type_python",
+]
 
 _ALIASES = {
     "integer": "int",
@@ -333,3 +340,15 @@ def is_canonical_type(sql: str) -> bool:
     columns.
     """
     return _CANONICAL_TYPE.fullmatch(sql) is not None
+
+
+def equating_collation(before: str, after: str) -> str | None:
+    """Return the collation of the new type if texts that differ can be equal in it, else None.
+
+    Both types must name a collation of the same character set. In a binary one, no texts are equal
+    that were not before.
+    """
+    old, new = split_collation(before)[1], split_collation(after)[1]
+    if not old or not new or old == new or new.endswith("_bin"):
+        return None
+    return new if old.partition("_")[0] == new.partition("_")[0] else None

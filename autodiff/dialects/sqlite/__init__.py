@@ -101,6 +101,9 @@ class SQLite(Dialect):
     def changed_texts(self, column: str, before: str, after: str) -> str | None:
         return types.changed_texts(column, before, after)
 
+    def equating_collation(self, before: str, after: str) -> str | None:
+        return types.equating_collation(before, after)
+
     def normalize_expression(self, sql: str) -> str:
         return normal_expression(sql)
 

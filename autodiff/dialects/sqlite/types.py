@@ -16,6 +16,7 @@ __all__ = [
     "affinity_type",
     "canonical_type",
     "changed_texts",
+    "equating_collation",
     "has_name",
     "never_null",
     "normal_columns",
@@ -162,3 +163,11 @@ def normal_columns(table: Table) -> tuple[Column, ...]:
     if not implied:
         return table.columns
     return tuple(replace(c, nullable=False) if c.name in implied else c for c in table.columns)
+
+
+def equating_collation(before: str, after: str) -> str | None:
+    """Return the collation of the new type if texts that differ can be equal in it, else None."""
+    old, new = re.search(_COLLATE, before), re.search(_COLLATE, after)
+    if new is None or new[1].upper() in ("BINARY", old[1].upper() if old else "BINARY"):
+        return None
+    return new[1]

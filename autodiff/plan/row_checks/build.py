@@ -16,7 +16,7 @@ from autodiff.plan.row_checks.columns import (
     lossy_checks,
     no_value_checks,
 )
-from autodiff.plan.row_checks.constraints import part_checks
+from autodiff.plan.row_checks.constraints import collation_checks, part_checks
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.schema.changes import (
     Change,
@@ -125,6 +125,7 @@ def _unmarked_checks(change: Change, context: CheckContext) -> Iterator[RowCheck
     match change:
         case ColumnAltered():
             yield from checks_of_columns(change, context)
+            yield from collation_checks(change, context)
         case EnumAltered():
             yield from enum_checks(change, context)
         case ConstraintAdded(table=table, constraint=constraint):

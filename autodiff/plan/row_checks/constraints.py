@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from autodiff.dialects.narrowing import comparable
 from autodiff.plan.row_checks.context import CheckContext, RowCheck
 from autodiff.plan.row_checks.value_lists import parse_value_list
+from autodiff.schema.changes import ColumnAltered
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -23,7 +24,7 @@ from autodiff.schema.objects import (
 )
 from autodiff.schema.sqltext import quote_qualified
 
-__all__ = ["part_checks"]
+__all__ = ["collation_checks", "part_checks"]
 
 _UNCHECKED = ("postgresql_not_valid", "postgresql_not_enforced", "mysql_not_enforced")
 """Options of constraints that existing rows do not have to meet."""
@@ -53,6 +54,18 @@ def part_checks(name: Name, part: Constraint | Index, context: CheckContext) -> 
 
 
 # Uniques
+
+
+def collation_checks(change: ColumnAltered, context: CheckContext) -> Iterator[RowCheck]:
+    """Yield the queries for unique texts that become equal in the new collation of a column."""
+    name, column = change.table, change.after.name
+    if context.new_collation(name, column) is None:
+        return
+    table = context.after.tables[name]
+    parts = [part for part in table.constraints if isinstance(part, PrimaryKey | Unique)]
+    for part in (*parts, *(index for index in table.indexes if index.unique)):
+        if column in part.columns:
+            yield from part_checks(name, part, context)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,18 +159,20 @@ def _with_old_names(name: Name, unique: _UniqueOver, context: CheckContext) -> _
     """Return the same with the names before the migration; None if a part does not exist then."""
     elements = []
     for element in unique.elements:
+        collation = element.collation
         if element.is_expression:
             text = context.text(name, element.text)
         else:
             column = context.column(name, element.text)
             text = column.name if column is not None else None
+            collation = collation or context.new_collation(name, element.text)
         if text is None:
             return None
         elements.append(
             IndexElement(
                 text=text,
                 is_expression=element.is_expression,
-                collation=element.collation,
+                collation=collation,
                 collation_schema=element.collation_schema,
                 length=element.length,
             )

@@ -152,6 +152,14 @@ class CheckContext:
         is_filled = column is not None and column.nullable and value is not None
         return value if is_filled and is_constant(value or "") else None
 
+    def new_collation(self, table: Name, name: str) -> str | None:
+        """Return the collation that a column gets, if different texts can be equal in it."""
+        column, wanted = self.column(table, name), self.after.tables.get(table)
+        new = wanted.column(name) if wanted is not None else None
+        if column is None or new is None or column.type == new.type:
+            return None
+        return self.dialect.equating_collation(column.type.sql, new.type.sql)
+
     def text(self, table: Name, sql: str) -> str | None:
         """Return an SQL text over the table after the migration, with the names before it.
 
