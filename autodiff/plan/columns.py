@@ -52,10 +52,13 @@ def alter_column(
     numbering, when, rest = _without_numbering(late, _phase(change, fills.dialect))
     if numbering is not None:
         operations.add(_phase(numbering, fills.dialect), _altered(numbering, fills.dialect))
+    backfill = fills.backfill(change.table, change.after.name)
     if loses_expression(change, fills.dialect):
         when = Phase.DROP_COMPUTED  # before the columns change that the expression reads
-    backfill = fills.backfill(change.table, change.after.name)
     if backfill is not None:
+        if "computed" in rest.fields:
+            plain, rest = _without_expression(rest)
+            operations.add(when, _altered(plain, fills.dialect))
         operations.add(when, backfill)
     if rest.fields:
         operation = _altered(rest, fills.dialect)
@@ -63,6 +66,16 @@ def alter_column(
             with_value_updates(operation, rest, updates, fills.dialect) if updates else [operation]
         )
         operations.add(when, *around)
+
+
+def _without_expression(change: ColumnAltered) -> tuple[ColumnAltered, ColumnAltered]:
+    """Split the loss of an expression, before which no rows can be filled, from other changes."""
+    plain = replace(change.before, computed=None)
+    others = tuple(name for name in change.fields if name != "computed")
+    return (
+        replace(change, after=plain, fields=("computed",)),
+        replace(change, before=plain, fields=others),
+    )
 
 
 def _without_numbering(
