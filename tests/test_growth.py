@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from autodiff import Project
 from autodiff.autogenerate.planning import plan_difference
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.autogenerate.rename_search import find_renamed_difference
@@ -14,6 +16,7 @@ from autodiff.dialects import dialect_for
 from autodiff.models import declare
 from tests.benchmarks.shop import models
 from tests.counting import counted_calls
+from tests.support import Folder
 
 SMALL, LARGE = 30, 120
 CASES: dict[str, Callable[[int], tuple[sa.MetaData, sa.MetaData]]] = {
@@ -45,3 +48,27 @@ def test_the_number_of_calls_is_linear(kind: str, case: str) -> None:
     """Four times as many tables need at most 4.4 times as many calls."""
     calls(kind, case, SMALL)  # fills caches and imports modules
     assert calls(kind, case, LARGE) < 4.4 * calls(kind, case, SMALL)
+
+
+def calls_of_lint(path: Path, migrations: int) -> int:
+    """Return the number of calls to lint migrations that fill a column and drop a table each."""
+    folder = Folder(path / f"{migrations}")
+    for number in range(migrations):
+        key = 'sa.Column("id", sa.Integer(), primary_key=True)'
+        folder.write(
+            f"r{number:04}",
+            f'op.create_table("kept{number}", {key}, sa.Column("n", sa.Integer()))\n'
+            f'op.create_table("gone{number}", {key})\n'
+            f'op.backfill("kept{number}", {{"n": 1}})\n'
+            f'op.drop_table("gone{number}")',
+        )
+    project = Project("sqlite://", sa.MetaData(), folder.path)
+    with counted_calls() as count:
+        project.lint()
+    return count[0]
+
+
+def test_the_number_of_calls_of_lint_is_linear(tmp_path: Path) -> None:
+    """What earlier migrations filled is followed through all of them."""
+    calls_of_lint(tmp_path, 2)  # fills caches and imports modules
+    assert calls_of_lint(tmp_path, 400) < 4.4 * calls_of_lint(tmp_path, 100)

@@ -122,13 +122,14 @@ def _context(followed: FollowedStep, live: Schema, dialect: Dialect) -> CheckCon
         for column in table.columns
         if (names.table_before(name), names.column_before(name, column.name)) not in live_columns
     }
+    added = {(table, name) for table, names in step.new_columns.items() for name in names}
     return CheckContext(
         before=live,
         after=Schema(tables=dict(step.tables), enums=live.enums),
         dialect=dialect,
         names=names,
         new_tables=frozenset(new_tables),
-        new_columns=frozenset(new_columns).union(step.new_columns),
+        new_columns=frozenset(new_columns | added),
     )
 
 

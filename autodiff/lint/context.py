@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
-from autodiff.lint.column_keys import NO_COLUMNS, ColumnKey, ColumnKeys
+from autodiff.lint.columns_by_table import NO_COLUMNS, ColumnsByTable
 from autodiff.lint.statements import MaintainTable, Statement, Truncate
 from autodiff.lint.stored_queries import StoredQueries
 from autodiff.schema.objects import Column, Index, Name, Table
@@ -46,12 +46,12 @@ class Step:
     line: int | None
     tables: Mapping[Name, Table] = field(repr=False)
     new_tables: Collection[Name] = frozenset()
-    new_columns: Collection[ColumnKey] = frozenset()
+    new_columns: ColumnsByTable = field(default_factory=lambda: NO_COLUMNS)
     outside: bool = False
     online: bool = False
     position: int = 0
     queries: StoredQueries = field(default_factory=dict, repr=False)
-    filled: Collection[ColumnKey] = frozenset()
+    filled: ColumnsByTable = field(default_factory=lambda: NO_COLUMNS)
 
     @property
     def dialect(self) -> Dialect:
@@ -100,7 +100,11 @@ class Step:
 
     def is_new_column(self, table: Name, column: str) -> bool:
         """Return whether the migration added a column, or the whole table."""
-        return not self.is_live(table) or (table, column) in self.new_columns
+        return not self.is_live(table) or column in self.new_columns.get(table, ())
+
+    def is_filled(self, table: Name, column: str) -> bool:
+        """Return whether an earlier step or migration has filled a column."""
+        return column in self.filled.get(table, ())
 
     def column(self, table: Name, name: str) -> Column | None:
         """Return a column before the step; None if it is not known."""
@@ -178,7 +182,7 @@ class Script:
     steps: list[Step] = field(default_factory=list)
     tables_after: Mapping[Name, Table] = field(default_factory=dict)
     queries_after: StoredQueries = field(default_factory=dict)
-    filled_after: ColumnKeys = field(default_factory=lambda: NO_COLUMNS)
+    filled_after: ColumnsByTable = field(default_factory=lambda: NO_COLUMNS)
     lock_timeout: float | None = None
     statement_timeout: float | None = None
     is_application: Callable[[str], bool] = lambda module: False

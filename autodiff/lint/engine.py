@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from autodiff.errors import ConfigError, MigrationFileError
-from autodiff.lint.column_keys import NO_COLUMNS
+from autodiff.lint.columns_by_table import NO_COLUMNS
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.finding import Finding
 from autodiff.lint.reader import read_script

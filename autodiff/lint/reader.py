@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import AutodiffError, WrongArgumentError
-from autodiff.lint.column_keys import (
+from autodiff.lint.columns_by_table import (
     NO_COLUMNS,
-    ColumnKeys,
-    changed_keys,
+    ColumnsByTable,
     columns_after,
     filled_after,
+    with_columns,
 )
 from autodiff.lint.context import Action, Script, Step
 from autodiff.lint.replay import tables_after
@@ -66,7 +66,7 @@ def read_script(
     tables: Mapping[Name, Table],
     loader: Loader,
     queries: StoredQueries = NO_QUERIES,
-    filled: ColumnKeys = NO_COLUMNS,
+    filled: ColumnsByTable = NO_COLUMNS,
 ) -> Script:
     """Return the steps of a migration's upgrade for one kind of database; nothing is run.
 
@@ -130,7 +130,7 @@ class _ScriptReader(Executor):
         dialect: Dialect,
         tables: Mapping[Name, Table],
         queries: StoredQueries,
-        filled: ColumnKeys,
+        filled: ColumnsByTable,
     ) -> None:
         super().__init__(dialect, RecordingSink(dialect, {}))
         self.script = Script(migration=migration, dialect=dialect)
@@ -183,15 +183,15 @@ class _ScriptReader(Executor):
         tables, columns = self._new_tables, columns_after(self._new_columns, action)
         match action:
             case CreateTable(table=table):
-                tables = changed_keys(tables, add=[table.name])
+                tables = _changed(tables, add=[table.name])
             case CreateTemporary(table=name):
-                tables = changed_keys(tables, add=[name])
+                tables = _changed(tables, add=[name])
             case DropTable(name=name):
-                tables = changed_keys(tables, remove=[name])
+                tables = _changed(tables, remove=[name])
             case RenameTable(before=before, after=after) if before in tables:
-                tables = changed_keys(tables, remove=[before], add=[after])
+                tables = _changed(tables, remove=[before], add=[after])
             case AddColumn(table=owner, column=column):
-                columns = changed_keys(columns, add=[(owner, column.name)])
+                columns = with_columns(columns, owner, [column.name])
         self._new_tables, self._new_columns = tables, columns
 
     # What the functions of `op` call
@@ -334,4 +334,16 @@ def _line(path: str) -> int | None:
     while trace is not None:
         found = trace.tb_lineno if trace.tb_frame.f_code.co_filename == path else found
         trace = trace.tb_next
+    return found
+
+
+def _changed(
+    names: SharedDict[Name, None], *, add: Iterable[Name] = (), remove: Iterable[Name] = ()
+) -> SharedDict[Name, None]:
+    """Return a set of names that shares what stays: each of thousands of steps keeps its own."""
+    found = SharedDict(names)
+    for name in remove:
+        found.pop(name, None)
+    for name in add:
+        found[name] = None
     return found

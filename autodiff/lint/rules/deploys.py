@@ -79,7 +79,7 @@ def _renamed_type(step: Step) -> Iterator[Match]:
 def _unknown_to_old_code(step: Step) -> Iterator[Match]:
     match step.action:
         case AlterColumn(table=table, name=name, after=patch) if patch.nullable is False:
-            if not step.is_live(table) or (table, name) not in step.new_columns:
+            if not step.is_live(table) or not step.is_new_column(table, name):
                 return
             final = step.final_table(table)
             column = final.column(name) if final is not None else None

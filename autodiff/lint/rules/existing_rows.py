@@ -60,9 +60,9 @@ def _not_null(step: Step) -> Iterator[Match]:
             column = step.column(table, name)
             if column is not None and not column.nullable:
                 return
-            if column is not None and (table, name) in step.new_columns and column.default:
+            if column is not None and step.is_new_column(table, name) and column.default:
                 return  # the default has filled the existing rows
-            if (table, name) in step.filled or has_not_null_check(step, table, name):
+            if step.is_filled(table, name) or has_not_null_check(step, table, name):
                 return
             if not is_prepared(step, table, name):
                 place = f"{table}.{name}"
@@ -122,7 +122,7 @@ def _unique(step: Step) -> Iterator[Match]:
     known = step.tables.get(table)
     if not step.is_live(table) or is_prepared(step, table):
         return
-    if columns and all((table, name) in step.new_columns for name in columns):
+    if columns and all(step.is_new_column(table, name) for name in columns):
         filled = known is not None and any(
             (found := known.column(name)) is not None
             and (found.default is not None or found.identity or found.autoincrement)

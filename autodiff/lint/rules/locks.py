@@ -108,7 +108,8 @@ def _foreign_key(step: Step) -> Iterator[Match]:
 def _is_of_empty_column(step: Step, table: Name, key: ForeignKey) -> bool:
     """Return whether a key is in the definition of a new column that is NULL in all rows.
 
-    PostgreSQL checks no rows then. If the key is added by itself, or any default is given, it does.
+    Then PostgreSQL checks no rows. It checks them if the key is added separately, or if the column
+    has a default, even NULL.
     """
     column = step.column(table, key.columns[0])
     return (
