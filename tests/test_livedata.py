@@ -77,7 +77,7 @@ COLLATIONS = {
 def test_texts_that_become_equal_in_a_new_collation(
     kind: str, key: str, database: Callable[[str], sa.URL], tmp_path: Path
 ) -> None:
-    """They are found before the first step; a collation that tells more apart needs no check."""
+    """They are found before the first step; a downgrade to the strict collation needs no check."""
 
     def named(collation: str) -> sa.MetaData:
         metadata = sa.MetaData()

@@ -131,8 +131,8 @@ class MigrationPlan:
         if sets_expressions(self.dialect) or column is None:
             return [operation]
         drop = DropColumn(table=operation.table, name=operation.name, column=column)
+        place = (operation.table, operation.name)
         for other in reversed(self.reversible_operations or self.operations):
-            place = (operation.table, operation.name)
             if isinstance(other, AlterColumn) and (other.table, other.name) == place:
                 column = other.before.apply(column)
         return [drop, AddColumn(table=operation.table, column=operation.after.apply(column))]

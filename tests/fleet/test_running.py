@@ -306,7 +306,7 @@ def test_relative_targets_are_refused(sqlite_project: MakeProject, target: str) 
 
 
 def test_targets_of_a_branch(sqlite_project: MakeProject, folder: Folder) -> None:
-    """The base of a branch is one; steps from what is applied are not."""
+    """The base of a branch is a valid target; steps from what is applied are refused."""
     path = folder.write("bbb1", parents=["aaa1"])
     path.write_text(f'{path.read_text()}\nlabels = ("billing",)\n')
     project = sqlite_project(1)

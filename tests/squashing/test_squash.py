@@ -281,7 +281,7 @@ def test_a_manual_fill_needs_an_option(sqlite: sa.URL, folder: Folder) -> None:
 def test_a_fill_of_an_older_column_is_planned_again(
     together: bool, any_database: sa.URL, folder: Folder
 ) -> None:
-    """It gives a value where there is none, before NULL is forbidden; the column may be renamed."""
+    """It replaces NULL before the column forbids it; the column may be renamed first."""
     folder.write("aaaa", USERS.replace(", nullable=False", ""), DROP_USERS)
     rename = 'op.rename_column("users", "nick", "name")\n'
     fill = """op.backfill("users", {"name": "none"}, where="name IS NULL")

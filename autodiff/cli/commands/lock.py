@@ -8,7 +8,7 @@ from autodiff.errors import AutodiffError
 
 __all__ = ["run_lock"]
 
-_NOT_RUN = "the lock file was written without running the migrations: fix it and lock again"
+_NOT_RUN = "The lock file was written without running the migrations: fix it and lock again"
 
 
 def run_lock(shell: Shell) -> None:
@@ -27,9 +27,7 @@ def run_lock(shell: Shell) -> None:
         path = short_path(project.relock(on_failure=failures.append))
     for failure in failures:
         shell.note(f"warning: {failure.lines[0]}")
-        shell.note(
-            "The lock file was written without running the migrations: fix it and lock again"
-        )
+        shell.note(_NOT_RUN)
     if project.check(offline=True).models:
         shell.note(f"note: {UNCOVERED_CHANGES}")
     shell.answer([path], {"path": path})

@@ -43,7 +43,7 @@ class HandWrittenReader:
     """Reads migrations one after the other, and collects what it finds.
 
     parts: what was written by hand.
-    fills: the values for new columns, and for columns without a value.
+    fills: the values for new columns, and those that replace NULL in older ones.
     concurrent: the names of the indexes that are built without blocking writes.
     lost: whether a migration could not be read to its end, so that renames may be missing.
     """
@@ -102,7 +102,7 @@ class HandWrittenReader:
             self._by_hand(migration, operation)
 
     def _fill(self, migration: Migration, backfill: Backfill) -> None:
-        """Collect a backfill; only values where a column has none can be planned again."""
+        """Collect a backfill; only one that replaces NULL can be planned again."""
         part = self._part(migration, backfill.describe())
         filled = list(self.names.filled(backfill, self._dialect.quote))
         if len(filled) < len(backfill.values):

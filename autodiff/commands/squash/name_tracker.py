@@ -88,9 +88,9 @@ class NameTracker:
     def filled(
         self, backfill: Backfill, quote: Callable[[str], str]
     ) -> Iterator[tuple[TrackedName, str]]:
-        """Yield the columns that a backfill gives a value where they have none, and the value.
+        """Yield the columns in which a backfill replaces NULL, and the value.
 
-        In a new column no row has one.
+        All rows have NULL in a new column.
         """
         conditions = [f"{quote(name)} IS NULL" for name, _ in backfill.values]
         if backfill.where not in (None, " OR ".join(conditions), *conditions):

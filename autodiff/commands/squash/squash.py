@@ -41,6 +41,7 @@ from autodiff.schema.changes import Change, ColumnAltered
 from autodiff.schema.objects import Schema, Table
 from autodiff.schema.operations import Require
 from autodiff.utils.files import write_all
+from autodiff.utils.sharing import map_shared, replace_changed
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -241,8 +242,10 @@ def _desired(
 
 def _with_concurrent_indexes(table: Table, names: Collection[str | None]) -> Table:
     """Return the table with indexes that are built without blocking writes, as in the range."""
-    indexes = (replace(index, concurrently=index.name in names) for index in table.indexes)
-    return replace(table, indexes=tuple(indexes))
+    indexes = map_shared(
+        table.indexes, lambda index: replace_changed(index, concurrently=index.name in names)
+    )
+    return replace_changed(table, indexes=indexes)
 
 
 def _refuse(request: SquashRequest, parts: Sequence[HandWritten]) -> None:

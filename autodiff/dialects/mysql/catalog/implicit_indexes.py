@@ -80,15 +80,12 @@ def renamed_index(old: str, new: str, table: Table) -> tuple[str, str] | None:
     It is the index of a foreign key that is named after the column, and that no key is named after.
     """
     key_names = {key.name for key in table.foreign_keys}
-    names = [
-        index.name
-        for index in table.indexes
-        if index.name is not None
-        and index.name not in key_names
-        and _is_named_after(old, index)
-        and looks_generated(index, table)
-    ]
-    return (names[0], _free_name(new, table)) if names else None
+    for index in table.indexes:
+        if index.name is None or index.name in key_names:
+            continue
+        if _is_named_after(old, index) and looks_generated(index, table):
+            return index.name, _free_name(new, table)
+    return None
 
 
 def is_generated(index: Index, table: Table) -> bool:
