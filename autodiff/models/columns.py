@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from autodiff.errors import ModelsError
-from autodiff.models.options import dialect_options
+from autodiff.models.options import dialect_options, has_options
 from autodiff.models.spelling_check import creates_type
 from autodiff.models.type_call import TypeCall
 from autodiff.models.types import SQL_TYPE, spell_type, stored_type, type_key
@@ -58,7 +58,7 @@ def _definition_key(
 
     A column of which more counts than itself has none, such as its place in the keys of its table.
     """
-    if "dialect_options" in vars(column):  # see `has_options`, which would be one call more
+    if "dialect_options" in vars(column) and has_options(column):  # without a call for most columns
         return None
     default, serial, counts = None, False, False
     if column.primary_key:

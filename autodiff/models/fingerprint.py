@@ -112,7 +112,7 @@ class _Describer:
             [self._column(column, column is counted) for column in columns],
             constraints,
             sorted(map(self._index, table.indexes)),
-            repr(options_of_table(table, self.dialect)) if _has_set_options(table) else "",
+            repr(options_of_table(table, self.dialect)) if has_options(table) else "",
             [str(prefix) for prefix in prefixes] if prefixes else (),
             "" if old_names is None else repr(old_names),
         )
@@ -125,7 +125,7 @@ class _Describer:
         attributes = vars(column)
         plain = _COLUMN(attributes)
         type_number = self._type(attributes["type"])
-        if type_number is None or type(column) is not sa.Column or _has_set_options(column):
+        if type_number is None or type(column) is not sa.Column or has_options(column):
             return self._declared_column(column)
         if column.primary_key and column.default is not None:
             return self._declared_column(column)
@@ -168,11 +168,7 @@ class _Describer:
         return self.compiler.name(item)
 
     def _constraint(self, item: Any) -> object:
-        if (
-            item._ddl_if is not None
-            or getattr(item, "_type_bound", False)
-            or _has_set_options(item)
-        ):
+        if item._ddl_if is not None or getattr(item, "_type_bound", False) or has_options(item):
             return self._declared_constraint(item)
         cls, common = type(item), (self._name(item), item.comment, item.deferrable, item.initially)
         if cls in _KEYS:
@@ -194,7 +190,7 @@ class _Describer:
 
     def _index(self, index: sa.Index) -> str:
         """Return the text of an index. Indexes have no order of their own, so texts are sorted."""
-        is_plain = index._ddl_if is None and not _has_set_options(index)
+        is_plain = index._ddl_if is None and not has_options(index)
         parts: Sequence[Any] = index.expressions
         if is_plain and parts and all(type(part) is sa.Column for part in parts):
             columns = [part.name for part in parts]
@@ -215,11 +211,6 @@ def _type_text(cls: type[Any], *attributes: Any) -> str | None:
     if not all(isinstance(value, _PLAIN_VALUES) for _, value in own):
         return None
     return f"{cls.__module__}.{cls.__qualname__} {own}"
-
-
-def _has_set_options(thing: Any) -> bool:
-    """Return whether an option was set: declaring an object once may have created the mapping."""
-    return has_options(thing) and bool(thing.dialect_kwargs)
 
 
 def _creation_order(item: Any) -> int:

@@ -11,12 +11,12 @@ __all__ = ["dialect_options", "has_options"]
 
 
 def has_options(thing: Any) -> bool:
-    """Return whether an object can have options.
+    """Return whether an object has options that somebody set.
 
-    SQLAlchemy creates their mapping on first access, which is slow for many objects, so an object
-    whose options nobody set or read is skipped.
+    SQLAlchemy creates their mapping on first access, which is slow for many objects. Creating a
+    table reads the options of its columns, so that they have a mapping with nothing in it.
     """
-    return "dialect_options" in vars(thing)
+    return "dialect_options" in vars(thing) and len(thing.dialect_kwargs) > 0
 
 
 def dialect_options(thing: Any, dialect: Dialect) -> dict[str, Any]:

@@ -67,3 +67,17 @@ def test_each_difference_is_seen(kind: str, change: str) -> None:
     declared(base.c[0], dialect, shared)
     alone = declared(other.c[0], dialect, Compiler(dialect.sqlalchemy))
     assert declared(other.c[0], dialect, shared) == alone
+
+
+def test_columns_are_shared_after_the_tables_were_created() -> None:
+    """Creating a table reads the options of its columns, which sets none of them."""
+    metadata, dialect = sa.MetaData(), dialect_for("sqlite")
+    one, other = (
+        sa.Table(name, metadata, sa.Column("a", sa.String(20), nullable=False))
+        for name in ("one", "other")
+    )
+    metadata.create_all(sa.create_engine("sqlite://"))
+    assert "dialect_options" in vars(one.c.a)
+    shared = Compiler(dialect.sqlalchemy)
+    first = declare_column(one.c.a, dialect, shared)
+    assert declare_column(other.c.a, dialect, shared) is first
