@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
@@ -269,3 +270,89 @@ def test_a_view_over_a_replaced_column(any_database: sa.URL, tmp_path: Path) -> 
     assert draft is not None and draft.plan is not None
     assert draft.plan.operations
     assert draft.plan.findings == ()
+
+
+def items(expression: str = "a + 1", unique: str = "a", *others: str) -> sa.MetaData:
+    """Return models of a table with a computed column, two indexes and a unique constraint."""
+    metadata = sa.MetaData()
+    columns = (sa.Column(name, sa.Integer, nullable=False) for name in ("a", "b", *others))
+    sa.Table(
+        "items",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        *columns,
+        sa.Column("total", sa.Integer, sa.Computed(expression, persisted=True)),
+        sa.UniqueConstraint(unique, name="once"),
+        sa.Index("by_total", "total"),
+    )
+    return metadata
+
+
+LOST = "the setting would be lost"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "messages"),
+    [
+        (
+            items("a + 2"),
+            [
+                f"table items has CLUSTER ON by_total, which the migration drops and creates "
+                f"again: {LOST}",
+                "grant SELECT to PUBLIC uses items.total, which the migration drops and adds "
+                "again: the grant would be lost",
+                "statistics pairs uses items.total, which the migration drops and adds again: the "
+                "statistics would be lost",
+            ],
+        ),
+        (
+            items(unique="b"),
+            [
+                "table items has REPLICA IDENTITY USING INDEX once, which the migration drops and "
+                f"creates again: {LOST}"
+            ],
+        ),
+        (items("a + 1", "a", "c"), []),
+    ],
+    ids=["replaced column", "recreated constraint", "other change"],
+)
+def test_settings_that_go_with_a_column_or_an_index(
+    database: Callable[[str], sa.URL], metadata: sa.MetaData, messages: list[str], tmp_path: Path
+) -> None:
+    """Each is named before it is lost: no model declares it, so nothing creates it again."""
+    url = database("postgresql")
+    project = Project(url, items(), tmp_path / "m")
+    project.generate("first")
+    project.upgrade()
+    with opened(url) as db:
+        db.execute(
+            "ALTER TABLE items REPLICA IDENTITY USING INDEX once",
+            "ALTER TABLE items CLUSTER ON by_total",
+            "CREATE STATISTICS pairs ON a, total FROM items",
+            "GRANT SELECT (total) ON items TO PUBLIC",
+        )
+    findings = Project(url, metadata, tmp_path / "m").diff().findings
+    lost = [finding.message for finding in findings if "would be lost" in finding.message]
+    assert lost == messages
+
+
+def test_a_dropped_index_that_identifies_rows(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A dropped column takes it along; the order of the rows needs no word then."""
+    url = database("postgresql")
+    project = Project(url, items(), tmp_path / "m")
+    project.generate("first")
+    project.upgrade()
+    with opened(url) as db:
+        db.execute(
+            "ALTER TABLE items REPLICA IDENTITY USING INDEX once",
+            "ALTER TABLE items CLUSTER ON once",
+        )
+    metadata = sa.MetaData()
+    sa.Table("items", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    findings = Project(url, metadata, tmp_path / "m").diff(assume="drop-and-add").findings
+    assert [finding.message for finding in findings if finding.code == "setting-lost"] == [
+        "table items has REPLICA IDENTITY USING INDEX once, which the migration drops: the "
+        "setting would be lost"
+    ]

@@ -1,7 +1,8 @@
-"""Find views, triggers, routines, policies and rules that a plan breaks and does not recreate.
+"""Find views, triggers, routines, policies, rules and settings that a plan breaks or loses.
 
-A rehearsal does not notice them if they are not on its scratch: triggers, routines, policies and
-rules, views in schemas that no model uses, and views that the configuration excludes.
+A rehearsal does not notice them if they are not on its scratch: triggers, routines, policies,
+rules, statistics, grants and settings of tables, views in schemas that no model uses, and views
+that the configuration excludes.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from autodiff.dialects import Dialect
 from autodiff.dialects.unmanaged import DependentObject, DependentView
 from autodiff.plan import Finding
 from autodiff.schema.name_map import NameMap
-from autodiff.schema.objects import Name, Schema
+from autodiff.schema.objects import Index, Name, Schema
 from autodiff.schema.operations import (
     AddColumn,
+    AddConstraint,
     AlterColumn,
+    CreateIndex,
     CreateView,
     DropColumn,
+    DropConstraint,
+    DropIndex,
     DropTable,
     DropView,
 )
@@ -36,6 +41,12 @@ _VIEW_HINT = "drop or change the view first: in the migration with op.drop_view,
 _RENAMED_VIEW_HINT = (
     "create the view again with the new name: in the migration with op.drop_view and "
     "op.create_view, or by hand"
+)
+
+_SET_AGAIN_HINT = "set it again in the migration after that, with op.execute"
+_OTHER_IDENTITY_HINT = (
+    "give the table another replica identity in the migration, with op.execute: without one, "
+    "UPDATE and DELETE fail if a publication has the table"
 )
 
 
@@ -63,10 +74,54 @@ def find_broken_dependents(connection: Connection, plan: Plan) -> list[Finding]:
     or trigger would no longer work; on MySQL and MariaDB after a rename too.
     """
     changed_objects = list(_changed_objects(plan))
-    if not changed_objects:
-        return []
-    views = _broken_views(connection, plan, changed_objects)
-    return [*views, *_broken_objects(connection, plan, changed_objects)]
+    findings = list(_lost_settings(connection, plan, changed_objects))
+    if changed_objects:
+        findings += _broken_views(connection, plan, changed_objects)
+        findings += _broken_objects(connection, plan, changed_objects)
+    return findings
+
+
+def _lost_settings(
+    connection: Connection, plan: Plan, changed_objects: Sequence[_ChangedObject]
+) -> Iterator[Finding]:
+    """Yield a finding for each setting of a table that is lost with an index of it."""
+    dropped = set(_dropped_indexes(plan))
+    columns = {(item.table, item.column) for item in changed_objects if "drops" in item.change}
+    if not (dropped or columns):
+        return
+    created = set(_created_indexes(plan))
+    names = NameMap.of_operations(plan.operations)
+    uses = plan.dialect.catalog.index_uses(connection)
+    connection.rollback()
+    for use in uses:
+        index = (names.table_after(use.table), use.index)
+        if index not in dropped and columns.isdisjoint((use.table, name) for name in use.columns):
+            continue
+        is_back = index in created
+        if is_back or use.identifies_rows:
+            yield Finding(
+                code="setting-lost",
+                severity="warning",
+                message=f"table {use.table} has {use.setting} {use.index}, which the migration "
+                f"drops{' and creates again' if is_back else ''}: the setting would be lost",
+                hint=_SET_AGAIN_HINT if is_back else _OTHER_IDENTITY_HINT,
+                place=str(use.table),
+            )
+
+
+def _dropped_indexes(plan: Plan) -> Iterator[tuple[Name | None, str | None]]:
+    for operation in plan.operations:
+        if isinstance(operation, DropIndex | DropConstraint):
+            yield operation.table, operation.name
+
+
+def _created_indexes(plan: Plan) -> Iterator[tuple[Name, str | None]]:
+    for operation in plan.operations:
+        match operation:
+            case CreateIndex(table=table, index=Index(name=name)):
+                yield table, name
+            case AddConstraint(table=table, constraint=constraint):
+                yield table, constraint.name
 
 
 def _broken_objects(
@@ -75,21 +130,34 @@ def _broken_objects(
     """Yield a finding for each trigger, routine, policy or rule that names what changes."""
     found = plan.dialect.catalog.dependent_objects(connection)
     connection.rollback()
-    blocks = plan.dialect.features.dependents_block_columns
     for item in found:
-        fails = blocks and item.column is not None
+        can_fail = plan.dialect.features.dependents_block_columns and not item.is_lost
+        fails = can_fail and item.column is not None
         for changed in dict.fromkeys(changed_objects):
-            match changed.change:
-                case "renames":
-                    breaks = item.column is None and not item.is_checked
-                case "gives another type" | "drops and adds again":
-                    breaks = fails
-                case "drops":
-                    breaks = True
-            if breaks and _names(item, changed):
+            if _is_broken(item, changed.change, fails=fails) and _names(item, changed):
                 hint = f"drop the {item.kind} in the migration first, with op.execute"
+                if item.is_lost:
+                    hint = f"restore the {item.kind} in the migration after that, with op.execute"
                 dependent = f"{item.kind} {item.name} uses"
-                yield _finding(dependent, item.kind, changed, hint, fails=fails)
+                yield _finding(
+                    dependent, item.kind, changed, hint, fails=fails, is_lost=item.is_lost
+                )
+
+
+def _is_broken(item: DependentObject, change: _Change, *, fails: bool) -> bool:
+    """Return whether a change of a column that an object names breaks or drops the object.
+
+    fails: whether the database refuses to drop or retype the column.
+    """
+    match change:
+        case "renames":
+            return item.column is None and not item.is_checked
+        case "gives another type":
+            return fails
+        case "drops and adds again":
+            return fails or item.is_lost
+        case "drops":
+            return item.kind != "grant"
 
 
 def _names(item: DependentObject, changed: _ChangedObject) -> bool:
@@ -221,9 +289,17 @@ def _readers_by_text(
 
 
 def _finding(
-    dependent: str, kind: str, changed: _ChangedObject, hint: str, *, fails: bool
+    dependent: str,
+    kind: str,
+    changed: _ChangedObject,
+    hint: str,
+    *,
+    fails: bool,
+    is_lost: bool = False,
 ) -> Finding:
-    effect = "the migration would fail" if fails else f"the {kind} would no longer work"
+    effect = f"the {kind} would {'be lost' if is_lost else 'no longer work'}"
+    if fails:
+        effect = "the migration would fail"
     return Finding(
         code="view-reads" if kind == "view" else "column-used",
         severity="error" if fails else "warning",

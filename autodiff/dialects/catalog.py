@@ -29,7 +29,12 @@ if TYPE_CHECKING:
     from autodiff.dialects.records import Records
     from autodiff.dialects.table_copies import TableCopies
     from autodiff.dialects.table_size import TableSize
-    from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
+    from autodiff.dialects.unmanaged import (
+        DependentObject,
+        DependentView,
+        IndexUse,
+        UnmanagedObject,
+    )
 
 __all__ = ["Catalog", "drop_undeclared_comment"]
 
@@ -115,6 +120,10 @@ class Catalog(ABC):
 
     def dependent_objects(self, connection: Connection) -> list[DependentObject]:
         """Return the triggers, policies, rules and routines that a change of a column can break."""
+        return []
+
+    def index_uses(self, connection: Connection) -> list[IndexUse]:
+        """Return the settings of tables that name an index."""
         return []
 
     def has_table(self, connection: Connection, name: str, schema: str | None) -> bool:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autodiff.schema.objects import Name
 
-__all__ = ["DependentObject", "DependentView", "UnmanagedObject"]
+__all__ = ["DependentObject", "DependentView", "IndexUse", "UnmanagedObject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +41,7 @@ class DependentObject:
     table: the table that it belongs to; None for a routine or an event.
     text: the SQL of the object, if the catalog does not list the columns; then `column` is None.
     is_checked: whether the database parses the text, so that it follows renames.
+    is_lost: whether the database drops it with the column, as it does with statistics and grants.
     """
 
     kind: str
@@ -49,3 +50,23 @@ class DependentObject:
     column: str | None = None
     text: str = ""
     is_checked: bool = False
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IndexUse:
+    """A setting of a table that names one of its indexes, and is lost with that.
+
+    setting: the words of `ALTER TABLE`: "CLUSTER ON" or "REPLICA IDENTITY USING INDEX".
+    columns: the columns of the index; it is dropped with each of them.
+    """
+
+    table: Name
+    index: str
+    columns: tuple[str, ...]
+    setting: str
+
+    @property
+    def identifies_rows(self) -> bool:
+        """Whether replicas find rows by the index."""
+        return self.setting.startswith("REPLICA IDENTITY")

@@ -30,7 +30,12 @@ if TYPE_CHECKING:
     from autodiff.dialects.records import Records
     from autodiff.dialects.scope import Scope
     from autodiff.dialects.table_size import TableSize
-    from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
+    from autodiff.dialects.unmanaged import (
+        DependentObject,
+        DependentView,
+        IndexUse,
+        UnmanagedObject,
+    )
 
 __all__ = ["PostgreSQLCatalog"]
 
@@ -107,6 +112,12 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import find_dependent_objects
 
         return find_dependent_objects(connection, self.dialect.default_schema or "public")
+
+    def index_uses(self, connection: Connection) -> list[IndexUse]:
+        """Return the indexes that tables are clustered by or that identify rows to replicas."""
+        from autodiff.dialects.postgresql.catalog.unmanaged import find_index_uses
+
+        return find_index_uses(connection, self.dialect.default_schema or "public")
 
     def align(self, current: Table, desired: Table) -> Table:
         """Return the current table without differences that the desired table does not declare.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import sqlalchemy as sa
 
 from autodiff.dialects.scope import Scope
-from autodiff.dialects.unmanaged import DependentObject, DependentView, UnmanagedObject
+from autodiff.dialects.unmanaged import DependentObject, DependentView, IndexUse, UnmanagedObject
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ __all__ = [
     "find_dependent_views",
     "find_extension_names",
     "find_extension_objects",
+    "find_index_uses",
     "find_tables_named",
     "unmanaged_objects",
 ]
@@ -156,6 +157,41 @@ JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
 ORDER BY 1, 2, 3, 4, 5
 """
 
+_LOST_OBJECTS = """
+SELECT 'statistics' AS kind, s.stxname AS name, n.nspname AS table_schema, c.relname AS table,
+       a.attname AS column
+FROM pg_statistic_ext s
+JOIN pg_depend d ON d.classid = 'pg_statistic_ext'::regclass AND d.objid = s.oid
+     AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
+JOIN pg_class c ON c.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+UNION
+SELECT 'grant', g.privilege_type || ' to '
+       || CASE g.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(g.grantee) END,
+       n.nspname, c.relname, a.attname
+FROM pg_class c
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+CROSS JOIN LATERAL aclexplode(a.attacl) g
+WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2, 3, 4, 5
+"""
+
+_INDEX_USES = """
+SELECT n.nspname AS table_schema, c.relname AS table, i.relname AS name, u.setting,
+       array(SELECT a.attname::text FROM pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum = ANY(x.indkey) ORDER BY a.attnum) AS columns
+FROM pg_index x
+JOIN pg_class i ON i.oid = x.indexrelid
+JOIN pg_class c ON c.oid = x.indrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN (VALUES ('CLUSTER ON'), ('REPLICA IDENTITY USING INDEX')) AS u (setting)
+  ON CASE u.setting WHEN 'CLUSTER ON' THEN x.indisclustered ELSE x.indisreplident END
+WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2, 3, 4
+"""
+
 _ROUTINES = """
 SELECT DISTINCT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,
        n.nspname AS home, p.proname AS name, tn.nspname AS table_schema, c.relname AS table,
@@ -243,7 +279,8 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
     """Return the columns that each policy, trigger and rule names, and the text of each routine.
 
     PostgreSQL refuses to drop the columns, or to give them another type, while the object exists.
-    It does not know what the text of a routine names.
+    It does not know what the text of a routine names. Statistics over a column and grants on it are
+    dropped with it.
     """
 
     def name(schema: str, plain: str) -> Name:
@@ -255,8 +292,10 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
             name=row.name,
             table=name(row.table_schema, row.table),
             column=row.column,
+            is_lost=is_lost,
         )
-        for row in connection.execute(sa.text(_DEPENDENT_OBJECTS))
+        for query, is_lost in ((_DEPENDENT_OBJECTS, False), (_LOST_OBJECTS, True))
+        for row in connection.execute(sa.text(query))
     ]
     routines = [
         DependentObject(
@@ -268,3 +307,19 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
         for row in connection.execute(sa.text(_ROUTINES))
     ]
     return [*found, *routines]
+
+
+def find_index_uses(connection: Connection, default_schema: str) -> list[IndexUse]:
+    """Return the indexes that tables are clustered by or that identify rows to replicas.
+
+    https://www.postgresql.org/docs/current/sql-altertable.html
+    """
+    return [
+        IndexUse(
+            table=Name(row.table, None if row.table_schema == default_schema else row.table_schema),
+            index=row.name,
+            columns=tuple(row.columns),
+            setting=row.setting,
+        )
+        for row in connection.execute(sa.text(_INDEX_USES))
+    ]
