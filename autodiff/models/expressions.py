@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from sqlalchemy.exc import IdentifierError
 from sqlalchemy.sql.elements import ClauseElement, TextClause, quoted_name
 from sqlalchemy.sql.functions import AnsiFunction, now
 
 from autodiff.dialects.literals import plain_dialect
+from autodiff.models.long_names import require_short_name
 from autodiff.schema.sqltext import without_schema
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Compiler:
     columns, types, counting: results for earlier columns, to reuse for equal ones. Columns are
         kept by their definition: the first one, and all by their name.
     renamed: the old names that tables declare.
+    has_cut_names: whether the server may cut the name of a table or a column.
     """
 
     def __init__(self, dialect: SQLAlchemyDialect, default_schema: str | None = None) -> None:
@@ -69,6 +72,7 @@ class Compiler:
         self._max_name_length = min([dialect.max_identifier_length, *filter(None, limits)])
         self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
+        self.has_cut_names = False
         self.columns: dict[Any, tuple[Column, dict[str, Column]]] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}
@@ -123,15 +127,25 @@ class Compiler:
             return str(self.ddl.process(computed))
 
     def name(self, thing: Any) -> str | None:
-        """Return the name of a constraint or index by the naming convention; None if unnamed."""
+        """Return the name of a constraint or index by the naming convention; None if unnamed.
+
+        Raises ModelsError for a name that is too long, unless the naming convention makes it.
+        """
         name = thing.name
         if name is None:
             return None
         if type(name) in _PLAIN_NAMES and len(name) <= self._max_name_length:
             return str(name)  # most names: not from a naming convention, and not too long
         preparer = self.dialect.identifier_preparer
-        formatted = preparer.format_constraint(thing, _alembic_quote=False)
-        return None if formatted is None else str(formatted)
+        try:
+            formatted = preparer.format_constraint(thing, _alembic_quote=False)
+        except IdentifierError:
+            formatted = name
+        if formatted is None:
+            return None
+        what = f"{type(thing).__name__} of table {thing.table}"
+        require_short_name(what, formatted, self._max_name_length, self.dialect.name)
+        return str(formatted)
 
 
 _ONE_AT_A_TIME = threading.RLock()

@@ -1,4 +1,4 @@
-"""Cut names as PostgreSQL does, which counts bytes where SQLAlchemy counts characters.
+"""Refuse names that are too long, and cut names as PostgreSQL does, which counts bytes.
 
 The server cuts a name after 63 bytes, between two characters, and only sends a notice.
 https://www.postgresql.org/docs/current/sql-syntax-lexical.html#SQL-SYNTAX-IDENTIFIERS
@@ -8,15 +8,39 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass, replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from autodiff.errors import ModelsError
 from autodiff.schema.objects import ColumnType, IndexElement, Name, Schema
 
-__all__ = ["cut_long_names"]
+if TYPE_CHECKING:
+    from autodiff.dialects.base import Dialect
+
+__all__ = ["cut_long_names", "is_cut", "require_short_name"]
 
 _T = TypeVar("_T")
 _NAMES = frozenset(("name", "columns", "include", "referred_columns"))
 """Fields that hold names as texts; others hold objects of the type Name."""
+
+
+def require_short_name(what: str, name: str, most: int, database: str) -> None:
+    """Raise ModelsError if a name has more characters than a database allows.
+
+    what: what has the name, such as "Index of table items".
+    """
+    if len(name) > most:
+        raise ModelsError(
+            f"{what} has a name of {len(name)} characters, and {database} allows {most}: {name}",
+            hint="give it a shorter name",
+        )
+
+
+def is_cut(name: str, dialect: Dialect) -> bool:
+    """Return whether the server may cut a name: one with many characters or bytes."""
+    features = dialect.features
+    return features.cuts_names_by_bytes and (
+        not name.isascii() or len(name) > features.max_name_length
+    )
 
 
 def cut_long_names(schema: Schema, most_bytes: int) -> Schema:

@@ -14,7 +14,7 @@ from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
-from autodiff.models.long_names import cut_long_names
+from autodiff.models.long_names import cut_long_names, is_cut, require_short_name
 from autodiff.models.tables import declare_table, name_of
 from autodiff.schema.objects import (
     Constraint,
@@ -54,13 +54,13 @@ def declare_metadata(
     compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
     all_sequences = declared_sequences(all_metadata, dialect)
     compiler.sequences = frozenset(name.name for name in all_sequences)
+    compiler.has_cut_names = any(is_cut(name, dialect) for name in compiler.sequences)
     own_tables = selection.own_tables
-    has_enums = dialect.features.enum_types
+    features = dialect.features
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
     enums: dict[Name, EnumType] = {}
     domains: dict[Name, Domain] = {}
-    cuts_names, is_ascii = dialect.features.cuts_names_by_bytes, True
     for table in _all_tables(all_metadata):
         name = name_of(table, dialect)
         if name.name in own_tables or selection.leaves_out(name):
@@ -74,15 +74,15 @@ def declare_metadata(
             views[name] = declared_view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        if cuts_names and is_ascii:
-            is_ascii = "".join([table.name, *table.columns.keys()]).isascii()
+        require_short_name("table", name.name, features.max_name_length, dialect.name)
+        compiler.has_cut_names |= is_cut(name.name, dialect)
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
-        if has_enums and [None for c in tables[name].columns if c.type.enum is not None]:
+        if features.enum_types and [None for c in tables[name].columns if c.type.enum is not None]:
             _collect_enums(table, dialect, compiler, enums)
     for enum_type in declared_enum_types(all_metadata, dialect):
         _add_enum(enum_type, "its MetaData", dialect, compiler, enums)
-    if dialect.features.case_insensitive_tables:
+    if features.case_insensitive_tables:
         tables = _one_spelling(tables)
     sequences = {
         name: sequence for name, sequence in all_sequences.items() if not selection.leaves_out(name)
@@ -96,8 +96,8 @@ def declare_metadata(
         renamed=tuple(compiler.renamed),
         domains=tuple(domains.values()),
     )
-    if not is_ascii:
-        schema = cut_long_names(schema, dialect.features.max_name_length)
+    if compiler.has_cut_names:
+        schema = cut_long_names(schema, features.max_name_length)
     return selection.declared(schema)
 
 
@@ -171,6 +171,7 @@ def _add_enum(
     enum = enum_of(type_, dialect, compiler)
     if enum is None:
         return
+    require_short_name("enum type", enum.name.name, dialect.features.max_name_length, dialect.name)
     if enums.setdefault(enum.name, enum) != enum:
         raise ModelsError(
             f"enum {enum.name} is declared with different values, last in {place}",
@@ -207,6 +208,9 @@ def declared_sequences(
 
 def _sequence(sequence: Any, dialect: Dialect) -> SequenceNoun:
     schema = None if sequence.schema == dialect.default_schema else sequence.schema
+    if not dialect.features.cuts_names_by_bytes:
+        most = dialect.features.max_name_length
+        require_short_name("sequence", sequence.name, most, dialect.name)
     increment = _increment(sequence, dialect)
     up = (increment or 1) > 0
     kind = (

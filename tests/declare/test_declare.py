@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -183,6 +184,46 @@ def test_long_names_are_truncated_as_by_sqlalchemy() -> None:
         ),
     )
     assert declared_table.indexes[0].name is not None and len(declared_table.indexes[0].name) <= 63
+
+
+@pytest.mark.parametrize(
+    ("item", "what"),
+    [
+        (lambda: sa.Index("n" * 70, "a"), "Index of table t"),
+        (lambda: sa.UniqueConstraint("a", name="n" * 70), "UniqueConstraint of table t"),
+        (lambda: sa.CheckConstraint("a > 0", name="n" * 70), "CheckConstraint of table t"),
+        (lambda: sa.PrimaryKeyConstraint("a", name="n" * 70), "PrimaryKeyConstraint of table t"),
+        (lambda: sa.ForeignKeyConstraint(["a"], ["t.b"], name="n" * 70), "ForeignKeyConstraint of"),
+    ],
+)
+@pytest.mark.parametrize(("dialect", "most"), [("postgresql", 63), ("mysql", 64)])
+def test_names_that_are_too_long(
+    item: Callable[[], sa.schema.SchemaItem], what: str, dialect: str, most: int
+) -> None:
+    """The message says what has the name, before a server refuses it or cuts it."""
+    message = f"^{what}.* has a name of 70 characters, and {dialect} allows {most}: n{{70}}\n"
+    with pytest.raises(ModelsError, match=message):
+        table(sa.Column("a", sa.Integer), sa.Column("b", sa.Integer), item(), dialect=dialect)
+
+
+@pytest.mark.parametrize(
+    ("name", "dialect", "message"),
+    [
+        ("table", "postgresql", "table has a name of 70 characters, and postgresql allows 63"),
+        ("table", "mysql", "table has a name of 70 characters, and mysql allows 64"),
+        ("column", "mysql", "cannot declare column t.n+: column has a name of 70 characters"),
+        ("enum", "postgresql", "enum type has a name of 70 characters, and postgresql allows 63"),
+        ("sequence", "mysql", "sequence has a name of 70 characters, and mysql allows 64"),
+    ],
+)
+def test_names_of_tables_and_types_that_are_too_long(name: str, dialect: str, message: str) -> None:
+    """SQLAlchemy sends some of them, and the server refuses them."""
+    names, metadata = {"table": "t", "column": "c", "enum": "e", "sequence": "s"}, sa.MetaData()
+    names[name] = "n" * 70
+    sa.Sequence(names["sequence"], metadata=metadata)
+    sa.Table(names["table"], metadata, sa.Column(names["column"], sa.Enum("a", name=names["enum"])))
+    with pytest.raises(ModelsError, match=message):
+        declare(metadata, dialect_for("mariadb" if name == "sequence" else dialect))
 
 
 def test_column_properties() -> None:

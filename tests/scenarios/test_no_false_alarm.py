@@ -712,6 +712,22 @@ def long_names(metadata: sa.MetaData) -> None:
     )
 
 
+@case("postgresql")
+def cut_names(metadata: sa.MetaData) -> None:
+    """Add names of columns and sequences that the server cuts after 63 bytes."""
+    long = "a_name_that_is_longer_than_any_name_that_a_server_keeps_" + "x" * 20
+    sa.Sequence(f"sequence_{long}", metadata=metadata)
+    sa.Table(
+        "things",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column(long, sa.Integer, nullable=False, server_default="1"),
+        sa.CheckConstraint(f"{long} > 0", name="positive"),
+        sa.UniqueConstraint(long, "id", name="once"),
+        sa.Index("by_name", long),
+    )
+
+
 @case()
 def naming_conventions(metadata: sa.MetaData) -> None:
     metadata.naming_convention = {  # type: ignore[assignment]
