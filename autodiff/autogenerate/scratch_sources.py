@@ -174,7 +174,7 @@ def scratch_to_run(
     """Connect to a scratch database for running migrations; None if there is none.
 
     `scratch_url` takes precedence over a new database on the live server, and that over an embedded
-    server.
+    server. Statements that would change another part of the server are refused or left out.
     """
     with ExitStack() as stack:
         found: Connection | None = None
@@ -187,6 +187,8 @@ def scratch_to_run(
             found = stack.enter_context(held)
         if found is None and not dialect.scratch.reaches_other_databases(namespaces):
             found = stack.enter_context(dialect.scratch.open_embedded(connection))
+        if found is not None:
+            stack.enter_context(dialect.scratch.keep_server(found))
         yield found
 
 

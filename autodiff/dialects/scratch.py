@@ -80,6 +80,11 @@ class Scratch(ABC):
         """
         yield None
 
+    @contextmanager
+    def keep_server(self, connection: Connection) -> Iterator[None]:
+        """Keep statements that are sent to a scratch from changing other parts of its server."""
+        yield
+
     def reaches_other_databases(self, namespaces: Sequence[str]) -> bool:
         """Return whether a migration that names these namespaces would change other databases."""
         return False

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.dialects.mysql.scratch_guard import check_for_scratch, other_databases
 from autodiff.dialects.mysql.session.sql_mode import with_backslash_escapes
 from autodiff.dialects.scratch import Scratch
+from autodiff.dialects.scratch_guard import check_statements
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
@@ -103,6 +105,13 @@ class MySQLScratch(Scratch):
             return
         with self.open(connection, create=True) as opened:
             yield opened
+
+    @contextmanager
+    def keep_server(self, connection: Connection) -> Iterator[None]:
+        """Refuse statements that name other databases; leave out those about accounts."""
+        others = other_databases(connection)
+        check_statements(connection, lambda sql: check_for_scratch(sql, others))
+        yield
 
     def reaches_other_databases(self, namespaces: Sequence[str]) -> bool:
         return bool(namespaces)

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.postgresql.embedded import EXTRA, is_installed, open_server
+from autodiff.dialects.postgresql.scratch_guard import keep_server
 from autodiff.dialects.scratch import Scratch
 from autodiff.schema.objects import Name
 
@@ -176,6 +177,12 @@ class PostgreSQLScratch(Scratch):
                     yield opened
             finally:
                 engine.dispose()
+
+    @contextmanager
+    def keep_server(self, connection: Connection) -> Iterator[None]:
+        """Leave out statements about the whole server; roles are dropped at the end."""
+        with keep_server(connection):
+            yield
 
     def make_dialect(self, connection: Connection) -> Dialect:
         return type(self.dialect)(

@@ -13,6 +13,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from autodiff.dialects.scratch import Scratch, SharedScratch
+from autodiff.dialects.scratch_guard import check_statements, outside_scratch
+from autodiff.schema.sqltext import tokens
 
 __all__ = ["SQLiteScratch"]
 
@@ -36,6 +38,12 @@ class SQLiteScratch(Scratch):
                 yield opened
         finally:
             engine.dispose()
+
+    @contextmanager
+    def keep_server(self, connection: Connection) -> Iterator[None]:
+        """Refuse to attach files: they are not copies."""
+        check_statements(connection, _refuse_files)
+        yield
 
     def share(self, connection: Connection, folder: Path) -> SharedScratch:
         """Copy the databases into files, because no other process can open those in memory."""
@@ -66,3 +74,11 @@ class SQLiteScratch(Scratch):
             own = (row for row in rows if not row.name.startswith("sqlite_"))
             found += [f"{row.type} {prefix}{row.name}" for row in own]
         return sorted(found)
+
+
+def _refuse_files(sql: str) -> None:
+    """Raise DatabaseError for a statement that attaches a file."""
+    if "attach" in sql.lower() and ":memory:" not in sql:
+        words = (token.upper() for kind, token in tokens(sql) if kind != "space")
+        if next(words, "") == "ATTACH":
+            raise outside_scratch("attaches a file")

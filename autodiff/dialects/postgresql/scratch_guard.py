@@ -1,0 +1,105 @@
+"""Keep a migration that is run on a scratch database away from the rest of the server.
+
+Roles, databases, tablespaces and settings of the server belong to all databases.
+https://www.postgresql.org/docs/current/managing-databases.html
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from autodiff.dialects.scratch_guard import check_statements
+from autodiff.schema.sqltext import tokens, unquote_identifier
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["keep_server"]
+
+_NOTHING = "-- not sent to a scratch database"
+_SERVER = re.compile(
+    r"(ALTER SYSTEM|(CREATE|ALTER|DROP) (DATABASE|TABLESPACE|SUBSCRIPTION)|REASSIGN OWNED"
+    r"|COMMENT ON (DATABASE|ROLE|TABLESPACE|SUBSCRIPTION)"
+    r"|(GRANT|REVOKE) .* ON (DATABASE|TABLESPACE|PARAMETER))\b"
+)
+_MEMBERSHIP = re.compile(r"(GRANT|REVOKE) (?!.* ON )")
+_ROLE = re.compile(
+    r"(?P<verb>CREATE|ALTER|DROP|DROP OWNED BY) ((ROLE|USER|GROUP) (?!MAPPING\b)|(?<=OWNED BY ))"
+    r"(IF EXISTS )?(?P<name>\"[^\"]+\"|[^\s;,]+)"
+)
+_SUSPECT = re.compile(
+    r"\b(ROLE|USER|GROUP|GRANT|REVOKE|SYSTEM|DATABASE|TABLESPACE|SUBSCRIPTION|OWNED)\b",
+    re.IGNORECASE,
+)
+_CREATED = re.compile(
+    r"\bCREATE\s+(?:ROLE|USER|GROUP)\s+(?!MAPPING\b)(\"[^\"]+\"|[\w$]+)", re.IGNORECASE
+)
+
+
+@contextmanager
+def keep_server(connection: Connection) -> Iterator[None]:
+    """Leave out what changes the server, and drop the roles at the end that were created.
+
+    A role that exists stays as it is.
+    """
+    before = _roles(connection)
+    created: dict[str, None] = {}
+
+    def check(sql: str) -> str | None:
+        return _check(sql, before, created) if _SUSPECT.search(sql) else None
+
+    check_statements(connection, check)
+    try:
+        yield
+    finally:
+        _drop(connection, [name for name in created if name not in before])
+
+
+def _check(sql: str, before: frozenset[str], created: dict[str, None]) -> str | None:
+    """Return what to send instead of a statement, and note the roles that it may create."""
+    words = [
+        token.upper() if kind == "word" else token for kind, token in tokens(sql) if kind != "space"
+    ]
+    text = " ".join(words)
+    if _SERVER.match(text):
+        return _NOTHING
+    if found := _ROLE.match(text):
+        name = _plain(found["name"])
+        exists = name in before
+        if found["verb"] == "CREATE":
+            created[name] = None
+        return _NOTHING if exists or name not in created else None
+    if _MEMBERSHIP.match(text):
+        roles = {_plain(word) for word in words[1:]}
+        return None if roles & created.keys() else _NOTHING
+    for name in _CREATED.findall(sql):
+        created[_plain(name)] = None
+    return None
+
+
+def _plain(name: str) -> str:
+    return unquote_identifier(name) if name.startswith('"') else name.lower()
+
+
+def _roles(connection: Connection) -> frozenset[str]:
+    found = connection.exec_driver_sql("SELECT rolname FROM pg_roles").scalars().all()
+    connection.rollback()
+    return frozenset(found)
+
+
+def _drop(connection: Connection, names: list[str]) -> None:
+    """Drop roles, with what they own in the scratch database."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    with suppress(SQLAlchemyError):
+        connection.rollback()
+        existing = _roles(connection) if names else frozenset()
+        for name in names:
+            if name in existing:
+                connection.exec_driver_sql(f"DROP OWNED BY {quote(name)} CASCADE")
+                connection.exec_driver_sql(f"DROP ROLE {quote(name)}")
+        connection.commit()
