@@ -38,13 +38,13 @@ def python_checksum(tree: ast.Module) -> str:
     return _digest("\n".join(facts))
 
 
-def sql_checksum(up: str, down: str, dialects: Sequence[str] = ()) -> str:
+def sql_checksum(up: str, down: str, settings: Sequence[str] = ()) -> str:
     """Return the checksum of a pair of SQL texts, without their comments and spaces.
 
-    The comment that lists the `dialects` counts.
+    The `settings` are the values of the comments at the top that count.
     """
     texts = ["\n".join(map(repr, _words(text))) for text in (up, down)]
-    return _digest("\n\n".join([*texts, *sorted(dialects)]))
+    return _digest("\n\n".join([*texts, *settings]))
 
 
 def text_digest(*texts: str) -> str:

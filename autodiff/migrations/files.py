@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -50,7 +50,7 @@ PHASES: tuple[MigrationPhase, ...] = get_args(MigrationPhase)
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
     r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
-    r"|lock_timeout|statement_timeout|dialects):(.*)"
+    r"|lock_timeout|statement_timeout|dialects|phase|phase_guard):(.*)"
 )
 _REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 _PARENTS_LINE = re.compile(
@@ -145,7 +145,9 @@ def _checksum(migration: Migration) -> str:
     if migration.is_alembic:  # Alembic allows its files to be edited after they were applied
         return text_digest(f"alembic {migration.revision}", "")
     if migration.is_sql:
-        return sql_checksum(migration.text, migration.down_text, migration.dialects)
+        phase = () if migration.phase is None else (migration.phase,)
+        settings = (*sorted(migration.dialects), *phase, *migration.phase_guard)
+        return sql_checksum(migration.text, migration.down_text, settings)
     return python_checksum(parse_python(migration.path, migration.text))
 
 
@@ -547,7 +549,8 @@ def _require_functions(path: Path, tree: ast.Module) -> None:
 
 
 def _read_sql(path: Path, text: str, down_text: str) -> Migration:
-    header = _header(text)
+    fields = list(_fields(text))
+    header = _first_of_each(fields)
     if not header.get("revision"):
         raise MigrationFileError(
             str(path),
@@ -568,20 +571,32 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
         labels=_labels(path, listed),
         replaces=_named(path, listed, "replaces"),
         dialects=_dialects(path, re.split(r"[,\s]+", kinds) if kinds else None),
+        phase=_phase(path, header.get(_PHASE)),
+        phase_guard=tuple(value for name, value in fields if name == _GUARD),
         **_timeouts(path, header),
     )
 
 
 def _header(text: str) -> dict[str, str]:
-    """Return the fields in the comments at the start of a SQL file; later comments are ignored."""
+    """Return the fields in the comments at the start of a SQL file."""
+    return _first_of_each(_fields(text))
+
+
+def _first_of_each(fields: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
+    for name, value in fields:
+        found.setdefault(name, value)
+    return found
+
+
+def _fields(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the fields in the comments at the start of a SQL file; later comments are ignored."""
     for line in text.splitlines():
         match = _HEADER.fullmatch(line.strip())
         if match:
-            found.setdefault(match[1], match[2].strip())
+            yield match[1], match[2].strip()
         elif line.strip() and not line.startswith("--"):
             break
-    return found
 
 
 def sql_header(

@@ -99,3 +99,39 @@ def test_an_unknown_phase_is_refused() -> None:
     with pytest.raises(MigrationFileError, match="phase = 'shrink' is not a phase") as caught:
         parse_migration(Path("a.py"), f"{text}\n\ndef downgrade() -> None:\n    pass\n")
     assert caught.value.hint == "use one of expand, migrate, contract"
+
+
+SQL_PHASES = "-- phase: contract\n-- phase_guard: SELECT id FROM users\n"
+
+
+def with_sql_phase(tmp_path: Path, comments: str) -> Project:
+    folder = Folder(tmp_path / "migrations")
+    folder.write("aaaa", TABLE)
+    folder.write_sql("bbbb", f"{comments}\nDROP TABLE users;", "CREATE TABLE users (id integer);")
+    url = sa.URL.create("sqlite", database=f"{tmp_path / 'app.db'}")
+    return Project(url, sa.MetaData(), directory=folder.path)
+
+
+def test_a_sql_file_waits_for_the_deploy(tmp_path: Path) -> None:
+    project = with_sql_phase(tmp_path, SQL_PHASES)
+    assert applied(project, phase="expand") == [1]
+    assert applied(project, phase="contract") == [2]
+
+
+@pytest.mark.parametrize("more", ["", "-- phase_guard: SELECT 5 WHERE 1 = 0\n"])
+def test_a_guard_of_a_sql_file_refuses_while_it_finds_rows(tmp_path: Path, more: str) -> None:
+    project = with_sql_phase(tmp_path, more + SQL_PHASES)
+    project.upgrade(phase="expand")
+    engine = sa.create_engine(project.url or "", poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("INSERT INTO users VALUES (7)")
+    with pytest.raises(RowsInTheWayError, match=r"old version .* is in use \(1 found: id 7\)"):
+        project.upgrade()
+
+
+@pytest.mark.parametrize("phase", ["kontract", "expand contract", ""])
+def test_an_unknown_phase_of_a_sql_file_is_refused(phase: str) -> None:
+    text = f"-- revision: a\n-- phase: {phase}\nSELECT 1;"
+    with pytest.raises(MigrationFileError, match=f"phase = '{phase}' is not a phase") as caught:
+        parse_migration(Path("a.up.sql"), text)
+    assert caught.value.hint == "use one of expand, migrate, contract"
