@@ -17,14 +17,12 @@ from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind
 from autodiff.runner.context import current_executor, with_settings
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
+from autodiff.schema.sql_bodies import is_unfinished
 from autodiff.schema.sqltext import tokens
 
 __all__ = ["Loader", "call_name", "load_step", "require_sql_only", "split_statements"]
 
 _PREFIX = "autodiff_migration_"
-_WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
-
-
 _ONE_AT_A_TIME = threading.RLock()
 """Modules of one name are created one after the other: dataclasses look the name up in them."""
 
@@ -205,31 +203,17 @@ def _run_sql(migration: Migration, direction: Direction) -> None:
 def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
     """Yield the statements of SQL text, without the semicolons between them.
 
-    Bodies of triggers and procedures (BEGIN ... END) are not split. With `backslashes`,
-    strings may contain \\' and that # begins a comment, as on MySQL.
+    Bodies of triggers and procedures (BEGIN ... END) are not split. With `backslashes`, the text
+    is read as by MySQL: see `tokens`; blocks can also begin with IF, CASE or a loop.
     """
     found: list[tuple[str, str]] = []
     for kind, token in tokens(text, backslashes=backslashes):
-        if token == ";" and not _in_body(found):
+        if token == ";" and not is_unfinished(found, compounds=backslashes):
             yield from _statement(found)
             found = []
         else:
             found.append((kind, token))
     yield from _statement(found)
-
-
-def _in_body(found: Sequence[tuple[str, str]]) -> bool:
-    """Return whether a trigger or procedure has begun and its END has not come."""
-    words = [token.upper() for kind, token in found if kind == "word"]
-    if words[:1] != ["CREATE"] or not _WITH_BODY.intersection(words[:6]):
-        return False
-    depth = 0
-    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
-        if word == "BEGIN" or (word == "CASE" and before != "END"):
-            depth += 1
-        elif word == "END" and after not in ("IF", "LOOP", "WHILE", "REPEAT", "FOR"):
-            depth -= 1
-    return depth > 0
 
 
 def _statement(found: Sequence[tuple[str, str]]) -> Iterator[str]:

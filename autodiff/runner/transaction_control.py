@@ -23,8 +23,8 @@ def refuse_transaction_control(sql: str, *, backslashes: bool) -> None:
         return
     for statement in split_statements(sql, backslashes=backslashes):
         words = list(_words(statement, backslashes))
-        if words[:3] == ["BEGIN", "NOT", "ATOMIC"]:  # a block of MariaDB, whose parts are split
-            return
+        if words[:3] == ["BEGIN", "NOT", "ATOMIC"]:  # a block of MariaDB
+            continue
         if _ends_transaction(words):
             shown = " ".join(words[:2])
             raise MigrationFailedError(

@@ -33,6 +33,14 @@ __all__ = [
     "without_trailing_spaces",
 ]
 
+_COMMENT_TEXT = r"[^*/]+|\*(?!/)|/(?!\*)"
+_COMMENT = rf"/\*(?>(?:{_COMMENT_TEXT})*)\*/"
+for _ in range(4):
+    _COMMENT = rf"/\*(?>(?:{_COMMENT_TEXT}|{_COMMENT})*)\*/"
+_NESTED_PATTERN = rf"""
+      (?P<nested>{_COMMENT})
+    | """
+"""Comments in comments, as on PostgreSQL; other databases do not end an inner and an outer one."""
 _PATTERN = r"""
       (?P<space>\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)
     | (?P<dollar>\$(?P<tag>(?:[^\W\d]\w*)?)\$.*?\$(?P=tag)\$)
@@ -45,12 +53,19 @@ _PATTERN = r"""
 """
 _MYSQL_PATTERN = r"""
       (?P<hash>\#[^\n]*(?:\n|$))
+    | (?P<minus>-(?=-[^\s\x00-\x1f]))
     | (?P<escaped>[xXbBnN]?'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
     | """
 _FLAGS = re.VERBOSE | re.DOTALL
-_TOKEN = re.compile(_PATTERN, _FLAGS)
+_TOKEN = re.compile(_NESTED_PATTERN + _PATTERN, _FLAGS)
 _MYSQL_TOKEN = re.compile(_MYSQL_PATTERN + _PATTERN, _FLAGS)
-_KINDS = {"tag": "dollar", "hash": "space", "escaped": "string"}
+_KINDS = {
+    "tag": "dollar",
+    "nested": "space",
+    "hash": "space",
+    "minus": "other",
+    "escaped": "string",
+}
 _PLAIN = re.compile(r"[\w\s,]*")
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _KEYWORDS = frozenset(
@@ -75,7 +90,8 @@ _CACHE_SIZE = 2**14
 def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]:
     """Yield each token as (kind, text): space, string, quoted, word, number, operator, other.
 
-    With `backslashes`, a string can contain \\' and # starts a comment, as on MySQL.
+    With `backslashes`, a string can contain \\', # starts a comment, and -- does so only before a
+    space, as on MySQL. Otherwise comments can be nested, as on PostgreSQL.
     """
     for match in (_MYSQL_TOKEN if backslashes else _TOKEN).finditer(text):
         kind = match.lastgroup or "other"

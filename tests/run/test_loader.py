@@ -82,11 +82,88 @@ def test_transaction_keywords_do_not_start_a_body() -> None:
         (r"SELECT '\\'; SELECT 2", [r"SELECT '\\'", "SELECT 2"]),
         ("SELECT 1; # all; of it's\nSELECT 2", ["SELECT 1", "# all; of it's\nSELECT 2"]),
         ("# it's alone;", []),
+        ("SELECT 5--1; SELECT 2 --", ["SELECT 5--1", "SELECT 2 --"]),
+        ("SELECT 5 --\t1; '\n; --\nSELECT 2", ["SELECT 5 --\t1; '", "--\nSELECT 2"]),
     ],
 )
 def test_backslash_escapes_are_recognized_for_mysql(text: str, statements: list[str]) -> None:
     """MySQL and MariaDB also have comments that start with #."""
     assert list(split_statements(text, backslashes=True)) == statements
+
+
+TABLE = """
+op.create_table(
+    "t",
+    sa.Column("id", sa.Integer(), primary_key=True),
+    sa.Column("x", sa.String(50)),
+    sa.Column("begin", sa.Integer()),
+    sa.Column("end", sa.Integer()),
+)
+op.execute("INSERT INTO t (id, x) VALUES (1, 'a')")
+"""
+
+RUN_ON_SQLITE = [
+    "CREATE TRIGGER r AFTER INSERT ON t BEGIN UPDATE t SET x = NEW.end; UPDATE t SET x = 'b'; END",
+    "CREATE TRIGGER r AFTER UPDATE OF begin ON t WHEN NEW.begin IS NULL BEGIN "
+    "UPDATE t SET begin = 1, end = 2 WHERE id = NEW.id AND end > 1; "
+    "SELECT begin, end, CASE WHEN end > 1 THEN begin ELSE end END FROM t; END",
+    "CREATE TABLE event (begin int)",
+    "/* a /* b */ UPDATE t SET x = 'b'",
+    "CREATE TRIGGER begin AFTER INSERT ON t BEGIN SELECT CASE WHEN 1 THEN 2 END; SELECT 3; END",
+]
+RUN_ON_POSTGRESQL = [
+    "CREATE FUNCTION f(a int) RETURNS int LANGUAGE sql BEGIN ATOMIC SELECT begin FROM t; "
+    "SELECT CASE WHEN a > 1 THEN 5 ELSE CASE a WHEN 1 THEN 2 END END; END",
+    "CREATE RULE r AS ON DELETE TO t DO ALSO (UPDATE t SET x = 'd'; UPDATE t SET x = 'e')",
+    "CREATE OR REPLACE RULE r AS ON DELETE TO t DO INSTEAD NOTHING",
+    "/* a /* nested; ' */ ; /* and /* deeper */ */ ' */ UPDATE t SET x = 'b'",
+    "CREATE FUNCTION begin(begin int, out b int) LANGUAGE sql AS 'SELECT 1; SELECT 2'",
+]
+RUN_ON_MARIADB = [
+    "CREATE OR REPLACE DEFINER=root@localhost PROCEDURE p() BEGIN SELECT 1; SELECT 2; END",
+    "CREATE DEFINER = 'root'@'localhost' PROCEDURE IF NOT EXISTS p() SQL SECURITY INVOKER BEGIN "
+    "SELECT 1; SELECT 2; END",
+    "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW BEGIN IF NEW.end IS NULL THEN "
+    "SET NEW.end = 5; END IF; UPDATE t SET begin = 1, end = 2; SET NEW.x = 'b'; END",
+    "CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW IF NEW.x IS NULL THEN SET NEW.x = 'b'; "
+    "ELSE IF NEW.x = IF(NEW.begin, 1, 2) THEN SET NEW.x = 'c'; END IF; END IF",
+    "CREATE FUNCTION f(a INT) RETURNS INT IF a > 1 THEN RETURN 1; ELSE RETURN 2; END IF",
+    "CREATE PROCEDURE p() COMMENT 'a;b' CASE 1 WHEN 1 THEN SELECT 1; "
+    "SELECT CASE WHEN 1 THEN IF(1, 2, 3) ELSE 4 END; ELSE BEGIN END; END CASE",
+    "CREATE PROCEDURE p() a: LOOP SELECT 1; LEAVE a; END LOOP a",
+    "CREATE PROCEDURE p() DETERMINISTIC REPEAT SET @i = 5; UNTIL @i > 3 END REPEAT",
+    "CREATE PROCEDURE p() WHILE 1 = 2 DO SELECT REPEAT('a', 2); DROP TABLE IF EXISTS a; END WHILE",
+    "CREATE PROCEDURE p() FOR r IN (SELECT id FROM t) DO UPDATE t SET x = r.id; END FOR",
+    "CREATE PROCEDURE p() BEGIN DECLARE c CURSOR FOR SELECT id FROM t; "
+    "DECLARE EXIT HANDLER FOR NOT FOUND BEGIN SELECT 1; END; SELECT id FROM t FOR UPDATE; END",
+    "CREATE EVENT e ON SCHEDULE EVERY 1 YEAR DO IF 1 = 2 THEN DELETE FROM t; END IF",
+    "BEGIN NOT ATOMIC DECLARE a INT DEFAULT 5; UPDATE t SET x = a; END",
+    "IF 1 = 1 THEN UPDATE t SET x = 'b'; UPDATE t SET x = 'c'; END IF",
+    "UPDATE t SET x = 5--1",
+]
+SPLIT_AND_RUN = [
+    *(("sqlite", sql) for sql in RUN_ON_SQLITE),
+    *(("postgresql", sql) for sql in RUN_ON_POSTGRESQL),
+    *(("mariadb", sql) for sql in RUN_ON_MARIADB),
+]
+
+
+@pytest.mark.parametrize(("kind", "sql"), SPLIT_AND_RUN)
+def test_statements_are_split_as_their_database_reads_them(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str, sql: str
+) -> None:
+    """The database accepts each statement, and those after it are run by themselves."""
+    after = "UPDATE t SET begin = 8; UPDATE t SET x = 'last'"
+    assert list(split_statements(f"{sql}; {after}", backslashes=kind == "mariadb")) == [
+        sql,
+        *after.split("; "),
+    ]
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", TABLE)
+    folder.write_sql("bbbb", f"{sql};\n{after};\n")
+    with opened(database(kind)) as db:
+        db.runner(folder).upgrade()
+        assert db.rows("SELECT x FROM t") == [("last",)]
 
 
 def test_a_large_file_is_split_quickly() -> None:
