@@ -32,8 +32,8 @@ def refuse_transaction_control(sql: str, *, backslashes: bool) -> None:
                 "transaction",
                 statement=statement,
                 hint=f"remove {shown}: the runner commits the migration together with its record, "
-                "or rolls all of it back. For statements outside of the transaction, use: with "
-                "op.autocommit():",
+                "or rolls all of it back. For statements outside of the transaction, write a "
+                "migration in Python and use: with op.autocommit():",
             )
 
 

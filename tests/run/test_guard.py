@@ -205,7 +205,9 @@ def test_transaction_control_in_a_statement_is_refused(
 
 def test_transaction_control_in_a_sql_file_is_refused(db: Database, folder: Folder) -> None:
     folder.write_sql("bbbb", "BEGIN;\nINSERT INTO users VALUES (1, 'ann');\nCOMMIT;")
-    assert "BEGIN is not possible in a migration" in upgrade_error(db, folder).message
+    error = upgrade_error(db, folder)
+    assert "BEGIN is not possible in a migration" in error.message
+    assert f"{error.hint}".endswith("write a migration in Python and use: with op.autocommit():")
     assert names(db) == []
 
 

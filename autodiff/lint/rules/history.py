@@ -203,7 +203,7 @@ RULES = (
         reason="The runner refuses the statement. If it ran, a failure could not roll back the "
         "steps before it.",
         safe_way="Remove the statement; for statements outside of the transaction use "
-        "`with op.autocommit():`.",
+        "`with op.autocommit():` in a migration in Python.",
         check=_transaction,
         actions=(TransactionControl,),
         bad='op.execute("COMMIT")',
