@@ -136,6 +136,23 @@ def _name(operation: object) -> str:
     return type(operation).__name__
 
 
+@pytest.mark.parametrize(
+    ("sql", "shown"),
+    [
+        (
+            "-- revision: 7d\n-- message: more\n\nALTER TABLE a\n ADD b",
+            "ALTER TABLE a ADD b",
+        ),
+        ("# one\n/* two /* three */ */ DROP TABLE a -- all", "DROP TABLE a -- all"),
+        ("/*!50000 DROP TABLE a */", "/*!50000 DROP TABLE a */"),
+        ("-- nothing", "-- nothing"),
+    ],
+)
+def test_comments_before_a_statement_are_not_shown(sql: str, shown: str) -> None:
+    """A SQL file begins with the comments of its header."""
+    assert Execute(sql=sql).describe() == f"~ execute {shown}"
+
+
 def test_each_operation_class_is_tested() -> None:
     tested = {type(operation) for operation, _ in OPERATIONS} | {Backfill, Require}
     assert tested == set(OPERATION_CLASSES)

@@ -16,6 +16,7 @@ from autodiff.runner.loader import call_name, load_step
 from autodiff.runner.sinks import RecordingSink
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Execute, Operation, Require
+from autodiff.schema.sqltext import in_few_words
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -98,7 +99,7 @@ class _OperationReader(Executor):
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         if not self._skip():
-            self._take(f"~ execute {' '.join(str(clause).split())[:60]}")
+            self._take(f"~ execute {in_few_words(str(clause))}")
 
     def call(
         self,

@@ -66,6 +66,7 @@ from autodiff.schema.operations import (
     is_concurrent,
     tables_of,
 )
+from autodiff.schema.sqltext import in_few_words
 from autodiff.utils.counting import counted
 
 if TYPE_CHECKING:
@@ -614,7 +615,7 @@ def describe_step(step: Step) -> str:
         case Call(function=function):
             return f"op.run({call_name(function)})"
         case Statement(text=text):
-            return " ".join(text.split())[:60]
+            return in_few_words(text)
         case _:
             return step.describe()
 

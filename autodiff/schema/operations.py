@@ -32,6 +32,7 @@ from autodiff.schema.objects import (
     Unique,
     View,
 )
+from autodiff.schema.sqltext import in_few_words
 
 __all__ = [
     "AFFECT_ONE_TABLE",
@@ -869,7 +870,7 @@ class Execute:
         return Execute(sql=sql, reverse_sql=self.sql, tables=self.tables)
 
     def describe(self) -> str:
-        return one_line(f"~ execute {' '.join(self.sql.split())[:60]}")
+        return one_line(f"~ execute {in_few_words(self.sql)}")
 
 
 Operation: TypeAlias = (

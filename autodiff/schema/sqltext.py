@@ -13,6 +13,7 @@ from functools import cache, lru_cache
 
 __all__ = [
     "ends_in_comment",
+    "in_few_words",
     "is_constant",
     "mentions",
     "normal_number",
@@ -57,6 +58,10 @@ _MYSQL_PATTERN = r"""
     | (?P<escaped>[xXbBnN]?'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*")
     | """
 _FLAGS = re.VERBOSE | re.DOTALL
+_LEADING = re.compile(
+    rf"(?:\s+|(?:--|\#)[^\n]*(?:\n|$)|(?!/\*[!+])(?:{_COMMENT}|/\*.*?\*/))*", _FLAGS
+)
+"""Spaces and comments at the start of a text of any database; /*! and /*+ are not comments."""
 _TOKEN = re.compile(_NESTED_PATTERN + _PATTERN, _FLAGS)
 _MYSQL_TOKEN = re.compile(_MYSQL_PATTERN + _PATTERN, _FLAGS)
 _KINDS = {
@@ -104,6 +109,13 @@ def without_trailing_spaces(text: str) -> str:
         re.sub(r"[ \t]+(?=\n)", "", token) if kind == "space" else token
         for kind, token in tokens(text)
     )
+
+
+def in_few_words(text: str, length: int = 60) -> str:
+    """Return the start of an SQL text on one line, without the comments before its first word."""
+    comments = _LEADING.match(text)
+    code = text[comments.end() :] if comments is not None else text
+    return " ".join((code or text).split())[:length]
 
 
 @lru_cache(_CACHE_SIZE)

@@ -21,6 +21,7 @@ from autodiff.lint.statements import (
 )
 from autodiff.report.review import ReviewedChange, Sign
 from autodiff.schema.operations import KIND_WORDS, Operation, Require, tables_of
+from autodiff.schema.sqltext import in_few_words
 from autodiff.utils.quoting import one_line
 
 __all__ = ["change_of_line", "change_of_step"]
@@ -98,7 +99,7 @@ def _described(action: Action) -> tuple[Sign, str, str, str | None] | None:
         case PythonCode(what=what):
             return "~", "code step", f"Python code: {what}", None
         case Unparsed(sql=sql) | Harmless(sql=sql):
-            return "~", "statement", f"execute {' '.join(sql.split())[:_SHOWN]}", None
+            return "~", "statement", f"execute {in_few_words(sql, _SHOWN)}", None
         case SetOption() | TransactionControl():
             return None
         case _:
