@@ -154,6 +154,15 @@ class Session(ABC):
             connection.rollback()
 
     @contextmanager
+    def checking_keys(self, connection: Connection) -> Iterator[None]:
+        """Raise DatabaseError for rows that violate foreign keys and did not before.
+
+        It is used within a transaction of `autocommit`. Databases that check keys by themselves
+        need nothing.
+        """
+        yield
+
+    @contextmanager
     def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
         """Set limits on the session once, so that its transactions need not set them each.
 

@@ -514,7 +514,8 @@ class JournaledSink(Sink):
         """Run a step that changes only rows, and journal it in the same transaction."""
         self._enter()
         with self.atomically():
-            yield
+            with self._dialect.session.checking_keys(self._connection):
+                yield
             self._counter.complete(keys, descriptions)
             self._writer.write(self._counter.progress)
 

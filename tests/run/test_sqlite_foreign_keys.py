@@ -267,3 +267,35 @@ def test_a_rebuild_outside_the_transaction_is_checked_once_before_and_after(
     rebuild = 'op.alter_column("parent", "code", type_=sa.String(9))'
     folder.write("aaaa", f"with op.autocommit():\n    {rebuild}")
     assert len(checks(db, lambda: db.runner(folder).upgrade())) == 2
+
+
+DELETES = [
+    "op.execute('DELETE FROM parent')",
+    "op.execute(sa.delete(sa.table('parent')))",
+    "op.run(lambda connection: connection.execute(sa.text('DELETE FROM parent')))",
+    "op.bulk_insert(sa.table('orders', sa.column('parent_id')), [{'parent_id': 7}])",
+]
+
+
+@pytest.mark.parametrize("code", DELETES)
+def test_new_violations_outside_of_the_transaction_are_refused(
+    db: Database, folder: Folder, code: str
+) -> None:
+    """The step is rolled back, and the run is resumed after the rows are fixed."""
+    db.execute(ORDERS, "INSERT INTO parent VALUES (1, 'a')", "INSERT INTO orders VALUES (1, 1)")
+    folder.write("aaaa", f"with op.autocommit():\n    op.execute('VACUUM')\n    {code}")
+    with pytest.raises(AutodiffError) as caught:
+        db.runner(folder).upgrade()
+    assert "rows that violate foreign keys: orders -> parent" in caught.value.message
+    assert "each step in op.autocommit() must keep the keys" in f"{caught.value.hint}"
+    assert db.rows("SELECT count(*) FROM parent, orders") == [(1,)]
+    db.execute("DELETE FROM orders", "INSERT INTO parent VALUES (7, 'b')")
+    db.runner(folder).upgrade()
+    assert db.history() == ["aaaa"]
+
+
+def test_old_violations_outside_of_the_transaction_are_kept(db: Database, folder: Folder) -> None:
+    db.execute(ORDERS, "INSERT INTO orders VALUES (1, 1)")
+    folder.write("aaaa", "with op.autocommit():\n    op.execute('UPDATE orders SET id = 2')")
+    db.runner(folder).upgrade()
+    assert db.rows("SELECT id, parent_id FROM orders") == [(2, 1)]

@@ -40,6 +40,7 @@ _KNOWN = "autodiff_violations"
 _MISMATCH = "foreign key mismatch"
 """The start of the error for a key whose parent columns are missing or not unique."""
 
+_FIX_AT_END = "fix the rows at the end of the migration: PRAGMA foreign_key_check lists them"
 _KEEPING = (AddColumn, CreateIndex, CreateTable, CreateView, DropColumn, DropIndex, DropView)
 _KEEPING_SQL = re.compile(
     r"(?:CREATE (?:TABLE|INDEX|UNIQUE INDEX|VIEW)|DROP (?:INDEX|VIEW)"
@@ -101,7 +102,7 @@ class ForeignKeyWatch(KeyWatch):
             found = self._known or find_violations(self._connection)
             self._before = replace(found, mismatches=found.mismatches - self._new_mismatches())
 
-    def refuse_new_violations(self, *, enforced: bool) -> None:
+    def refuse_new_violations(self, *, enforced: bool, hint: str = _FIX_AT_END) -> None:
         """Raise DatabaseError if more rows violate foreign keys than before.
 
         With `enforced`, it is raised also for a new key that SQLite cannot check: the application,
@@ -121,8 +122,7 @@ class ForeignKeyWatch(KeyWatch):
             pairs = ", ".join(f"{child} -> {parent}" for child, parent in added)
             raise DatabaseError(
                 f"the migration leaves rows that violate foreign keys: {pairs}",
-                hint="fix the rows at the end of the migration: PRAGMA foreign_key_check lists "
-                "them",
+                hint=hint,
             )
         mismatches = sorted(after.mismatches - before.mismatches)
         if mismatches and enforced:
