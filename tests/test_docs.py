@@ -12,10 +12,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import typer
 
 from autodiff.cli.app import app
 from autodiff.config import Config
+from tests.support import Folder, opened
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
@@ -117,6 +119,26 @@ def test_examples_of_embedding_run(
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     process = subprocess.run(program, env=environment, capture_output=True, text=True, check=False)
     assert process.returncode == 0, process.stderr
+
+
+HOW_TO = (ROOT / "docs" / "how-to.md").read_text()
+DATA_MIGRATION = HOW_TO.split("### Write a data migration")[1].split("```python\n")[1]
+
+
+def test_the_example_of_a_data_migration_runs(any_database: sa.URL, tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "m")
+    path = folder.write("aaaa")
+    header = 'revision = "aaaa"\nparents = ()\n\n\ndef upgrade'
+    path.write_text(DATA_MIGRATION.split("```")[0].replace("def upgrade", header, 1))
+    with opened(any_database) as db:
+        db.execute(
+            "CREATE TABLE users (id INTEGER PRIMARY KEY, email VARCHAR(50), name VARCHAR(50), "
+            "first VARCHAR(50), last VARCHAR(50))",
+            "INSERT INTO users VALUES (1, 'Ann@x.org', NULL, 'Ann', 'Ng')",
+        )
+        db.runner(folder).upgrade()
+        assert db.rows("SELECT email, name FROM users") == [("ann@x.org", "Ann Ng")]
+        db.runner(folder).downgrade()
 
 
 TUTORIAL = (ROOT / "docs" / "tutorial.md").read_text()

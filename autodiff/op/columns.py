@@ -104,7 +104,8 @@ def drop_column(
         **kw: Keywords that scripts written for Alembic pass; they have no effect.
 
     Raises:
-        MigrationFailedError: The table has no such column, or a view uses it.
+        MigrationFailedError: The table has no such column, or a view uses it. MySQL and MariaDB
+            drop a column that a view uses; the view fails from then on.
     """
     table = qualified_name(table_name, schema)
     if not if_exists or _has_column(current_executor().find_to_drop, table, column_name):

@@ -124,9 +124,9 @@ def alter_enum(
 ) -> None:
     """Change the values of an enum type, or their order.
 
-    Without `columns`, values are only added. With `columns`, the type is replaced: this is needed
-    to remove or reorder values, and to use an added value in the same migration. Databases without
-    enum types ignore this.
+    Without `columns`, values are added to the type if none is removed or moved. Otherwise the type
+    is replaced, which needs all columns that have it in `columns`. With `columns` it is always
+    replaced, to use an added value in the same migration. Databases without enum types ignore this.
 
     Args:
         name: The name of the type.

@@ -96,7 +96,8 @@ def drop_table(
         **kw: Keywords that scripts written for Alembic pass; they have no effect.
 
     Raises:
-        MigrationFailedError: The table does not exist, or a foreign key or view uses it.
+        MigrationFailedError: The table does not exist, a foreign key uses it or, on PostgreSQL, a
+            view does. Other databases drop it; the view fails from then on.
     """
     name = qualified_name(table_name, schema)
     executor = current_executor()
