@@ -16,7 +16,7 @@ from autodiff.errors import (
     database_words,
 )
 from autodiff.migrations.files import Migration
-from autodiff.runner.journal import ANSWER_STEP, Kind
+from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
@@ -56,12 +56,8 @@ def failure(
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if progress.has_begun:
-        other = "downgrade" if kind == "upgrade" else "upgrade"
         lines += _kept_steps(sink)
-        hint = (
-            f"fix the cause and run autodiff {kind} to resume; the file may be edited after the "
-            f"finished steps. Or run autodiff {other} to undo those steps"
-        )
+        hint = _ways_out(migration, sink)
         if progress.in_doubt is not None:
             lines.append(f"sent and not confirmed: {progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
@@ -140,6 +136,19 @@ def _kept_steps(sink: JournaledSink) -> list[str]:
     if progress.position:
         lines.append(f"rows that the current step has filled, which stay: {progress.rows}")
     return lines
+
+
+def _ways_out(migration: Migration, sink: JournaledSink) -> str:
+    """Return what can be done about a migration with finished steps."""
+    kind = sink.entry.kind
+    resume = f"fix the cause and run autodiff {kind} to resume"
+    if sink.keeps_hand_written_part:
+        return f"{resume}, without an edit of the file; or {SETTLE_BY_HAND}"
+    resume = f"{resume}; the file may be edited after the finished steps"
+    if migration.is_sql:
+        return f"{resume}. Or {SETTLE_BY_HAND}"
+    other = "downgrade" if kind == "upgrade" else "upgrade"
+    return f"{resume}. Or run autodiff {other} to undo those steps"
 
 
 def _past(kind: Kind) -> str:

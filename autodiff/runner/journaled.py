@@ -185,6 +185,11 @@ class JournaledSink(Sink):
         return self._counter.descriptions[: self.entry.progress.steps]
 
     @property
+    def keeps_hand_written_part(self) -> bool:
+        """Whether one of the permanent steps is code whose steps are not known without a run."""
+        return _HAND_WRITTEN_PART in self.permanent_steps
+
+    @property
     def is_replaying(self) -> bool:
         """Whether steps are skipped that an earlier run completed."""
         return self._counter.is_replaying

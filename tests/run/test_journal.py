@@ -90,6 +90,40 @@ def test_a_failure_reports_finished_steps_and_both_solutions(
     assert "Duplicate entry" in str(entry.error)
 
 
+def test_the_hint_about_a_sql_file_names_only_what_is_possible(
+    mariadb: Database, tmp_path: Path
+) -> None:
+    """Its statements have no reverse, so they are not undone one by one."""
+    folder = Folder(tmp_path / "sql")
+    path = folder.write_sql("aaaa", "CREATE TABLE a (x INT);\nSELECT nothing;", "DROP TABLE a;")
+    with pytest.raises(MigrationFailedError) as caught:
+        mariadb.runner(folder).upgrade()
+    assert "finished steps, which stay: ~ execute CREATE TABLE a (x INT)" in caught.value.message
+    assert f"{caught.value.hint}".startswith(
+        "fix the cause and run autodiff upgrade to resume; the file may be edited after the "
+        "finished steps. Or complete or undo it by hand"
+    )
+    path.write_text(path.read_text().replace("SELECT nothing", "SELECT 1"))
+    mariadb.runner(folder).upgrade()
+    assert mariadb.history() == ["aaaa"]
+
+
+def test_the_hint_about_a_hand_written_part_names_only_what_is_possible(
+    mariadb: Database, tmp_path: Path
+) -> None:
+    """Its steps are not known before it runs, so an edit of the file is refused."""
+    folder = Folder(tmp_path / "code")
+    part = 'op.get_bind().exec_driver_sql("SELECT 1")'
+    folder.write("aaaa", f'{part}\nop.execute("SELECT nothing")')
+    with pytest.raises(MigrationFailedError) as caught:
+        mariadb.runner(folder).upgrade()
+    assert "finished steps, which stay: a hand-written part" in caught.value.message
+    assert f"{caught.value.hint}".startswith(
+        "fix the cause and run autodiff upgrade to resume, without an edit of the file; or "
+        "complete or undo it by hand"
+    )
+
+
 def test_a_failure_quotes_the_server(mariadb: Database, tmp_path: Path) -> None:
     """The error number comes last, and additions of the driver are removed."""
     folder = Folder(tmp_path / "n")
