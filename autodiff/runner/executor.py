@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.base import Dialect
 from autodiff.errors import AutodiffError, MigrationFailedError, RowsInTheWayError
 from autodiff.runner.concurrent_indexes import outside_only
+from autodiff.runner.copied_rows import refuse_copied_rows
 from autodiff.runner.loader import call_name
 from autodiff.runner.sinks import Sink
 from autodiff.runner.transaction_control import refuse_transaction_control
@@ -69,6 +70,7 @@ class Executor:
             refuse_transaction_control(
                 operation.sql, backslashes=self.dialect.features.backslash_escapes
             )
+            refuse_copied_rows(operation.sql)
         if isinstance(operation, AddConstraint) and operation.constraint.name:
             self._added_constraints.add((operation.table, operation.constraint.name))
         if self._creates_again(operation) or self.sink.is_already_done(operation):
@@ -92,6 +94,7 @@ class Executor:
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Run a SQLAlchemy statement."""
         self.flush()
+        refuse_copied_rows(str(clause))
         self.sink.execute_clause(clause, rows)
 
     def find(self, name: Name) -> Table | None:

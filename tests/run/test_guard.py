@@ -312,3 +312,37 @@ def test_the_server_is_asked_only_if_the_connection_was_handed_over(
         )
         db.runner(folder).upgrade()
         assert not [sql for sql in statements if "SAVEPOINT" in sql]
+
+
+COPIES = [
+    "COPY users TO STDOUT",
+    "-- all\ncopy users (id) from stdin with (format csv)",
+    "COPY (SELECT 1) TO STDOUT",
+]
+
+
+@pytest.mark.parametrize("sql", COPIES)
+@pytest.mark.parametrize("is_file", [False, True], ids=["op", "file"])
+def test_copying_rows_through_the_client_is_refused(
+    database: Callable[[str], sa.URL], tmp_path: Path, sql: str, is_file: bool
+) -> None:
+    """The server would wait for rows that nobody sends."""
+    folder = Folder(tmp_path / "copies")
+    folder.write("aaaa", 'op.create_table("users", sa.Column("id", sa.Integer()))')
+    if is_file:
+        folder.write_sql("bbbb", f"{sql};\n5\n\\.\n")
+    else:
+        folder.write("bbbb", f"op.execute({sql!r})")
+    with opened(database("postgresql")) as db:
+        error = upgrade_error(db, folder)
+        assert "is not possible in a migration: it needs a client" in error.message
+        assert "write the rows with INSERT or op.bulk_insert" in f"{error.hint}"
+        assert db.history() == ["aaaa"]
+
+
+def test_the_server_may_copy_rows(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    folder = Folder(tmp_path / "copies")
+    folder.write_sql("aaaa", "CREATE TABLE stdin (id int);\nCOPY stdin FROM '/dev/null';")
+    with opened(database("postgresql")) as db:
+        db.runner(folder).upgrade()
+        assert db.history() == ["aaaa"]
