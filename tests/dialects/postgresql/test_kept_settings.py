@@ -19,6 +19,23 @@ SELECT relname, relowner::regrole::text, reloptions::text,
              FROM pg_attribute WHERE attrelid = oid AND attnum > 0 AND NOT attisdropped)
 FROM pg_class WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace ORDER BY 1
 """
+PARTS = """
+SELECT * FROM (
+  SELECT pg_get_triggerdef(oid), obj_description(oid, 'pg_trigger') FROM pg_trigger
+  WHERE NOT tgisinternal
+  UNION ALL SELECT pg_get_ruledef(oid), obj_description(oid, 'pg_rewrite') FROM pg_rewrite
+  WHERE rulename <> '_RETURN' AND ev_class >= 16384
+  UNION ALL SELECT pg_get_statisticsobjdef(oid), obj_description(oid, 'pg_statistic_ext')
+  FROM pg_statistic_ext
+  UNION ALL SELECT pg_get_indexdef(indexrelid), '' FROM pg_index
+  JOIN pg_class c ON c.oid = indrelid WHERE c.relkind = 'm'
+  UNION ALL SELECT attrelid::regclass::text || '.' || attname,
+                   concat_ws(' ', pg_get_expr(adbin, adrelid), attstattarget, attoptions)
+  FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+  LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
+  WHERE relkind IN ('v', 'm') AND relnamespace = 'public'::regnamespace AND attnum > 0
+) AS parts ORDER BY 1
+"""
 TYPES = "SELECT typname, typowner::regrole::text, typacl::text FROM pg_type WHERE typtype = 'e'"
 
 
@@ -86,6 +103,39 @@ def test_recreated_view(url: sa.URL, db: Database, role: str, tmp_path: Path) ->
     assert db.rows(VIEWS) == before
     project.downgrade("-1")
     assert db.rows(VIEWS) == before
+
+
+def test_recreated_view_with_triggers(url: sa.URL, db: Database, tmp_path: Path) -> None:
+    """Triggers, rules, statistics, indexes and settings of columns are as before."""
+    Project(url, models(sa.Text(), "a", "b"), tmp_path).generate("first")
+    Project(url, models(sa.Text(), "a", "b"), tmp_path).upgrade()
+    view = '"Odd % view"'
+    db.execute(
+        f"CREATE VIEW {view} AS SELECT id, name FROM items",
+        f"ALTER VIEW {view} ALTER id SET DEFAULT 5",
+        f"ALTER VIEW {view} ALTER name SET DEFAULT 'it''s'",
+        "CREATE FUNCTION stop() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+        f"CREATE TRIGGER stopped INSTEAD OF INSERT ON {view} "
+        "FOR EACH ROW EXECUTE FUNCTION stop('it''s; %s')",
+        f"COMMENT ON TRIGGER stopped ON {view} IS 'it''s a trigger'",
+        f"CREATE RULE kept AS ON DELETE TO {view} DO INSTEAD NOTHING",
+        f"COMMENT ON RULE kept ON {view} IS 'it''s a rule'",
+        f"CREATE RULE moved AS ON UPDATE TO {view} "
+        "DO INSTEAD (DELETE FROM items WHERE id = old.id; NOTIFY moved)",
+        "CREATE MATERIALIZED VIEW cached AS SELECT id, name FROM items",
+        "CREATE INDEX cached_name ON cached (name)",
+        "ALTER MATERIALIZED VIEW cached ALTER name SET STATISTICS 77",
+        "ALTER MATERIALIZED VIEW cached ALTER name SET (n_distinct = 5)",
+        "CREATE STATISTICS both_columns ON id, name FROM cached",
+        "COMMENT ON STATISTICS both_columns IS 'it''s both'",
+    )
+    before = db.rows(PARTS)
+    project = Project(url, models(sa.String(100), "a", "b"), tmp_path)
+    project.generate("second")
+    project.upgrade()
+    assert db.rows(PARTS) == before
+    project.downgrade("-1")
+    assert db.rows(PARTS) == before
 
 
 def test_dropped_view_has_no_settings(url: sa.URL, db: Database, role: str, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
-"""SQL that keeps the owner and grants of an object that a migration drops and creates again.
+"""SQL that keeps what an object has that a migration drops and creates again, such as its grants.
 
-They belong to one database, so they are read when the migration runs, not when it is generated. The
+This belongs to one database, so it is read when the migration runs, not when it is generated. The
 settings of a view are kept in a setting of the session until it exists again.
 https://www.postgresql.org/docs/current/runtime-config-custom.html
 """
@@ -21,8 +21,25 @@ __all__ = [
 _KEEP = """SELECT set_config({setting}, (SELECT json_build_object(
   'owner', pg_get_userbyid(c.relowner), 'grants', c.relacl::text,
   'options', array_to_string(c.reloptions, ', '),
+  'parts', (SELECT coalesce(json_agg(p.sql), '[]') FROM (
+      SELECT concat_ws(';', pg_get_triggerdef(t.oid), format('COMMENT ON TRIGGER %I ON %s IS ',
+        t.tgname, {name}) || quote_literal(obj_description(t.oid, 'pg_trigger')))
+      FROM pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal
+      UNION ALL
+      SELECT concat_ws(';', pg_get_ruledef(r.oid), format('COMMENT ON RULE %I ON %s IS ',
+        r.rulename, {name}) || quote_literal(obj_description(r.oid, 'pg_rewrite')))
+      FROM pg_rewrite r WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN'
+      UNION ALL
+      SELECT concat_ws(';', pg_get_statisticsobjdef(s.oid), format(
+        'COMMENT ON STATISTICS %s.%I IS ', s.stxnamespace::regnamespace, s.stxname)
+        || quote_literal(obj_description(s.oid, 'pg_statistic_ext')))
+      FROM pg_statistic_ext s WHERE s.stxrelid = c.oid) AS p (sql)),
   'columns', (SELECT json_agg(json_build_object('name', a.attname, 'grants', a.attacl::text,
-      'comment', col_description(a.attrelid, a.attnum)))
+      'comment', col_description(a.attrelid, a.attnum), 'clauses', array_remove(ARRAY[
+        (SELECT 'SET DEFAULT ' || pg_get_expr(d.adbin, d.adrelid) FROM pg_attrdef d
+         WHERE d.adrelid = a.attrelid AND d.adnum = a.attnum),
+        CASE WHEN a.attstattarget >= 0 THEN 'SET STATISTICS ' || a.attstattarget END,
+        'SET (' || array_to_string(a.attoptions, ', ') || ')'], NULL)))
     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped))::text
   FROM pg_class c WHERE c.oid = {name}::regclass), false)"""
 
@@ -30,9 +47,13 @@ _RESTORE = """
 DECLARE
   saved json := nullif(current_setting({setting}, true), '')::json;
   part json;
+  statement text;
   item record;
 BEGIN
   IF saved IS NULL THEN RETURN; END IF;
+  FOR statement IN SELECT * FROM json_array_elements_text(saved->'parts') LOOP
+    EXECUTE statement;
+  END LOOP;
   IF saved->>'owner' <> current_user THEN
     EXECUTE format('ALTER {word} %s OWNER TO %I', {target}, saved->>'owner');
   END IF;
@@ -52,6 +73,9 @@ BEGIN
     IF part->>'comment' IS NOT NULL THEN
       EXECUTE format('COMMENT ON COLUMN %s.%I IS %L', {target}, part->>'name', part->>'comment');
     END IF;
+    FOR statement IN SELECT * FROM json_array_elements_text(part->'clauses') LOOP
+      EXECUTE format('ALTER {word} %s ALTER COLUMN %I %s', {target}, part->>'name', statement);
+    END LOOP;
     FOR item IN SELECT a.* FROM aclexplode((part->>'grants')::aclitem[]) a LOOP
       EXECUTE format('GRANT %s (%I) ON %s TO %s', item.privilege_type, part->>'name', {target},
                      {grantee}) || {option};
@@ -104,8 +128,8 @@ _OPTION = "CASE WHEN item.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END"
 def keep_view_settings(view: str) -> str:
     """Return a SELECT that keeps the settings of a view, which is about to be dropped.
 
-    These are its owner, grants, options such as security_invoker, and comments of columns. `view`
-    is a quoted name.
+    These are its owner, grants, triggers, rules, statistics and options such as security_invoker,
+    and the comments, defaults and settings of its columns. `view` is a quoted name.
     """
     return _KEEP.format(setting=_setting(view), name=quote_literal(view))
 

@@ -1,4 +1,4 @@
-"""SQL for views of PostgreSQL, which can keep their owner, grants and options."""
+"""SQL for views of PostgreSQL, which can keep their owner, grants, triggers and options."""
 
 from __future__ import annotations
 
