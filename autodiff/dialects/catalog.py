@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         DependentObject,
         DependentView,
         IndexUse,
+        Prerequisite,
         UnmanagedObject,
     )
 
@@ -101,6 +102,10 @@ class Catalog(ABC):
     @abstractmethod
     def unmanaged_objects(self, connection: Connection, scope: Scope) -> list[UnmanagedObject]:
         """Return what the schemas of a scope have that is never reflected, such as triggers."""
+
+    def prerequisites(self, connection: Connection, scope: Scope) -> list[Prerequisite]:
+        """Return the unmanaged objects that the tables and views of a scope need, in order."""
+        return []
 
     def domain_problems(self, connection: Connection, domains: Sequence[Domain]) -> list[str]:
         """Return a sentence for each domain that the database lacks or defines in another way."""

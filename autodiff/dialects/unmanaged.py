@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from autodiff.schema.objects import Name
 
-__all__ = ["DependentObject", "DependentView", "IndexUse", "UnmanagedObject"]
+__all__ = ["DependentObject", "DependentView", "IndexUse", "Prerequisite", "UnmanagedObject"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +19,20 @@ class UnmanagedObject:
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prerequisite:
+    """An unmanaged object that a table or view needs, with the SQL that creates and drops it."""
+
+    kind: str
+    name: str
+    sql: str
+    reverse_sql: str
+
+    def is_same(self, item: UnmanagedObject) -> bool:
+        """Return whether it is an object of the list of unmanaged objects."""
+        return (self.kind, self.name) == (item.kind, item.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

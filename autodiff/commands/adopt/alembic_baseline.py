@@ -83,8 +83,8 @@ def replace_alembic(
             after = database.snapshot()
             dialect = database.inspector.dialect
             connection = database.inspector.connection
-            left_out = tuple(dialect.catalog.unmanaged_objects(connection, context.scope))
-            plan = plan_creation(connection, dialect, after.schema)
+            creation = plan_creation(connection, dialect, after.schema, context.scope)
+            plan = creation.plan
         with_rows = tuple(sorted(str(name) for name, rows in after.rows.items() if rows))
         if with_rows and not without_data:
             raise HandWrittenError(
@@ -127,7 +127,7 @@ def replace_alembic(
         texts=texts,
         replaced=old,
         with_rows=with_rows,
-        left_out=left_out,
+        left_out=creation.left_out,
         plan=plan,
         proof=proof,
     )

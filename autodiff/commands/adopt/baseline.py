@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,11 +16,13 @@ from autodiff.commands.generate import Draft, GenerateRequest, draft_plan
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition
 from autodiff.dialects import Dialect, dialect_of
-from autodiff.dialects.unmanaged import UnmanagedObject
-from autodiff.errors import HistoryError
+from autodiff.dialects.scope import Scope
+from autodiff.dialects.unmanaged import Prerequisite, UnmanagedObject
+from autodiff.errors import HistoryError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration
 from autodiff.migrations.alembic_history import ALEMBIC_FILE
 from autodiff.schema.objects import Schema
+from autodiff.schema.operations import CreateTable, CreateView, Execute
 from autodiff.utils.files import restore_on_error
 
 if TYPE_CHECKING:
@@ -27,7 +30,14 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["Baseline", "create_baseline", "plan_creation", "refuse_adopted", "refuse_history"]
+__all__ = [
+    "Baseline",
+    "Creation",
+    "create_baseline",
+    "plan_creation",
+    "refuse_adopted",
+    "refuse_history",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,16 +78,32 @@ def create_baseline(project: Workspace, message: str, *, rehearse: bool = True) 
                 "cannot create a baseline: the database has no tables",
                 hint='generate the first migration from the models: autodiff generate -m "..."',
             )
-        plan = plan_creation(connection, dialect, current)
+        creation = plan_creation(connection, dialect, current, scope)
         graph = project.graph()
         first = GraphPosition(parents=())
-        draft = draft_plan(project, graph, first, request, plan, connection)
+        try:
+            draft = draft_plan(project, graph, first, request, creation.plan, connection)
+        except RehearsalFailedError as error:
+            raise _with_left_out(error, creation.left_out) from error
         lock = _lock(connection, dialect, current, models)
         return Baseline(
             project=project,
             draft=replace(draft, lock=lock),
-            left_out=tuple(dialect.catalog.unmanaged_objects(connection, scope)),
+            left_out=creation.left_out,
         )
+
+
+def _with_left_out(
+    error: RehearsalFailedError, left_out: Sequence[UnmanagedObject]
+) -> RehearsalFailedError:
+    """Return the error with the objects that the baseline does not create, if there are any."""
+    if not left_out:
+        return error
+    return RehearsalFailedError(
+        (*error.problems, *(f"left out of the baseline: {item}" for item in left_out)),
+        hint="if the baseline needs what was left out, pass --no-rehearse and create it at the "
+        "start of upgrade() with op.execute; otherwise please report this",
+    )
 
 
 def refuse_adopted(project: Workspace) -> None:
@@ -113,12 +139,47 @@ def _declared(project: Workspace, dialect: Dialect) -> Schema | None:
     return project.declare(dialect)
 
 
-def plan_creation(connection: sa.Connection, dialect: Dialect, current: Schema) -> Plan:
-    """Return the plan that creates the schema of a database, with its names of constraints."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Creation:
+    """The plan that creates what a database has, and the objects that the plan does not create."""
+
+    plan: Plan
+    left_out: tuple[UnmanagedObject, ...]
+
+
+def plan_creation(
+    connection: sa.Connection, dialect: Dialect, current: Schema, scope: Scope
+) -> Creation:
+    """Return the plan that creates the schema of a database, with its names of constraints.
+
+    Unmanaged objects that the tables and views need, such as domains, are created before them.
+    """
+    needed = dialect.catalog.prerequisites(connection, scope)
+    left_out = tuple(
+        item
+        for item in dialect.catalog.unmanaged_objects(connection, scope)
+        if not any(prerequisite.is_same(item) for prerequisite in needed)
+    )
     difference = find_difference(
         connection, dialect, Schema(), with_existing_names(current, dialect), create_scratch=True
     )
-    return plan_difference(difference, {}, NoAnswers())
+    plan = plan_difference(difference, {}, NoAnswers())
+    return Creation(plan=_with_prerequisites(plan, needed), left_out=left_out)
+
+
+def _with_prerequisites(plan: Plan, needed: Sequence[Prerequisite]) -> Plan:
+    """Return the plan with the unmanaged objects before its first table or view.
+
+    A function is not checked when it is created: it may name tables that come after it.
+    """
+    created = [Execute(sql=item.sql, reverse_sql=item.reverse_sql) for item in needed]
+    if any(item.kind == "function" for item in needed):
+        created.insert(0, Execute(sql="SET LOCAL check_function_bodies = off", reverse_sql=""))
+    place = next(
+        (n for n, item in enumerate(plan.operations) if isinstance(item, CreateTable | CreateView)),
+        len(plan.operations),
+    )
+    return replace(plan, operations=(*plan.operations[:place], *created, *plan.operations[place:]))
 
 
 def _lock(

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.literals import plain_dialect
+from autodiff.dialects.postgresql.catalog.prerequisites import DOMAIN_DEFINITION
 from autodiff.schema.objects import Domain, Name
 
 if TYPE_CHECKING:
@@ -22,14 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = ["declared_domain", "find_domain_problems"]
 
-_DOMAINS = """
-SELECT n.nspname, t.typname, concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
-       (SELECT format('COLLATE %I', l.collname) FROM pg_collation l
-        JOIN pg_type b ON b.oid = t.typbasetype
-        WHERE l.oid = t.typcollation AND t.typcollation <> b.typcollation),
-       'DEFAULT ' || t.typdefault, CASE WHEN t.typnotnull THEN 'NOT NULL' END,
-       (SELECT string_agg(pg_get_constraintdef(c.oid, true), ' ' ORDER BY 1)
-        FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c')) AS definition
+_CONSTRAINT = "pg_get_constraintdef(c.oid, true)"
+_DOMAINS = f"""
+SELECT n.nspname, t.typname, {DOMAIN_DEFINITION.format(constraint=_CONSTRAINT)} AS definition
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE t.typtype = 'd' AND t.typname = ANY(:names)
 """

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         DependentObject,
         DependentView,
         IndexUse,
+        Prerequisite,
         UnmanagedObject,
     )
 
@@ -75,6 +76,11 @@ class PostgreSQLCatalog(Catalog):
         from autodiff.dialects.postgresql.catalog.unmanaged import unmanaged_objects
 
         return unmanaged_objects(connection, scope, self.dialect.default_schema or "public")
+
+    def prerequisites(self, connection: Connection, scope: Scope) -> list[Prerequisite]:
+        from autodiff.dialects.postgresql.catalog.prerequisites import find_prerequisites
+
+        return find_prerequisites(connection, scope, self.dialect.default_schema or "public")
 
     def table_sizes(
         self, connection: Connection, names: Collection[Name]
