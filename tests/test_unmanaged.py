@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
+from autodiff.errors import RehearsalFailedError
 from tests.support import opened
 
 
@@ -252,6 +253,66 @@ def test_a_view_that_is_recreated(database: Callable[[str], sa.URL], tmp_path: P
     draft = Project(url, models(nick(20)), tmp_path / "m").draft("x")
     assert draft is not None and draft.plan is not None
     assert draft.plan.findings == ()
+
+
+RENAMED = {
+    "column": ("CREATE VIEW v AS SELECT id, a FROM t WHERE kind <> 'x'", "t.kind:sort"),
+    "table": ("CREATE VIEW v AS SELECT id, a FROM t", "t:things"),
+    "type": ("CREATE VIEW v AS SELECT id, a FROM t WHERE kind <> 'x'", "kind:sort"),
+    "value": ("CREATE VIEW v AS SELECT id, a FROM t WHERE kind <> 'x'", "kind.x:z"),
+}
+
+
+@pytest.mark.parametrize("what", RENAMED)
+def test_a_recreated_view_that_reads_a_renamed_object(
+    database: Callable[[str], sa.URL], tmp_path: Path, what: str
+) -> None:
+    """It would be created as it was, so the error says what to do; alone, the rename is allowed."""
+    view, rename = RENAMED[what]
+
+    def declare(*, renamed: bool, length: int) -> sa.MetaData:
+        metadata = sa.MetaData()
+        new = what if renamed else ""
+        sa.Table(
+            "things" if new == "table" else "t",
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("a", sa.String(length)),
+            sa.Column(
+                "sort" if new == "column" else "kind",
+                sa.Enum(
+                    "y", "z" if new == "value" else "x", name="sort" if new == "type" else "kind"
+                ),
+            ),
+        )
+        return metadata
+
+    url = database("postgresql")
+    project = Project(url, declare(renamed=False, length=5), tmp_path)
+    project.generate("first")
+    project.upgrade()
+    with opened(url) as db:
+        db.execute(view)
+    with pytest.raises(RehearsalFailedError) as caught:
+        Project(url, declare(renamed=True, length=9), tmp_path).draft("both", renames=[rename])
+    changed = {
+        "column": "reads t.kind",
+        "table": "reads table t",
+        "type": "names enum kind",
+        "value": "names kind.x",
+    }[what]
+    assert caught.value.problems[0] == (
+        f"view v {changed}, which the migration renames: the migration would fail"
+    )
+    assert caught.value.hint == (
+        "rename in a migration of its own first, which the view follows; or create the view again "
+        "with the new name in this one, with op.drop_view and op.create_view"
+    )
+    for length in (5, 9):
+        project = Project(url, declare(renamed=True, length=length), tmp_path)
+        project.generate(f"length {length}", renames=[rename] if length == 5 else [])
+        project.upgrade()
+    assert not project.check()
 
 
 def test_a_view_over_a_replaced_column(any_database: sa.URL, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from autodiff.autogenerate.plan import Plan
@@ -28,7 +29,10 @@ from autodiff.schema.operations import (
     DropIndex,
     DropTable,
     DropView,
+    RenameEnum,
+    RenameEnumValue,
 )
+from autodiff.schema.sqltext import mentions, tokens, unquote_identifier, unquote_literal
 from autodiff.schema.view_reads import reads
 
 if TYPE_CHECKING:
@@ -42,7 +46,10 @@ _RENAMED_VIEW_HINT = (
     "create the view again with the new name: in the migration with op.drop_view and "
     "op.create_view, or by hand"
 )
-
+_FOLLOWING_VIEW_HINT = (
+    "rename in a migration of its own first, which the view follows; or create the view again with "
+    "the new name in this one, with op.drop_view and op.create_view"
+)
 _SET_AGAIN_HINT = "set it again in the migration after that, with op.execute"
 _OTHER_IDENTITY_HINT = (
     "give the table another replica identity in the migration, with op.execute: without one, "
@@ -75,6 +82,7 @@ def find_broken_dependents(connection: Connection, plan: Plan) -> list[Finding]:
     """
     changed_objects = list(_changed_objects(plan))
     findings = list(_lost_settings(connection, plan, changed_objects))
+    findings += _views_of_renamed_enums(plan)
     if changed_objects:
         findings += _broken_views(connection, plan, changed_objects)
         findings += _broken_objects(connection, plan, changed_objects)
@@ -186,7 +194,7 @@ def _broken_views(
     findings: dict[str, Finding] = {}
     for reader in readers:
         for changed in changed_objects:
-            if not _reads(reader, changed, plan.dialect):
+            if not _reads(reader, changed, plan.dialect, is_dropped=reader.view in dropped):
                 continue
             if not _is_handled(reader.view, changed, plan, recreated, dropped):
                 dependent = f"view {reader.view} reads"
@@ -194,7 +202,7 @@ def _broken_views(
                     dependent,
                     "view",
                     changed,
-                    _RENAMED_VIEW_HINT if changed.change == "renames" else _VIEW_HINT,
+                    _view_hint(changed.change, plan.dialect),
                     fails=plan.dialect.features.dependents_block_columns,
                 )
                 findings.setdefault(finding.message, finding)
@@ -262,12 +270,50 @@ def _is_handled(
     return view in plan.desired.views or view not in recreated or not changed.is_gone
 
 
-def _reads(reader: DependentView, changed: _ChangedObject, dialect: Dialect) -> bool:
+def _view_hint(change: _Change, dialect: Dialect) -> str:
+    if change != "renames":
+        return _VIEW_HINT
+    follows = dialect.features.views_follow_renames
+    return _FOLLOWING_VIEW_HINT if follows else _RENAMED_VIEW_HINT
+
+
+def _views_of_renamed_enums(plan: Plan) -> Iterator[Finding]:
+    """Yield a finding for each view that is created as it was, with an old name of an enum."""
+    as_before = (_recreated_views(plan) & _dropped_views(plan)) - {*plan.desired.views}
+    for view in sorted(as_before):
+        for name in _renamed_enums_in(plan.current.views[view].sql, plan):
+            yield Finding(
+                code="view-reads",
+                severity="error",
+                message=f"view {view} names {name}, which the migration renames: the migration "
+                "would fail",
+                hint=_FOLLOWING_VIEW_HINT,
+                place=str(view),
+            )
+
+
+def _renamed_enums_in(sql: str, plan: Plan) -> Iterator[str]:
+    """Yield the enum types and values that a view casts to or contains, and the plan renames."""
+    found = list(tokens(sql))
+    values = {unquote_literal(token) for kind, token in found if kind == "string"}
+    types = {unquote_identifier(token) for (_, sign), (_, token) in pairwise(found) if sign == "::"}
+    for operation in plan.operations:
+        match operation:
+            case RenameEnum(before=enum) if enum.name in types:
+                yield f"enum {enum}"
+            case RenameEnumValue(enum=enum, before=value) if value in values:
+                if mentions(sql, enum.name):
+                    yield f"{enum}.{value}"
+
+
+def _reads(
+    reader: DependentView, changed: _ChangedObject, dialect: Dialect, *, is_dropped: bool
+) -> bool:
     """Return whether a change of the object breaks the view."""
     if reader.table != changed.table:
         return False
     features = dialect.features
-    if changed.change == "renames" and features.views_follow_renames:
+    if changed.change == "renames" and features.views_follow_renames and not is_dropped:
         return False
     if not changed.is_gone and not features.dependents_block_columns:
         return False
