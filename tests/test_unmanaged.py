@@ -81,22 +81,61 @@ def test_unmanaged_objects_on_postgresql(database: Callable[[str], sa.URL], tmp_
             "CREATE AGGREGATE total(integer) (sfunc = int4pl, stype = integer)",
             "CREATE RULE none AS ON DELETE TO users DO INSTEAD NOTHING",
             "CREATE EXTENSION citext",
+            "CREATE VIEW v WITH (security_barrier) AS SELECT id, nick FROM users "
+            "WHERE id > 0 WITH CHECK OPTION",
+            "ALTER VIEW v ALTER nick SET DEFAULT 'x'",
+            "CREATE SEQUENCE owned OWNED BY users.nick",
+            "CREATE STATISTICS both_columns ON id, nick FROM users",
+            "CREATE TYPE spans AS RANGE (SUBTYPE = integer)",
+            "COMMENT ON SCHEMA public IS 'ours'",
+            "CREATE PUBLICATION everything FOR TABLE users",
         )
     assert [str(item) for item in project.left_alone()] == [
         "aggregate total(integer) (aggregates are not compared)",
+        "comment on schema public (comments on schemas are not compared)",
         "composite type pair (composite types are not compared)",
+        "default of v.nick (defaults of views are not compared)",
         "domain d (domains are not compared)",
         "enum mood (no table uses it)",
         "exclusion constraint alone on users (the models declare none)",
         "extension citext (extensions are not compared)",
         "function twice(n integer) (functions are not compared)",
+        "option check_option=cascaded of v (options of views are not compared)",
+        "option security_barrier=true of v (options of views are not compared)",
+        "owner of owned: users.nick (OWNED BY is compared only with a default)",
         "procedure nothing() (procedures are not compared)",
+        "publication everything (publications are not compared)",
+        "range type spans (range types are not compared)",
         "row level security of users (it is not compared)",
         "rule none on users (rules are not compared)",
         "schema other (no model uses this schema)",
+        "statistics both_columns on users (statistics are not compared)",
         "table autodiff_history (autodiff's own)",
         "table autodiff_journal (autodiff's own)",
         "table p1 (a partition of p)",
+        "view v (the models declare no views)",
+    ]
+
+
+def test_options_of_constraints_are_unmanaged(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """PostgreSQL 18: NOT ENFORCED, WITHOUT OVERLAPS and PERIOD, which a baseline does not keep."""
+    url = database("postgresql")
+    project = start(url, tmp_path / "m")
+    with opened(url) as db:
+        if int(db.rows("SHOW server_version_num")[0][0]) < 180000:
+            pytest.skip("they are new in PostgreSQL 18")
+        db.execute(
+            "CREATE EXTENSION btree_gist",
+            "CREATE TABLE a (id integer, at daterange, PRIMARY KEY (id, at WITHOUT OVERLAPS))",
+            "CREATE TABLE b (id integer, at daterange, CONSTRAINT positive CHECK (id > 0) "
+            "NOT ENFORCED, CONSTRAINT fk FOREIGN KEY (id, PERIOD at) REFERENCES a (id, PERIOD at))",
+        )
+    assert [str(item) for item in project.left_alone() if item.kind == "option"] == [
+        "option NOT ENFORCED of positive on b (it is not compared)",
+        "option PERIOD of fk on b (it is not compared)",
+        "option WITHOUT OVERLAPS of a_pkey on a (it is not compared)",
     ]
 
 

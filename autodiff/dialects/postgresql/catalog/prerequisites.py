@@ -46,7 +46,8 @@ WITH RECURSIVE relations AS (
   UNION
   SELECT e.refclassid, e.refobjid FROM edges e JOIN needed USING (classid, objid)
 ), owned AS (
-  SELECT classid, objid FROM pg_depend WHERE deptype = 'e'
+  SELECT classid, objid FROM pg_depend
+  WHERE deptype = 'e' OR (classid = 'pg_proc'::regclass AND deptype = 'i')
 ), wanted AS (
   SELECT * FROM needed EXCEPT SELECT * FROM owned
 )

@@ -69,7 +69,7 @@ SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE '
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = ANY(:schemas)
   AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
-                  AND e.objid = p.oid AND e.deptype = 'e')
+                  AND e.objid = p.oid AND e.deptype IN ('e', 'i'))
 UNION ALL
 SELECT 'rule', n.nspname, r.rulename || ' on ' || c.relname, 'rules are not compared'
 FROM pg_rewrite r JOIN pg_class c ON c.oid = r.ev_class
@@ -79,6 +79,64 @@ UNION ALL
 SELECT 'row level security', n.nspname, 'of ' || c.relname, 'it is not compared'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(:schemas) AND c.relrowsecurity
+UNION ALL
+SELECT 'option', n.nspname, o.option || ' of ' || c.relname, 'options of views are not compared'
+FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL unnest(c.reloptions) AS o (option)
+WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('v', 'm')
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
+                  AND e.objid = c.oid AND e.deptype = 'e')
+UNION ALL
+SELECT 'default', n.nspname, 'of ' || c.relname || '.' || a.attname,
+       'defaults of views are not compared'
+FROM pg_attrdef d JOIN pg_class c ON c.oid = d.adrelid AND c.relkind = 'v'
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.adnum
+JOIN pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = ANY(:schemas)
+UNION ALL
+SELECT 'option', n.nspname, o.option || ' of ' || k.conname || ' on ' || c.relname,
+       'it is not compared'
+FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid
+JOIN pg_namespace n ON n.oid = c.relnamespace
+JOIN (VALUES ('NOT ENFORCED', 'conenforced', 'false'), ('WITHOUT OVERLAPS', 'conperiod', 'true'),
+             ('PERIOD', 'conperiod', 'true')) AS o (option, field, value)
+  ON to_jsonb(k)->>o.field = o.value AND CASE o.option WHEN 'PERIOD' THEN k.contype = 'f'
+     WHEN 'WITHOUT OVERLAPS' THEN k.contype <> 'f' ELSE k.conparentid = 0 END
+WHERE n.nspname = ANY(:schemas) AND NOT c.relispartition
+UNION ALL
+SELECT 'owner', n.nspname, 'of ' || s.relname || ': ' || c.relname || '.' || a.attname,
+       'OWNED BY is compared only with a default'
+FROM pg_depend d JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_namespace n ON n.oid = s.relnamespace
+JOIN pg_class c ON c.oid = d.refobjid
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = d.refobjsubid
+WHERE n.nspname = ANY(:schemas) AND d.classid = 'pg_class'::regclass
+  AND d.refclassid = 'pg_class'::regclass AND d.deptype = 'a'
+  AND NOT EXISTS (SELECT 1 FROM pg_attrdef f
+                  JOIN pg_depend u ON u.classid = 'pg_attrdef'::regclass AND u.objid = f.oid
+                  WHERE f.adrelid = c.oid AND f.adnum = a.attnum AND u.refobjid = s.oid)
+UNION ALL
+SELECT 'statistics', n.nspname, s.stxname || ' on ' || c.relname, 'statistics are not compared'
+FROM pg_statistic_ext s JOIN pg_class c ON c.oid = s.stxrelid
+JOIN pg_namespace n ON n.oid = s.stxnamespace
+WHERE n.nspname = ANY(:schemas)
+UNION ALL
+SELECT 'range type', n.nspname, t.typname, 'range types are not compared'
+FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
+WHERE n.nspname = ANY(:schemas) AND t.typtype = 'r'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_type'::regclass
+                  AND e.objid = t.oid AND e.deptype = 'e')
+UNION ALL
+SELECT 'comment', NULL, 'on schema ' || n.nspname, 'comments on schemas are not compared'
+FROM pg_namespace n
+WHERE n.nspname = ANY(:schemas)
+  AND obj_description(n.oid, 'pg_namespace') <> 'standard public schema'
+UNION ALL
+SELECT 'publication', NULL, p.pubname, 'publications are not compared'
+FROM pg_publication p
+UNION ALL
+SELECT 'event trigger', NULL, e.evtname, 'event triggers are not compared'
+FROM pg_event_trigger e
 UNION ALL
 SELECT 'extension', NULL, x.extname, 'extensions are not compared'
 FROM pg_extension x
