@@ -893,6 +893,48 @@ def test_execute(scripts: Scripts) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        'op.execute(sa.text("UPDATE account SET description = :n"))',
+        'op.execute(sa.text("DELETE FROM account WHERE :n IS NULL"))',
+        'op.backfill("account", {"description": sa.text(":n")})',
+        'op.backfill("account", {"description": "x"}, where=sa.text("name = :n"))',
+        'op.require(sa.text("SELECT * FROM account WHERE name = :n"), "no")',
+        'op.create_view("v", sa.select(sa.text("1")).where(sa.text("1 = :n")))',
+        'op.create_check_constraint("ck", "account", "name <> \' :n\'")',
+        'op.create_index("ix", "account", [sa.text("lower(:n)")])',
+        'op.add_column("account", sa.Column("x", sa.Text, server_default=sa.text("(:n)")))',
+        'op.alter_column("account", "name", server_default=sa.text("(:n)"))',
+    ],
+)
+def test_a_parameter_needs_a_value(scripts: Scripts, code: str) -> None:
+    """SQLAlchemy writes NULL for it in SQL with literals, which means something else."""
+    scripts.run(ACCOUNT)
+    scripts.run("op.execute(\"INSERT INTO account (id, name) VALUES (1, 'a')\")")
+    with pytest.raises(MigrationFailedError, match="value is required for bind parameter 'n'") as e:
+        scripts.run(code)
+    assert e.value.hint is not None and ".bindparams(n=...)" in e.value.hint
+    assert scripts.db.rows("SELECT name, description FROM account") == [("a", None)]
+
+
+def test_a_parameter_may_be_none(scripts: Scripts) -> None:
+    scripts.run(ACCOUNT)
+    scripts.run(
+        """
+        account = sa.table("account", sa.column("id"), sa.column("name"), sa.column("description"))
+        op.execute(account.insert().values(id=1, name="a", description="b"))
+        op.execute(account.insert().values(id=2, name="b", description=None))
+        op.execute(
+            sa.text("UPDATE account SET description = :n WHERE id = 1").bindparams(n=None)
+        )
+        op.backfill("account", {"name": sa.bindparam("n", "c")}, where=sa.column("name") == "b")
+        """
+    )
+    found = scripts.db.rows("SELECT name, description FROM account ORDER BY id")
+    assert found == [("a", None), ("c", None)]
+
+
 def test_get_bind_and_get_context(scripts: Scripts) -> None:
     """They return the connection and the dialect inside the migration."""
     scripts.run(ACCOUNT)

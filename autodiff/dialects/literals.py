@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal
@@ -18,17 +19,35 @@ if TYPE_CHECKING:
 
     from autodiff.dialects.base import Dialect
 
-__all__ = ["clause_text", "dialect_with_literals", "plain_dialect"]
+__all__ = ["MissingValueError", "clause_text", "dialect_with_literals", "plain_dialect"]
+
+
+class MissingValueError(CompileError):
+    """SQL has a parameter without a value, for which SQLAlchemy would write NULL.
+
+    hint: what to do.
+    """
+
+    def __init__(self, parameter: str) -> None:
+        super().__init__(f"a value is required for bind parameter {parameter!r}")
+        self.hint = (
+            f"give it a value: .bindparams({parameter}=...); "
+            f"or write \\:{parameter} for a colon that begins no parameter"
+        )
 
 
 def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
-    """Return a copy of the dialect for SQL that no driver formats: % is not doubled."""
+    """Return a copy of the dialect for SQL that no driver formats: % is not doubled.
+
+    Its compiler raises MissingValueError for a parameter without a value.
+    """
     plain = copy.copy(dialect)
     plain._type_memos = weakref.WeakKeyDictionary()  # it holds processors that double each %
     plain.paramstyle = "named"
     plain.positional = False
     plain.identifier_preparer = plain.preparer(plain)
     plain.type_compiler_instance = plain.type_compiler_cls(plain)
+    plain.statement_compiler = _with_required_values(plain.statement_compiler)
     return plain
 
 
@@ -48,6 +67,19 @@ def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
     if isinstance(clause, Insert):
         clause = clause.inline()  # nobody reads the keys of the new rows
     return str(clause.compile(dialect=plain, compile_kwargs={"literal_binds": True}))
+
+
+@cache
+def _with_required_values(base: Any) -> Any:
+    """Return a compiler class that writes no NULL for a parameter without a value."""
+
+    class Compiler(base):  # type: ignore[misc]
+        def render_literal_bindparam(self, bindparam: Any, **options: Any) -> str:
+            if bindparam.required and "render_literal_value" not in options:
+                raise MissingValueError(bindparam.key)
+            return str(super().render_literal_bindparam(bindparam, **options))
+
+    return Compiler
 
 
 def _with_more_literals(base: Any, dialect: Dialect) -> Any:

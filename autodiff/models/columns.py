@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
+from autodiff.dialects.literals import MissingValueError
 from autodiff.errors import ModelsError
 from autodiff.models.long_names import is_cut, require_short_name
 from autodiff.models.options import dialect_options, has_options
@@ -42,6 +43,9 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
         if found is None:
             found = by_name[column.name] = first.named(_name(column, dialect, compiler))
         return found
+    except MissingValueError as error:
+        message = f"cannot declare column {_place(column)}: {error}"
+        raise ModelsError(message, hint=error.hint) from error
     except ModelsError as error:
         message = f"cannot declare column {_place(column)}: {error.line}"
         raise ModelsError(message, hint=error.hint) from error

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import InvalidRequestError, NoReferencedColumnError, NoReferencedTableError
 from sqlalchemy.sql.ddl import CreateConstraint, CreateIndex
 
+from autodiff.dialects.literals import MissingValueError
 from autodiff.errors import ModelsError
 from autodiff.models.index_elements import declare_element
 from autodiff.models.options import dialect_options, has_options
@@ -39,28 +40,38 @@ def declare_constraint(
     """Return a constraint, None if the dialect does not create it.
 
     That is the case for `ddl_if`, and for the check of a type that the database has natively.
+
+    Raises ModelsError for one that is not supported, or that has a parameter without a value.
     """
     if not _is_created(constraint, compiler):
         return None
     named: dict[str, Any] = {"name": compiler.name(constraint)}
     if dialect.features.comments:
         named["comment"] = getattr(constraint, "comment", None)
-    match constraint:
-        case sa.PrimaryKeyConstraint():
-            return _primary_key(constraint, named, dialect)
-        case sa.ForeignKeyConstraint():
-            return _foreign_key(constraint, named, dialect)
-        case sa.UniqueConstraint():
-            return _unique(constraint, named, dialect)
-        case sa.CheckConstraint():
-            return _check(constraint, named, dialect, compiler)
-        case _ if constraint.__visit_name__ == "exclude_constraint":
-            return _exclusion(constraint, named, dialect, compiler)
-        case _:
-            raise ModelsError(
-                f"cannot declare {type(constraint).__name__} of table {constraint.table.fullname}",
-                hint="supported constraints: primary and foreign keys, unique, check, exclusion",
-            )
+    try:
+        match constraint:
+            case sa.PrimaryKeyConstraint():
+                return _primary_key(constraint, named, dialect)
+            case sa.ForeignKeyConstraint():
+                return _foreign_key(constraint, named, dialect)
+            case sa.UniqueConstraint():
+                return _unique(constraint, named, dialect)
+            case sa.CheckConstraint():
+                return _check(constraint, named, dialect, compiler)
+            case _ if constraint.__visit_name__ == "exclude_constraint":
+                return _exclusion(constraint, named, dialect, compiler)
+    except MissingValueError as error:
+        raise ModelsError(f"{_refusal(constraint)}: {error}", hint=error.hint) from error
+    raise ModelsError(
+        _refusal(constraint),
+        hint="supported constraints: primary and foreign keys, unique, check, exclusion",
+    )
+
+
+def _refusal(constraint: sa.Constraint) -> str:
+    name = f" {constraint.name}" if isinstance(constraint.name, str) else ""
+    kind, table = type(constraint).__name__, constraint.table.fullname
+    return f"cannot declare {kind}{name} of table {table}"
 
 
 def _is_created(constraint: sa.Constraint, compiler: Compiler) -> bool:
@@ -208,7 +219,7 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
 
     An index without columns has no elements: the columns are those that the database has.
 
-    Raises ModelsError for an index without a name.
+    Raises ModelsError for an index without a name, or with a parameter without a value.
     """
     if index._ddl_if is not None and not _is_executed(index, CreateIndex, compiler):
         return None
@@ -219,16 +230,23 @@ def declare_index(index: sa.Index, dialect: Dialect, compiler: Compiler) -> Inde
             f"cannot declare an index of table {index.table}: it has no name",
             hint='name the index, or add "ix" to the naming convention of the MetaData',
         )
-    elements = tuple([declare_element(p, options, dialect, compiler) for p in index.expressions])
+    where = options.get("where")
+    try:
+        elements = tuple(
+            [declare_element(p, options, dialect, compiler) for p in index.expressions]
+        )
+        condition = None if where is None else compiler.expression(_clause(where))
+    except MissingValueError as error:
+        message = f"cannot declare index {name} of table {index.table}: {error}"
+        raise ModelsError(message, hint=error.hint) from error
     if not options:
         return Index(name=name, elements=elements, unique=bool(index.unique))
-    where = options.get("where")
     return Index(
         name=name,
         elements=elements,
         unique=bool(index.unique),
         method=_method(options),
-        where=None if where is None else compiler.expression(_clause(where)),
+        where=condition,
         include=tuple(str(getattr(i, "name", i)) for i in options.get("include") or ()),
         nulls_not_distinct=bool(options.get("nulls_not_distinct")),
         options=_storage(options),

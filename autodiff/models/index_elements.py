@@ -61,7 +61,7 @@ def declare_element(
 
 def _without_order(part: Any, dialect: Dialect, compiler: Compiler) -> IndexElement:
     """Return a part that is not in desc() or the like; its text can contain an order."""
-    text = _written_text(part)
+    text = _written_text(part, compiler)
     if text is not None:
         return parse_element(text, dialect)
     if isinstance(part, BinaryExpression) and isinstance(part.right, CollationClause):
@@ -93,10 +93,10 @@ def _needed_schema(schema: str | None, dialect: Dialect) -> str | None:
     return None if is_found else str(schema)
 
 
-def _written_text(part: Any) -> str | None:
+def _written_text(part: Any, compiler: Compiler) -> str | None:
     """Return the SQL of a part that was written as text, else None."""
     if isinstance(part, TextClause):
-        return str(part.text)
+        return compiler.expression(part) if ":" in part.text else str(part.text)
     if isinstance(part, ColumnClause):
         return str(part.name) if part.is_literal else None
     label = getattr(part, "element", None)  # nulls_first("name"), desc("name")

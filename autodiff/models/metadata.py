@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.schema import CreateSequence
 from sqlalchemy.sql import visitors
 
+from autodiff.dialects.literals import MissingValueError
 from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
@@ -141,11 +142,18 @@ def _all_tables(metadata: Iterable[sa.MetaData]) -> list[sa.Table]:
 
 
 def declared_view(name: Name, table: Any, dialect: Dialect, compiler: Compiler) -> View:
-    """Return the view that a table of SQLAlchemy creates."""
+    """Return the view that a table of SQLAlchemy creates.
+
+    Raises ModelsError if its SELECT has a parameter without a value.
+    """
     creator = table._creator_ddl
+    try:
+        sql = compiler.select(creator.selectable)
+    except MissingValueError as error:
+        raise ModelsError(f"cannot declare view {name}: {error}", hint=error.hint) from error
     return View(
         name=name,
-        sql=compiler.select(creator.selectable),
+        sql=sql,
         materialized=bool(creator.materialized),
         reads=tuple(sorted(_read_by(creator.selectable, dialect) - {name})),
     )

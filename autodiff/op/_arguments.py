@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.sql.elements import ClauseElement
 from sqlalchemy.types import TypeEngine
 
+from autodiff.dialects.literals import MissingValueError
 from autodiff.errors import WrongArgumentError
 from autodiff.op.keywords import CommentedKind
 from autodiff.runner.context import current_settings
@@ -64,6 +65,9 @@ def checked(function: Callable[_P, _T]) -> Callable[_P, _T]:
                     _require(function.__name__, f"each of {places}", rest, value)
         try:
             return function(*arguments, **keywords)
+        except MissingValueError as error:
+            message = f"op.{function.__name__}(): {error}"
+            raise WrongArgumentError(message, hint=error.hint) from error
         except TypeError:
             try:
                 own.bind(*arguments, **keywords)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import CompileError
 
+from autodiff.dialects.literals import MissingValueError
 from autodiff.errors import WrongArgumentError
 from autodiff.op._arguments import checked
 from autodiff.op._executor import compiler_for, qualified_name
@@ -142,6 +143,8 @@ def _value_sql(column: str, value: Any, compiler: Compiler) -> str:
         clause = sa.literal(value, sa.JSON() if isinstance(value, dict) else None)
     try:
         return compiler.expression(clause)
+    except MissingValueError:
+        raise
     except CompileError as error:
         raise WrongArgumentError(
             f"op.backfill(): the value of {column} cannot be written as SQL: {value!r:.60}; "

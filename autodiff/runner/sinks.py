@@ -287,14 +287,17 @@ class LiveSink(Sink):
 def written_clause(clause: ClauseElement, dialect: Dialect) -> str:
     """Return the SQL of a statement, with its values as literals.
 
-    Raises MigrationFailedError for a value that has no literal.
+    Raises MigrationFailedError for a value that has no literal, and MissingValueError for a
+    parameter without a value.
     """
     from sqlalchemy.exc import CompileError
 
-    from autodiff.dialects.literals import clause_text
+    from autodiff.dialects.literals import MissingValueError, clause_text
 
     try:
         return clause_text(clause, dialect)
+    except MissingValueError:
+        raise
     except CompileError as error:
         raise MigrationFailedError(
             f"a value has no SQL literal: {error}",

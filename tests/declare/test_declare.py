@@ -102,6 +102,48 @@ def test_unsupported_type_is_rejected(column: sa.Column[Any], dialect: str, reas
     assert hint
 
 
+UNSET = sa.text("lower(:note)")
+
+
+@pytest.mark.parametrize(
+    ("item", "place"),
+    [
+        (lambda: sa.Column("b", sa.String(9), server_default=UNSET), "column t.b"),
+        (lambda: sa.Column("b", sa.String(9), sa.Computed(UNSET)), "column t.b"),
+        (lambda: sa.CheckConstraint("a = ' :note'", name="ck"), "CheckConstraint ck of table t"),
+        (lambda: sa.CheckConstraint(UNSET), "CheckConstraint of table t"),
+        (
+            lambda: postgresql.ExcludeConstraint((sa.column("a"), "="), where=UNSET),
+            "ExcludeConstraint of table t",
+        ),
+        (lambda: sa.Index("ix", UNSET), "index ix of table t"),
+        (lambda: sa.Index("ix", sa.func.lower(UNSET)), "index ix of table t"),
+        (lambda: sa.Index("ix", "a", postgresql_where=UNSET), "index ix of table t"),
+    ],
+)
+def test_a_parameter_without_a_value_is_rejected(
+    item: Callable[[], sa.schema.SchemaItem], place: str
+) -> None:
+    """SQLAlchemy writes NULL for it in DDL."""
+    message, hint = rejection(metadata_of(sa.Column("a", sa.String(9)), item()))
+    assert message == f"cannot declare {place}: a value is required for bind parameter 'note'"
+    assert hint is not None and r".bindparams(note=...); or write \:note" in hint
+
+
+def test_values_of_parameters_are_written() -> None:
+    r"""A value may be None, and `\:` begins no parameter."""
+    declared = table(
+        sa.Column("a", sa.String(9), server_default=sa.text("lower(:x)").bindparams(x="B")),
+        sa.CheckConstraint(sa.text("a IS NOT :x").bindparams(x=None), name="ck"),
+        sa.CheckConstraint(r"a <> ' \:note'", name="ck_note"),
+        sa.Index("ix", sa.text(r"lower(a || ' \:note')")),
+    )
+    checks = {c.name: c.sql for c in declared.constraints if isinstance(c, Check)}
+    assert declared.columns[0].default == "lower('B')"
+    assert checks == {"ck": "a IS NOT NULL", "ck_note": "a <> ' :note'"}
+    assert declared.indexes[0].elements[0].text == "lower(a || ' :note')"
+
+
 def test_enum_with_two_lists_of_values_is_rejected() -> None:
     """Columns may share one enum."""
     shared = sa.Enum("a", "b", name="mood")
