@@ -935,6 +935,68 @@ def test_a_parameter_may_be_none(scripts: Scripts) -> None:
     assert found == [("a", None), ("c", None)]
 
 
+def test_a_comment_ends_with_its_expression(scripts: Scripts) -> None:
+    """The rest of the statement is no part of a comment at the end of an SQL text."""
+    scripts.run(
+        """
+        op.create_table(
+            "t", sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("a", sa.Integer, server_default=sa.text("5 -- five"), nullable=False),
+            sa.Column("b", sa.Integer, sa.Computed("a + 1 -- next"), nullable=True),
+            sa.CheckConstraint("a > 0 -- positive", name="ck_a"),
+            sa.CheckConstraint("a < 9 -- small", name="ck_b"),
+            sa.Column("c", sa.Integer),
+        )
+        op.create_check_constraint("ck_c", "t", "c > 0 -- positive")
+        op.alter_column("t", "c", server_default=sa.text("6 -- six"), existing_type=sa.Integer)
+        op.require("SELECT 1 FROM t WHERE id = 9 -- nine", "no")
+        op.create_view("v", "SELECT a FROM t -- all")
+        op.execute("INSERT INTO t (id) VALUES (1) -- one")
+        """
+    )
+    if scripts.kind != "mysql":
+        columns = '["a", sa.text("abs(c) -- positive")], unique=True'
+        where = ', sqlite_where=sa.text("a > 0 -- c"), postgresql_where=sa.text("a > 0 -- c")'
+        scripts.run(f'op.create_index("ix", "t", {columns}{where})')
+    scripts.run('op.add_column("t", sa.Column("d", sa.Integer, sa.CheckConstraint("d > 0 -- d")))')
+    assert scripts.db.rows("SELECT a, b, c, d FROM t") == [(5, 6, 6, None)]
+    assert {"ck_a", "ck_b", "ck_c"} <= {item.name for item in scripts.table("t").constraints}
+    assert not scripts.column("t", "a").nullable
+
+
+def test_a_comment_ends_before_the_algorithm(scripts_on: Callable[[str], Scripts]) -> None:
+    scripts = scripts_on("mariadb")
+    scripts.run(ACCOUNT)
+    with pytest.raises(MigrationFailedError, match="ALGORITHM=INSTANT is not supported"):
+        scripts.run(
+            """
+            with op.online("INSTANT"):
+                op.execute("ALTER TABLE account MODIFY name varchar(9) NOT NULL -- shorter")
+            """
+        )
+
+
+def test_a_comment_ends_with_the_expression_of_a_trigger(
+    scripts_on: Callable[[str], Scripts],
+) -> None:
+    scripts = scripts_on("postgresql")
+    scripts.run(
+        """
+        op.create_table("t", sa.Column("a", sa.Integer), sa.Column("b", sa.Integer),
+                        sa.Column("c", sa.Text))
+        op.sync_columns("t", "a", "b", default="1 -- one")
+        op.execute("INSERT INTO t (b) VALUES (3)")
+        op.unsync_columns("t", "a", "b")
+        op.sync_columns("t", "a", "b", one_way=True, postgresql_using="a + 1 -- next")
+        op.execute("INSERT INTO t (a) VALUES (4)")
+        op.alter_column("t", "c", type_=sa.Integer, postgresql_using="length(c) -- its length",
+                        nullable=True, server_default=sa.text("2 -- two"))
+        """
+    )
+    assert scripts.db.rows("SELECT a, b FROM t ORDER BY a") == [(3, 3), (4, 5)]
+    assert scripts.column("t", "c").default == "2"
+
+
 def test_get_bind_and_get_context(scripts: Scripts) -> None:
     """They return the connection and the dialect inside the migration."""
     scripts.run(ACCOUNT)

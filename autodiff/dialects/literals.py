@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import json
 import weakref
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal
@@ -69,7 +68,6 @@ def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
     return str(clause.compile(dialect=plain, compile_kwargs={"literal_binds": True}))
 
 
-@cache
 def _with_required_values(base: Any) -> Any:
     """Return a compiler class that writes no NULL for a parameter without a value."""
 

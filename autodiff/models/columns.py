@@ -15,7 +15,7 @@ from autodiff.models.spelling_check import creates_type
 from autodiff.models.type_call import TypeCall
 from autodiff.models.types import SQL_TYPE, spell_type, stored_type, type_key
 from autodiff.schema.objects import Column, ColumnType, Computed, EnumType, Identity, Name, Option
-from autodiff.schema.sqltext import strip_parentheses, tokens
+from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -216,8 +216,8 @@ def _computed(column: sa.Column[Any], compiler: Compiler) -> Computed | None:
     if column.computed is None:
         return None
     text = compiler.generated(column.computed)
-    sql = compiler.expression(column.computed.sqltext)
-    return Computed(sql=strip_parentheses(sql), persisted=text.rstrip().endswith("STORED"))
+    sql = compiler.bare_expression(column.computed.sqltext)
+    return Computed(sql=sql, persisted=text.rstrip().endswith("STORED"))
 
 
 def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None:

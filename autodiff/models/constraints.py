@@ -25,7 +25,6 @@ from autodiff.schema.objects import (
     PrimaryKey,
     Unique,
 )
-from autodiff.schema.sqltext import strip_parentheses
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -153,7 +152,7 @@ def _unique(
 def _check(
     constraint: sa.CheckConstraint, named: dict[str, Any], dialect: Dialect, compiler: Compiler
 ) -> Check:
-    text = strip_parentheses(compiler.expression(constraint.sqltext))
+    text = compiler.bare_expression(constraint.sqltext)
     return Check(sql=text, options=_constraint_options(constraint, dialect), **named)
 
 

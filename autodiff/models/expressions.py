@@ -14,7 +14,7 @@ from sqlalchemy.sql.functions import AnsiFunction, now
 
 from autodiff.dialects.literals import plain_dialect
 from autodiff.models.long_names import require_short_name
-from autodiff.schema.sqltext import without_schema
+from autodiff.schema.sqltext import end_comment, strip_parentheses, without_schema
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
@@ -54,14 +54,22 @@ class Compiler:
 
     sequences: the names of the sequences that the models declare.
     default_schema: the schema that SQL does not name, whether the models do or not.
+    backslashes: whether # begins a comment, as for `sqltext.tokens`.
     columns, types, counting: results for earlier columns, to reuse for equal ones. Columns are
         kept by their definition: the first one, and all by their name.
     renamed: the old names that tables declare.
     has_cut_names: whether the server may cut the name of a table or a column.
     """
 
-    def __init__(self, dialect: SQLAlchemyDialect, default_schema: str | None = None) -> None:
+    def __init__(
+        self,
+        dialect: SQLAlchemyDialect,
+        default_schema: str | None = None,
+        *,
+        backslashes: bool = False,
+    ) -> None:
         self.dialect = plain_dialect(dialect)
+        self._backslashes = backslashes
         self._default_schema = default_schema
         self._with_schemas = plain_dialect(dialect)
         if default_schema is not None:
@@ -79,11 +87,19 @@ class Compiler:
         self._defaults: dict[Any, str | None] = {}
 
     def expression(self, clause: ClauseElement, *, include_table: bool = False) -> str:
-        """Return the SQL of a clause, with its values."""
+        """Return the SQL of a clause, with its values, after which more SQL can follow."""
         text: str = self.ddl.sql_compiler.process(
             clause, include_table=include_table, literal_binds=True
         )
-        return text
+        return self.end_comment(text)
+
+    def bare_expression(self, clause: ClauseElement) -> str:
+        """Return the SQL of a clause without outer parentheses."""
+        return self.end_comment(strip_parentheses(self.expression(clause)))
+
+    def end_comment(self, sql: str) -> str:
+        """Return SQL with a newline if it ends in a comment."""
+        return end_comment(sql, backslashes=self._backslashes)
 
     def select(self, clause: ClauseElement) -> str:
         """Return the SQL of a SELECT, with its values.
@@ -114,7 +130,9 @@ class Compiler:
 
     def _default(self, column: Any) -> str | None:
         text = self.ddl.get_column_default_string(column)
-        return None if text is None or text.strip("() ").upper() == "NULL" else text
+        if text is None or text.strip("() ").upper() == "NULL":
+            return None
+        return self.end_comment(text)
 
     def column(self, column: Any) -> str:
         """Return the definition of a column, without the warnings that CREATE TABLE would give."""

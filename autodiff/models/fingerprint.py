@@ -75,7 +75,11 @@ class _Describer:
     def __init__(self, metadata: Sequence[sa.MetaData], dialect: Dialect) -> None:
         self.metadata = metadata
         self.dialect = dialect
-        self.compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
+        self.compiler = Compiler(
+            dialect.sqlalchemy,
+            dialect.default_schema,
+            backslashes=dialect.features.backslash_escapes,
+        )
         self.sequences = declared_sequences(metadata, dialect)
         self.compiler.sequences = frozenset(name.name for name in self.sequences)
         self.type_texts: dict[str, int] = {}

@@ -16,7 +16,7 @@ from sqlalchemy.sql.elements import (
 )
 
 from autodiff.schema.objects import IndexElement, plain_element
-from autodiff.schema.sqltext import strip_parentheses, tokens, unquote_identifier
+from autodiff.schema.sqltext import end_comment, strip_parentheses, tokens, unquote_identifier
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -68,7 +68,7 @@ def _without_order(part: Any, dialect: Dialect, compiler: Compiler) -> IndexElem
         element = _without_order(part.left, dialect, compiler)
         return _collated(element, part.right, dialect)
     is_column = isinstance(part, ColumnClause)
-    text = str(part.name) if is_column else strip_parentheses(compiler.expression(part))
+    text = str(part.name) if is_column else compiler.bare_expression(part)
     return IndexElement(text=text, is_expression=not is_column)
 
 
@@ -169,10 +169,15 @@ def parse_element(text: str, dialect: Dialect) -> IndexElement:
             is_column = end == 1 and spelled[0][0] in ("word", "quoted")
             return replace(
                 found,
-                text=_meant(head, dialect) if is_column else strip_parentheses(head),
+                text=_meant(head, dialect) if is_column else _expression(head, dialect),
                 is_expression=not is_column,
             )
-    return IndexElement(text=strip_parentheses(text), is_expression=True)
+    return IndexElement(text=_expression(text, dialect), is_expression=True)
+
+
+def _expression(text: str, dialect: Dialect) -> str:
+    backslashes = dialect.features.backslash_escapes
+    return end_comment(strip_parentheses(text), backslashes=backslashes)
 
 
 def _possible_ends(spelled: list[_Token]) -> list[int]:

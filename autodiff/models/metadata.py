@@ -52,7 +52,11 @@ def declare_metadata(
     Raises ModelsError for what cannot be converted, and if two of them declare one table.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
-    compiler = Compiler(dialect.sqlalchemy, dialect.default_schema)
+    compiler = Compiler(
+        dialect.sqlalchemy,
+        dialect.default_schema,
+        backslashes=dialect.features.backslash_escapes,
+    )
     all_sequences = declared_sequences(all_metadata, dialect)
     compiler.sequences = frozenset(name.name for name in all_sequences)
     compiler.has_cut_names = any(is_cut(name, dialect) for name in compiler.sequences)

@@ -43,7 +43,8 @@ class _DefaultFills(Mapping[str, str]):
 
     @cached_property
     def _compiler(self) -> Compiler:
-        return Compiler(self._dialect.sqlalchemy)
+        backslashes = self._dialect.features.backslash_escapes
+        return Compiler(self._dialect.sqlalchemy, backslashes=backslashes)
 
     def __getitem__(self, key: str) -> str:
         sql = _default_sql(self._columns[key], self._compiler)

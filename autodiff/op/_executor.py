@@ -13,10 +13,11 @@ from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
+    from autodiff.op.keywords import SQLExpression
     from autodiff.runner.executor import Executor
     from autodiff.schema.operations import Operation
 
-__all__ = ["compiler_for", "qualified_name", "submit"]
+__all__ = ["compiler_for", "qualified_name", "sql_part", "submit"]
 
 
 def submit(operation: Operation) -> None:
@@ -36,7 +37,19 @@ def compiler_for(executor: Executor) -> Compiler:
 @lru_cache(maxsize=16)
 def _compiler(thread: int, dialect: Dialect, default_schema: str | None) -> Compiler:
     """Return one compiler for each thread: SQLAlchemy's compilers are not thread-safe."""
-    return Compiler(dialect_with_literals(dialect), default_schema)
+    return Compiler(
+        dialect_with_literals(dialect),
+        default_schema,
+        backslashes=dialect.features.backslash_escapes,
+    )
+
+
+def sql_part(executor: Executor, sql: SQLExpression | None) -> str | None:
+    """Return the SQL of a text or an expression, after which more SQL can follow."""
+    if sql is None:
+        return None
+    compiler = compiler_for(executor)
+    return compiler.end_comment(sql) if isinstance(sql, str) else compiler.expression(sql)
 
 
 def qualified_name(name: str, schema: str | None = None) -> Name:

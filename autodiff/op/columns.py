@@ -16,7 +16,7 @@ from autodiff.op._declarations import (
     free_copy,
     name_added,
 )
-from autodiff.op._executor import compiler_for, qualified_name, submit
+from autodiff.op._executor import compiler_for, qualified_name, sql_part, submit
 from autodiff.op.keywords import ColumnType, DropColumnOptions, ServerDefault
 from autodiff.runner.context import current_executor
 from autodiff.schema.operations import (
@@ -201,10 +201,10 @@ def alter_column(
         if check not in new_checks and _is_present(check, table):
             submit(DropConstraint(table=table, name=check.name, kind="check"))
     if after.fields:
-        submit(
-            AlterColumn(
-                table=table, name=column_name, before=before, after=after, using=postgresql_using
-            )
+        executor = current_executor()
+        using = sql_part(executor, postgresql_using)
+        executor.submit(
+            AlterColumn(table=table, name=column_name, before=before, after=after, using=using)
         )
     for check in new_checks:
         if check not in old_checks:

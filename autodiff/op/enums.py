@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from autodiff.op._arguments import checked
-from autodiff.op._executor import qualified_name, submit
+from autodiff.op._executor import qualified_name, sql_part, submit
+from autodiff.runner.context import current_executor
 from autodiff.schema.objects import EnumType
 from autodiff.schema.operations import (
     AlterEnum,
@@ -142,7 +143,12 @@ def alter_enum(
     """
     qualified = qualified_name(name, schema)
     users = tuple(
-        EnumUser(table=_table_name(table), column=column, default=default, is_array=any(is_array))
+        EnumUser(
+            table=_table_name(table),
+            column=column,
+            default=sql_part(current_executor(), default),
+            is_array=any(is_array),
+        )
         for table, column, default, *is_array in columns
     )
     submit(

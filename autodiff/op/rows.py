@@ -11,7 +11,7 @@ from sqlalchemy.exc import CompileError
 from autodiff.dialects.literals import MissingValueError
 from autodiff.errors import WrongArgumentError
 from autodiff.op._arguments import checked
-from autodiff.op._executor import compiler_for, qualified_name
+from autodiff.op._executor import compiler_for, qualified_name, sql_part
 from autodiff.runner.context import current_executor, current_settings
 from autodiff.schema.operations import Backfill, Require
 
@@ -56,7 +56,7 @@ def backfill(
     executor = current_executor()
     compiler = compiler_for(executor)
     pairs = tuple((column, _value_sql(column, value, compiler)) for column, value in values.items())
-    condition = where if where is None or isinstance(where, str) else compiler.expression(where)
+    condition = sql_part(executor, where)
     table = qualified_name(table_name, schema)
     executor.submit(Backfill(table=table, values=pairs, where=condition, batch_size=batch_size))
 

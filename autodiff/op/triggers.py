@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from autodiff.op._arguments import checked
-from autodiff.op._executor import qualified_name, submit
+from autodiff.op._executor import qualified_name, sql_part, submit
+from autodiff.runner.context import current_executor
 from autodiff.schema.operations import SwapColumns, SyncColumns, UnsyncColumns
 
 __all__ = ["swap_columns", "sync_columns", "unsync_columns"]
@@ -39,15 +40,15 @@ def sync_columns(
         PlanError: The database is neither PostgreSQL nor MySQL or MariaDB.
         MigrationFailedError: A column does not exist, or the user may not create triggers.
     """
-    table = qualified_name(table_name, schema)
-    submit(
+    table, executor = qualified_name(table_name, schema), current_executor()
+    executor.submit(
         SyncColumns(
             table=table,
             before=before,
             after=after,
-            default=default,
+            default=sql_part(executor, default),
             one_way=one_way,
-            using=postgresql_using,
+            using=sql_part(executor, postgresql_using),
         )
     )
 

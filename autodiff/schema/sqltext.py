@@ -12,6 +12,7 @@ from decimal import Decimal
 from functools import cache, lru_cache
 
 __all__ = [
+    "end_comment",
     "ends_in_comment",
     "in_few_words",
     "is_constant",
@@ -264,6 +265,12 @@ def ends_in_comment(sql: str, *, backslashes: bool = False) -> bool:
     for kind, token in tokens(sql, backslashes=backslashes):
         last = token if kind == "space" else ""
     return last.startswith(("--", "#")) and not last.endswith("\n")
+
+
+def end_comment(sql: str, *, backslashes: bool = False) -> str:
+    """Return SQL after which more can follow: with a newline if it ends in a comment."""
+    may_comment = "--" in sql or (backslashes and "#" in sql)
+    return f"{sql}\n" if may_comment and ends_in_comment(sql, backslashes=backslashes) else sql
 
 
 def terminate_statement(sql: str) -> str:

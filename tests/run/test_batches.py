@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from autodiff.dialects import dialect_of
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.batched_backfill import BATCH_SIZE
 from autodiff.runner.events import BackfillProgress, Event, StatementRun
@@ -91,6 +92,22 @@ def test_batches_keep_the_condition(db: Database, tmp_path: Path, size: int) -> 
     assert db.rows("SELECT n, count(*) FROM t GROUP BY n ORDER BY n") == [(0, 20), (1, 20)]
     assert {event.total for event in progress} <= {20}
     assert progress == [] if size > 20 else progress[-1].done == 20
+
+
+@pytest.mark.parametrize("size", [1, 2, 9])
+@pytest.mark.parametrize("comment", ["-- ten", "/* ten */", "# ten"])
+def test_a_comment_ends_with_the_value(
+    db: Database, tmp_path: Path, size: int, comment: str
+) -> None:
+    """What follows it in the statement counts: other values, the condition and the batch."""
+    if comment[0] == "#" and not dialect_of(db.connection).features.backslash_escapes:
+        pytest.skip("# begins no comment")
+    key = sa.Column("id", sa.Integer, primary_key=True, autoincrement=False)
+    create(db, [{"id": n} for n in range(4)], key, sa.Column("m", sa.Integer))
+    values = f'{{"n": sa.text("n + 10 {comment}"), "m": sa.text("n {comment}")}}'
+    fill(db, tmp_path, f'op.backfill("t", {values}, where="id < 3 {comment}", batch_size={size})')
+    filled = db.rows("SELECT n, count(m) FROM t GROUP BY n ORDER BY n")
+    assert filled == [(0, 0), (10, 3)]
 
 
 def test_the_end_of_a_batch_is_found_by_the_key(

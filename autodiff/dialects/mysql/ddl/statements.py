@@ -49,6 +49,7 @@ from autodiff.schema.operations import (
     SetComment,
     SetTableOptions,
 )
+from autodiff.schema.sqltext import end_comment
 
 if TYPE_CHECKING:
     from autodiff.dialects.mysql import MySQL
@@ -119,6 +120,7 @@ class MySQLDDL(DDL):
             clauses.append("LOCK=NONE")
         if (drop := _DROP_INDEX.fullmatch(sql)) is not None:
             sql = f"ALTER TABLE {drop[2]} DROP INDEX {drop[1]}"
+        sql = end_comment(sql, backslashes=True)
         if sql.startswith("ALTER TABLE "):
             return f"{sql}, {', '.join(clauses)}"
         if _CREATE_INDEX.match(sql):
