@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
-from autodiff.dialects.type_names import is_rowid_type
+from autodiff.dialects.type_names import is_rowid_type, split_type
 from autodiff.errors import MigrationFailedError, database_words
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import BackfillProgress
@@ -45,10 +45,6 @@ class BatchRecorder:
     before: Position | None = None
     together: Callable[[], AbstractContextManager[None]] | None = None
     reached: Callable[[Position | None], None] = lambda position: None
-
-    def can_note(self, key: _Key) -> bool:
-        """Return whether a batch can end at this key: whether the journal can hold it."""
-        return self.together is None or Position(key=key, done=0).encoded() is not None
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -117,6 +113,7 @@ class _Walk:
         own = self.table.name.name
         return (
             self._every_row_has_a_key()
+            and not self._has_bits_as_key()
             and not {column for column, _ in self.operation.values} & set(self.key)
             and not any(mentions(text, "select") and mentions(text, own) for text in texts)
         )
@@ -126,6 +123,11 @@ class _Walk:
         columns = [column for column in self.table.columns if column.name in self.key]
         numbered = len(columns) == 1 and is_rowid_type(columns[0].type.sql)
         return bool(columns) and (numbered or not any(column.nullable for column in columns))
+
+    def _has_bits_as_key(self) -> bool:
+        """Return whether MySQL and MariaDB would not compare the key with what the driver reads."""
+        columns = [column for column in self.table.columns if column.name in self.key]
+        return any(split_type(column.type.sql)[0] == "bit" for column in columns)
 
     def run(self, on_batch: Callable[[BackfillProgress], None]) -> None:
         """Update batch after batch; report nothing if there is only one."""
@@ -137,7 +139,7 @@ class _Walk:
             self._report(on_batch, done, total)
         while True:
             end = self._end_of_batch(low)
-            high = end if end != low and end is not None and self.recorder.can_note(end) else None
+            high = end if end != low else None
             if high is not None and total == 0:
                 total = self._count(None)
             with self.recorder.batch():
@@ -154,18 +156,28 @@ class _Walk:
             on_batch(BackfillProgress(table=name, done=min(done, total), total=total))
 
     def _end_of_batch(self, low: _Key | None) -> _Key | None:
-        """Return the key of the last row of the next batch, None if fewer rows are left.
+        """Return the key of the last row of the next batch.
+
+        None if fewer rows are left, or if the key has a value that no Python object holds, such as
+        a date of infinity, or that may come back to the server as another type, such as an array.
 
         PostgreSQL has no statistics of a new column, and expects that few rows are NULL: it would
         sort the whole table for each batch. CASE hides the condition, so that it takes the key.
         """
+        from sqlalchemy.exc import DataError
+
         names = ", ".join(map(self.dialect.quote, self.key))
         query = (
             f"SELECT {names} FROM {self._source}{self._where(low, None, hidden=True)} "
             f"ORDER BY {names} LIMIT 1 OFFSET {self.size - 1}"
         )
-        row = self._execute(query, low, None).first()
-        return None if row is None else tuple(row)
+        result = self._execute(query, low, None)
+        try:
+            row = result.first()
+        except DataError:
+            return None
+        key = None if row is None else tuple(row)
+        return key if key and Position(key=key, done=0).encoded() is not None else None
 
     def _count(self, low: _Key | None) -> int:
         query = f"SELECT count(*) FROM {self._source}{self._where(low, None)}"

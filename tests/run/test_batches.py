@@ -189,6 +189,25 @@ def test_batches_follow_a_key_of_numbers_and_times(db: Database, tmp_path: Path)
     assert distinct_values(db) == [1]
 
 
+@pytest.mark.parametrize(
+    ("kind", "type_", "values"),
+    [
+        ("postgresql", "date", ["'2020-01-01'", "'infinity'", "'-infinity'", "'2021-01-01'"]),
+        ("postgresql", "integer[]", ["'{1}'", "'{2,3}'", "'{70000}'", "'{1,9}'"]),
+        ("mariadb", "bit(8)", ["b'1'", "b'10'", "b'11'", "b'10000000'"]),
+    ],
+)
+def test_every_row_is_filled_once_for_a_key_that_bounds_no_batch(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str, type_: str, values: list[str]
+) -> None:
+    """The rows that remain are filled by one UPDATE."""
+    with opened(database(kind)) as db:
+        db.execute(f"CREATE TABLE t (id {type_}, n integer, PRIMARY KEY (id))")
+        db.execute(f"INSERT INTO t VALUES {', '.join(f'({value}, 0)' for value in values)}")
+        fill(db, tmp_path, ADD_ONE % ", batch_size=1")
+        assert distinct_values(db) == [1]
+
+
 def test_a_table_without_a_key_is_filled_by_one_update(db: Database, tmp_path: Path) -> None:
     """Without a key there is no order for batches."""
     create(db, [{"id": n} for n in range(30)], sa.Column("id", sa.Integer))
