@@ -20,14 +20,20 @@ class PostgreSQLTriggerDDL(TriggerDDL):
     """
 
     def sync(self, operation: SyncColumns) -> list[str]:
-        function = self._function(operation)
+        """Return the statements, of which the first fails if a column is missing: CREATE does not.
+
+        https://www.postgresql.org/docs/current/plpgsql-implementation.html
+        """
+        function, table = self._function(operation), self.quote_name(operation.table)
+        columns = f"{self.quote(operation.before)}, {self.quote(operation.after)}"
         body = self._follow(operation) if operation.one_way else self._sync(operation)
         code = dollar_quoted(f"\nBEGIN\n{body}\n  RETURN NEW;\nEND\n", "autodiff")
         return [
+            f"SELECT {columns} FROM {table} LIMIT 0",
             f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS {code}",
             self._drop(operation),
             f"CREATE TRIGGER {self._trigger(operation)} BEFORE INSERT OR UPDATE ON "
-            f"{self.quote_name(operation.table)} FOR EACH ROW EXECUTE FUNCTION {function}()",
+            f"{table} FOR EACH ROW EXECUTE FUNCTION {function}()",
         ]
 
     def _sync(self, operation: SyncColumns) -> str:
