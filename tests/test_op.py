@@ -722,6 +722,7 @@ def test_postgresql_index_options(scripts_on: Callable[[str], Scripts]) -> None:
         op.create_index("ix", "account", ["name"], if_not_exists=True)
         op.create_index("h", "account", ["name"], postgresql_using="hash")
         op.drop_index("nowhere", table_name="account", if_exists=True)
+        op.drop_index("nowhere", table_name="no_table", if_exists=True)
         """
     )
     found = scripts.db.table("account").index("ix")
@@ -1388,6 +1389,31 @@ def test_public_functions_have_docstrings() -> None:
     assert public == set(op.__all__)
     assert list(op.__all__) == sorted(op.__all__)
     assert all((getattr(op, name).__doc__ or "").strip() for name in op.__all__)
+
+
+def test_the_op_of_alembic_is_refused(scripts_on: Callable[[str], Scripts]) -> None:
+    with pytest.raises(MigrationFailedError) as caught:
+        scripts_on("sqlite").run("from alembic import op as other\nother.execute('SELECT 1')")
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("write: from autodiff import op; ")
+
+
+def test_a_missing_constraint_is_named(scripts_on: Callable[[str], Scripts]) -> None:
+    scripts = scripts_on("mariadb")
+    scripts.run(ACCOUNT)
+    with pytest.raises(MigrationFailedError, match="table account has no constraint nowhere"):
+        scripts.run('op.drop_constraint("nowhere", "account")')
+
+
+@pytest.mark.parametrize(("before", "after"), [("name", "nowhere"), ("nowhere", "name")])
+def test_columns_that_are_kept_equal_must_exist(
+    scripts_on: Callable[[str], Scripts], before: str, after: str
+) -> None:
+    """PostgreSQL creates a function and a trigger without looking for the columns."""
+    scripts = scripts_on("postgresql")
+    scripts.run(ACCOUNT)
+    with pytest.raises(MigrationFailedError, match='column "nowhere" does not exist'):
+        scripts.run(f'op.sync_columns("account", "{before}", "{after}")')
 
 
 def test_a_misspelled_argument_is_refused(scripts_on: Callable[[str], Scripts]) -> None:

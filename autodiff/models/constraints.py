@@ -208,6 +208,12 @@ def foreign_key_target(element: sa.ForeignKey, dialect: Dialect) -> tuple[Name, 
         schema, table, name = column.table.schema, column.table.name, column.name
     except (NoReferencedTableError, NoReferencedColumnError, InvalidRequestError):
         parts = element.target_fullname.split(".")
+        if len(parts) == 1:
+            raise ModelsError(
+                f"cannot declare a foreign key of table {element.parent.table}: it references "
+                f"{parts[0]!r}, which names no column",
+                hint='write the table and the column, such as sa.ForeignKey("users.id")',
+            ) from None
         name, table = parts[-1], parts[-2]
         schema = ".".join(parts[:-2]) or None
     return Name(str(table), None if schema == dialect.default_schema else schema), str(name)

@@ -152,6 +152,11 @@ _KINDS: Mapping[str, _Kind] = {
     "SQLExpression": _SQL,
     "SQLExpression | None": _or_none(_SQL),
     "str | sa.ClauseElement": _SQL,
+    "ServerDefault": _Kind(
+        'a string, a SQLAlchemy expression such as sa.text("5"), None, or False',
+        (str, ClauseElement, sa.FetchedValue, type(None)),
+        lambda value: value is False or hasattr(value, "__clause_element__"),
+    ),
     "sa.Column[Any]": _Kind("sa.Column(...)", (sa.Column,)),
     "sa.TableClause": _Kind("sa.table(...) or sa.Table(...)", (sa.TableClause,)),
     "ColumnType | None": _or_none(_TYPE),

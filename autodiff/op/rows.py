@@ -14,6 +14,7 @@ from autodiff.op._arguments import checked
 from autodiff.op._executor import compiler_for, qualified_name, sql_part
 from autodiff.runner.context import current_executor, current_settings
 from autodiff.schema.operations import Backfill, Require
+from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from autodiff.op.keywords import SQLExpression
 
 __all__ = ["backfill", "bulk_insert", "require"]
+
+_CHANGES = ("INSERT", "UPDATE", "DELETE", "REPLACE", "CREATE", "ALTER", "DROP")
 
 
 @checked
@@ -78,6 +81,9 @@ def require(query: str | sa.ClauseElement, message: str) -> None:
     """
     executor = current_executor()
     text = query if isinstance(query, str) else compiler_for(executor).select(query)
+    words = (token.upper() for kind, token in tokens(text) if kind == "word")
+    if next(words, "") in _CHANGES:
+        raise WrongArgumentError(f"op.require(): query must be a SELECT, not {text!r:.60}")
     executor.submit(Require(query=text, message=message))
 
 

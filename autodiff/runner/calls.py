@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from autodiff.errors import MigrationFailedError
 
-__all__ = ["call_completely", "exits_as_errors", "lazy_kind"]
+__all__ = ["call_completely", "exits_as_errors", "lazy_kind", "line_in"]
 
 
 class _ExitedError(Exception):
@@ -41,6 +43,12 @@ def call_completely(function: Callable[..., object], name: str, *arguments: Any)
             "runs nothing",
             hint="write a plain function: def, without async and yield",
         )
+
+
+def line_in(path: Path, error: BaseException) -> int | None:
+    """Return the last line of a file that ran before an error, None if none of it did."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return next((each.lineno for each in reversed(frames) if each.filename == str(path)), None)
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
@@ -16,6 +15,7 @@ from autodiff.errors import (
     database_words,
 )
 from autodiff.migrations.files import Migration
+from autodiff.runner.calls import line_in
 from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
@@ -70,7 +70,7 @@ def failure(
         )
     if blockers is not None:
         hint = f"try again when that session is done, or raise lock_timeout; {hint}"
-    inner = error.hint if isinstance(error, AutodiffError) else None
+    inner = _own_hint(error)
     if inner is not None and progress.has_begun and "autodiff " not in inner:
         inner = f"{inner}; {hint}"  # the first part names no command for the finished steps
     return MigrationFailedError(
@@ -104,14 +104,22 @@ def stopped(
     return MigrationFailedError(lines, revision=migration.revision, hint=hint)
 
 
+def _own_hint(error: Exception) -> str | None:
+    """Return what an error says about how to correct the file."""
+    if isinstance(error, AutodiffError):
+        return error.hint
+    if isinstance(error, NameError) and "Alembic 'Operations' class" in str(error):
+        return "write: from autodiff import op; the op of alembic works only in Alembic's scripts"
+    return None
+
+
 def _line(migration: Migration, error: Exception) -> str:
     """Return the line of the file that made a mistake in Python, as a part of a sentence."""
     is_ours = isinstance(error, AutodiffError) and not isinstance(error, WrongArgumentError)
     if is_ours or isinstance(error, DBAPIError):
         return ""
-    frames = traceback.extract_tb(error.__traceback__)
-    lines = [frame.lineno for frame in frames if frame.filename == str(migration.path)]
-    return f" at line {lines[-1]}" if lines else ""
+    line = line_in(migration.path, error)
+    return "" if line is None else f" at line {line}"
 
 
 def _with_reason(what: str, error: BaseException) -> list[str]:

@@ -13,7 +13,7 @@ from types import CodeType, ModuleType
 from autodiff.dialects import accept_options
 from autodiff.errors import MigrationFailedError, MigrationFileError
 from autodiff.migrations.files import Migration, parse_python
-from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind
+from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind, line_in
 from autodiff.runner.context import current_executor, with_settings
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
@@ -55,9 +55,10 @@ class Loader:
         except MigrationFailedError as error:
             raise MigrationFileError(str(migration.path), error.message, hint=error.hint) from error
         except Exception as error:
+            line = line_in(migration.path, error)
             raise MigrationFileError(
                 str(migration.path),
-                f"{type(error).__name__}: {error}",
+                f"{type(error).__name__}: {error}{'' if line is None else f' (line {line})'}",
                 hint=_hint(error),
             ) from error
         return _checked_step(migration, direction, module)

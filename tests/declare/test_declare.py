@@ -314,6 +314,14 @@ def test_foreign_key_properties() -> None:
     assert declared_table.columns[0].type.sql == "integer"
 
 
+def test_a_foreign_key_without_a_column_is_rejected() -> None:
+    message, hint = rejection(metadata_of(sa.Column("a", sa.Integer, sa.ForeignKey("users"))))
+    assert message == (
+        "cannot declare a foreign key of table t: it references 'users', which names no column"
+    )
+    assert hint is not None and 'sa.ForeignKey("users.id")' in hint
+
+
 def test_index_without_a_name_is_rejected() -> None:
     """A naming convention without "ix" leaves indexes unnamed; SQLAlchemy cannot create them."""
     metadata = sa.MetaData(naming_convention={"pk": "pk_%(table_name)s"})

@@ -185,9 +185,11 @@ def test_a_file_that_cannot_be_imported_is_refused(tmp_path: Path, line: str, re
     """The error contains the file and Python's reason, and the hint a remedy."""
     path = Folder(tmp_path / "m").write("aaaa")
     path.write_text(path.read_text() + f"\n{line}\n")
+    number = len(path.read_text().splitlines())
     with pytest.raises(MigrationFileError) as caught:
         load_step(read_migration(path), "upgrade")
     assert caught.value.message.startswith(f"cannot read migration {path}: {reason}")
+    assert caught.value.message.endswith(f"(line {number})")
     assert caught.value.hint == (
         "install the package that provides 'no_such_module', or add its folder to the "
         'configuration: path = ["FOLDER"]'

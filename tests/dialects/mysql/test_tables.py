@@ -502,13 +502,15 @@ def test_constraint_kind_is_looked_up(db: Database, name: str, dropped: str) -> 
 
 
 def test_unknown_constraint_is_an_error(offline: Dialect) -> None:
-    for current in (None, Table(name=T)):
+    hint = 'pass type_="foreignkey", "unique", "check" or "primary"'
+    for current, message in (
+        (None, "cannot determine the kind of constraint x of table t"),
+        (Table(name=T), "table t has no constraint x"),
+    ):
         with pytest.raises(PlanError) as caught:
             offline.ddl.statements(DropConstraint(table=T, name="x"), current)
-    assert str(caught.value) == (
-        "cannot determine the kind of constraint x of table t\n"
-        'hint: pass type_="foreignkey", "unique", "check" or "primary"'
-    )
+        assert caught.value.message == message
+        assert caught.value.hint is not None and hint in caught.value.hint
 
 
 def test_column_check_survives_other_changes_and_can_be_dropped(mariadb: Database) -> None:

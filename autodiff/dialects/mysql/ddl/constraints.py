@@ -268,9 +268,13 @@ def _kind_of(
             return "unique"
     if name.upper() == "PRIMARY":
         return "primary"
+    hint = 'pass type_="foreignkey", "unique", "check" or "primary"'
+    if current is None:
+        message = f"cannot determine the kind of constraint {name} of table {operation.table}"
+        raise PlanError(message, hint=hint)
     raise PlanError(
-        f"cannot determine the kind of constraint {name} of table {operation.table}",
-        hint='pass type_="foreignkey", "unique", "check" or "primary"',
+        f"table {operation.table} has no constraint {name}",
+        hint=f"compare the migration with the database: autodiff check; or {hint}",
     )
 
 
