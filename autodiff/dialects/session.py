@@ -201,6 +201,10 @@ class Session(ABC):
         share the lock.
         """
 
+    def cure(self, connection: Connection, error: BaseException) -> str | None:
+        """Return what to do about an error whose cause is the connection, None for others."""
+        return None
+
     def is_out_of_locks(self, error: BaseException) -> bool:
         """Return whether a driver's error is that one transaction needs more locks than there are.
 

@@ -133,7 +133,7 @@ class ProofRun:
         except Exception as error:  # the file's own code may raise anything
             connection.rollback()
             problems.append(_reason(error))
-            cure = _MORE_LOCKS if self._is_out_of_locks(error) else None
+            cure = self._cure(connection, error)
         return Proof(
             problems=tuple(problems),
             lost=tuple(lost),
@@ -157,6 +157,13 @@ class ProofRun:
             connection.rollback()
             return error.line
         return None
+
+    def _cure(self, connection: Connection, error: Exception) -> str | None:
+        """Return what to do about a failure that is not a fault of the migration."""
+        if self._is_out_of_locks(error):
+            return _MORE_LOCKS
+        cause = driver_error(error)
+        return None if cause is None else self.dialect.session.cure(connection, cause)
 
     def _is_out_of_locks(self, error: Exception) -> bool:
         cause = driver_error(error)

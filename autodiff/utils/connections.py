@@ -339,6 +339,11 @@ def _failed(url: URL, error: Exception) -> DatabaseError:
 def _later_hint(reason: str) -> str:
     if "locked" in reason or "timeout" in reason:
         return "another program is writing to the database: try again when it has finished"
+    if "no schema has been selected" in reason:
+        return (
+            "no schema of the search_path exists: create one, or correct the search_path in the "
+            "URL, or of the role or the database"
+        )
     if "not a database" in reason:
         return "the file is not a SQLite database: check the path in the URL"
     return "check the privileges of the user in the URL; --debug shows the statement"

@@ -147,7 +147,9 @@ class PostgreSQLScratch(Scratch):
             yield None
             return
         try:
-            engine = sa.create_engine(live.url.set(database=name), poolclass=sa.pool.NullPool)
+            url = live.url.set(database=name)
+            _create_default_schema(url, connection.dialect.default_schema_name)
+            engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
             try:
                 with engine.connect() as opened:
                     _copy_extensions(connection, opened)
@@ -216,12 +218,13 @@ class PostgreSQLScratch(Scratch):
 
     def contents(self, connection: Connection) -> list[str]:
         """List the relations, routines, types and schemas that belong to no extension."""
-        public = connection.dialect.default_schema_name
+        default = sa.func.quote_ident(connection.dialect.default_schema_name)
+        public = connection.execute(sa.select(default)).scalar()
         found = [
             f"{row.kind} {row.target.removeprefix(f'{public}.')}"
             for row in connection.execute(sa.text(_CONTENTS))
         ]
-        found += [f"schema {name}" for name in connection.execute(sa.text(_NAMESPACES)).scalars()]
+        found += [f"schema {name}" for name in _namespaces(connection)]
         connection.rollback()
         return found
 
@@ -237,7 +240,7 @@ class PostgreSQLScratch(Scratch):
             # IF EXISTS: CASCADE on a previous object may have dropped this one
             sql = f"DROP {word} IF EXISTS {row.target} CASCADE"
             connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-        for name in connection.execute(sa.text(_NAMESPACES)).scalars().all():
+        for name in _namespaces(connection):
             connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {quote(name)} CASCADE")
         connection.commit()
 
@@ -262,6 +265,28 @@ def _create(maker: Connection) -> str | None:
     except SQLAlchemyError:
         return None
     return name
+
+
+def _create_default_schema(url: sa.URL, name: str | None) -> None:
+    """Create the default schema of the live database, if no schema of the search path exists.
+
+    SQLAlchemy reads the default schema when an engine first connects, so this is another engine.
+    """
+    if name is None or name == "public":
+        return
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    try:
+        with engine.begin() as connection:
+            if connection.dialect.default_schema_name is None:
+                connection.execute(sa.schema.CreateSchema(name))
+    finally:
+        engine.dispose()
+
+
+def _namespaces(connection: Connection) -> list[str]:
+    """Return the schemas that belong to no extension, without the default schema."""
+    names = connection.execute(sa.text(_NAMESPACES)).scalars()
+    return [name for name in names if name != connection.dialect.default_schema_name]
 
 
 def _drop_leftovers(maker: Connection) -> None:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
+from autodiff import Project
 from autodiff.dialects import dialect_of
 from autodiff.dialects.postgresql import scratch as scratch_module
 from autodiff.dialects.postgresql.scratch import PREFIX
+from autodiff.errors import RehearsalFailedError
 from tests.support import opened
 
 
@@ -45,3 +48,37 @@ def test_leftovers(database: Callable[[str], sa.URL], monkeypatch: pytest.Monkey
         finally:
             for name in (foreign, abandoned):
                 live.exec_driver_sql(f"DROP DATABASE IF EXISTS {name}")
+
+
+def with_path(url: sa.URL, path: str) -> sa.URL:
+    return url.update_query_dict({"options": f"-csearch_path={path}"})
+
+
+def users() -> sa.MetaData:
+    metadata = sa.MetaData()
+    sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    return metadata
+
+
+def test_default_schema(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """It need not be `public`: the scratch database gets it, and the rehearsal passes."""
+    url = database("postgresql")
+    with opened(url) as db:
+        db.execute('CREATE SCHEMA "a%B"')
+    project = Project(with_path(url, '"a%B"'), users(), tmp_path / "m")
+    draft = project.draft("users")
+    assert draft is not None and draft.proof is not None
+    assert (draft.proof.skipped, draft.proof.problems) == (None, ())
+    draft.write()
+    project.upgrade()
+    rehearsal = project.rehearse()
+    assert rehearsal.passed, rehearsal.lines()
+    assert not project.check()
+
+
+def test_no_default_schema(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """The hint of a refusal names the search path, of which no schema exists."""
+    url = database("postgresql")
+    with pytest.raises(RehearsalFailedError, match="no schema has been selected") as refused:
+        Project(with_path(url, "nowhere"), users(), tmp_path / "m").draft("users")
+    assert "search_path (nowhere)" in (refused.value.hint or "")

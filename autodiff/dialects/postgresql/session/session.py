@@ -206,6 +206,16 @@ class PostgreSQLSession(Session):
         code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         return code == "53200" and "max_locks_per_transaction" in str(error)
 
+    def cure(self, connection: Connection, error: BaseException) -> str | None:
+        """Return how to get a schema for names without one, if there is none (3F000)."""
+        if getattr(error, "sqlstate", None) != "3F000" or self.current_schema(connection):
+            return None
+        path = self.search_path(connection) or "empty"
+        return (
+            f"no schema of the search_path ({path}) exists: create one, or correct the search_path "
+            "in the URL, or of the role or the database"
+        )
+
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is a lock timeout, a deadlock or a serialization failure.
 
