@@ -38,9 +38,13 @@ class MissingValueError(CompileError):
 def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
     """Return a copy of the dialect for SQL that no driver formats: % is not doubled.
 
-    Its compiler raises MissingValueError for a parameter without a value.
+    Its compiler raises MissingValueError for a parameter without a value. On MySQL and MariaDB,
+    backslashes are always escaped: the statements run without NO_BACKSLASH_ESCAPES, also if the
+    mode of the connection has it.
     """
     plain = copy.copy(dialect)
+    if plain.name in ("mysql", "mariadb"):
+        vars(plain)["_backslash_escapes"] = True
     plain._type_memos = weakref.WeakKeyDictionary()  # it holds processors that double each %
     plain.paramstyle = "named"
     plain.positional = False
