@@ -16,6 +16,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.mysql import conversions, expressions, types
 from autodiff.dialects.mysql.declared_options import register_options
 from autodiff.dialects.mysql.features import FEATURES, MARIADB_FEATURES, OLD_FEATURES
+from autodiff.dialects.mysql.session.sql_mode import refuse_oracle
 from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
 from autodiff.schema.objects import ColumnType, EnumType, Table
 
@@ -67,6 +68,7 @@ class MySQL(Dialect):
             scratch_url=scratch_url,
         )
         register_options()
+        refuse_oracle(getattr(sqlalchemy_dialect, "_sql_mode", ""))
         self.is_mariadb = bool(getattr(sqlalchemy_dialect, "is_mariadb", False))
         if self.is_mariadb:
             self.features = MARIADB_FEATURES

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
+from autodiff.errors import DatabaseError
 from tests.support import opened
 
 if TYPE_CHECKING:
@@ -37,3 +39,11 @@ def test_no_backslash_escapes(database: Callable[[str], sa.URL], kind: str, tmp_
     with opened(url) as db:
         db.execute("INSERT INTO items () VALUES ()")
         assert db.rows("SELECT name, kind FROM items") == [("it's a\\b", "e\\f")]
+
+
+def test_oracle(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
+    """Its grammar differs, so a command says what to change instead of sending its statements."""
+    project = Project(in_mode(database("mariadb"), "ORACLE"), sa.MetaData(), tmp_path / "m")
+    for command in (project.check, project.status, project.upgrade):
+        with pytest.raises(DatabaseError, match="sql_mode of the connection has ORACLE"):
+            command()
