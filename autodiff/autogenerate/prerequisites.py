@@ -7,7 +7,6 @@ one migration does not notice that, because its scratch gets them too.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
@@ -23,7 +22,7 @@ from autodiff.schema.operations import (
     RenameEnum,
     RenameTable,
 )
-from autodiff.schema.sqltext import tokens, unquote_identifier
+from autodiff.schema.sqltext import names_in
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -78,22 +77,11 @@ def _extensions(
     """Yield the extensions whose types, operator classes or functions the plan uses."""
     if not extensions:
         return
-    used = {name for sql in plan.sql() for name in _names_in(sql)}
+    used = {name for sql in plan.sql() for name in names_in(sql)}
     for extension, names in sorted(extensions.items()):
         created = any(_creates(text, "extension", extension) for text in texts)
         if used & names and not created:
             yield _finding("extension", extension, plan.dialect)
-
-
-def _names_in(sql: str) -> Iterator[str]:
-    """Yield each name in a statement, with () if it is a call."""
-    found = [(kind, text) for kind, text in tokens(sql) if kind != "space"]
-    for (kind, text), (_, following) in pairwise([*found, ("", "")]):
-        if kind in ("word", "quoted"):
-            name = unquote_identifier(text)
-            yield name
-            if following == "(":
-                yield f"{name}()"
 
 
 def _creates(text: str, kind: str, name: str) -> bool:

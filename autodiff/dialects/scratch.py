@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -132,6 +132,14 @@ class Scratch(ABC):
 
     def copy_prerequisites(self, live: Connection | None, scratch: Connection) -> None:  # noqa: B027
         """Give a scratch what tables of the live database depend on: extensions, a charset."""
+
+    def creating_statements(self, live: Connection, names: Collection[str]) -> list[str]:
+        """Return the statements for objects of the live database that a scratch needs too.
+
+        These are objects that autodiff does not manage and that have one of the names: functions,
+        whose names have `()` at the end, and collations.
+        """
+        return []
 
     @abstractmethod
     def contents(self, connection: Connection) -> list[str]:

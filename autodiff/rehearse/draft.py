@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -36,6 +37,7 @@ from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor, run_operations
 from autodiff.runner.loader import load_step
+from autodiff.runner.preview import preview_statements
 from autodiff.runner.transactions import TransactionSegments
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema, View
@@ -51,6 +53,7 @@ from autodiff.schema.operations import (
     SyncColumns,
     tables_of,
 )
+from autodiff.schema.sqltext import names_in
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -59,6 +62,7 @@ __all__ = ["Step", "build_start", "open_scratch", "prove", "prove_steps"]
 
 _PART = 100
 """How many operations share a transaction if one for all could need too many locks."""
+_BEFORE_TABLES = (CreateNamespace, CreateEnum, CreateSequence)
 
 
 Step = Callable[["Connection", Dialect], None]
@@ -151,7 +155,8 @@ def _rehearse(
                         return run
                     return partial(_recorded, run, recorder, migration, statements)
 
-                proof_run = _proof_run(plan, measured, dialect, in_parts)
+                needed = _creating_prerequisites(connection, plan, migration)
+                proof_run = _proof_run(plan, measured, dialect, in_parts, needed)
                 if plan.online is not None and with_rows:
                     proof_run = _with_writer(proof_run, waits)
                 proof = proof_run.run(opened, with_rows=with_rows)
@@ -241,7 +246,11 @@ def _namespaces(plan: Plan) -> tuple[str, ...]:
 
 
 def _proof_run(
-    plan: Plan, load: Callable[[Direction], Step], dialect: Dialect, in_parts: Step | None
+    plan: Plan,
+    load: Callable[[Direction], Step],
+    dialect: Dialect,
+    in_parts: Step | None,
+    needed: Sequence[Operation],
 ) -> ProofRun:
     before, after = _affected_tables(plan)
     start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
@@ -249,7 +258,7 @@ def _proof_run(
     scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
     def build(connection: Connection) -> None:
-        _build(connection, plan, dialect, start)
+        _build(connection, plan, dialect, start, needed)
 
     def step(direction: Direction) -> Callable[[Connection], None]:
         run = load(direction)
@@ -281,9 +290,18 @@ def build_start(connection: Connection, plan: Plan, dialect: Dialect) -> None:
     _build(connection, plan, dialect, select_tables(plan.current, before))
 
 
-def _build(connection: Connection, plan: Plan, dialect: Dialect, start: Schema) -> None:
+def _build(
+    connection: Connection,
+    plan: Plan,
+    dialect: Dialect,
+    start: Schema,
+    needed: Sequence[Operation] = (),
+) -> None:
+    """Create the tables of a plan; `needed` come before the first of them."""
     created = _without_extension_objects(start, connection, dialect)
     operations = _creating_operations(without_repeated_parts(created))
+    before_tables = sum(isinstance(item, _BEFORE_TABLES) for item in operations)
+    operations[before_tables:before_tables] = needed
     after_schemas = sum(isinstance(item, CreateNamespace) for item in operations)
     operations[after_schemas:after_schemas] = _creating_domains(plan, dialect)
     operations += plan.setup
@@ -359,6 +377,30 @@ def _creating_domains(plan: Plan, dialect: Dialect) -> list[Operation]:
         for item in plan.desired.domains
         if item.name.schema is None or item.name.schema in plan.current.namespaces
     ]
+
+
+def _creating_prerequisites(
+    live: Connection | None, plan: Plan, migration: Migration | None
+) -> list[Operation]:
+    """Return the statements for the functions and collations of the database that a plan uses.
+
+    Those whose names the migration has after CREATE are its own, as in a squash.
+    """
+    if live is None:
+        return []
+    before, _ = _affected_tables(plan)
+    start = _creating_operations(select_tables(plan.current, before))
+    statements = [*plan.sql(), *preview_statements(plan.dialect, start, {})]
+    used = {name for sql in statements for name in names_in(sql)}
+    own = migration.text.lower() if migration is not None else ""
+    names = {name for name in used if not _is_created(name.removesuffix("()"), own)}
+    return [Execute(sql=sql) for sql in plan.dialect.scratch.creating_statements(live, names)]
+
+
+def _is_created(name: str, text: str) -> bool:
+    """Return whether SQL in lower case creates a function or a collation of that name."""
+    created = r"\b(function|collation)\s+(if\s+not\s+exists\s+)?([\w\"\\]+\.)?[\"\\]*"
+    return re.search(rf"{created}{re.escape(name.lower())}\b", text) is not None
 
 
 def _views(operations: Iterable[Operation]) -> list[View]:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from functools import cache, lru_cache
+from itertools import pairwise
 
 __all__ = [
     "end_comment",
@@ -17,6 +18,7 @@ __all__ = [
     "in_few_words",
     "is_constant",
     "mentions",
+    "names_in",
     "normal_number",
     "normalize",
     "quote_identifier",
@@ -312,6 +314,17 @@ def unquote_identifier(text: str) -> str:
     if text[:1] in ('"', "`") and text[-1:] == text[:1] and len(text) > 1:
         return text[1:-1].replace(text[0] * 2, text[0])
     return text
+
+
+def names_in(sql: str) -> Iterator[str]:
+    """Yield each name in an SQL text, and again with () if it is a call."""
+    found = [(kind, text) for kind, text in tokens(sql) if kind != "space"]
+    for (kind, text), (_, following) in pairwise([*found, ("", "")]):
+        if kind in ("word", "quoted"):
+            name = unquote_identifier(text) if kind == "quoted" else text.lower()
+            yield name
+            if following == "(":
+                yield f"{name}()"
 
 
 def mentions(text: str, name: str) -> bool:

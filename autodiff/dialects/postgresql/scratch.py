@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
@@ -215,6 +215,11 @@ class PostgreSQLScratch(Scratch):
     def copy_prerequisites(self, live: Connection | None, scratch: Connection) -> None:
         if live is not None:
             _copy_extensions(live, scratch)
+
+    def creating_statements(self, live: Connection, names: Collection[str]) -> list[str]:
+        from autodiff.dialects.postgresql.prerequisites import creating_statements
+
+        return creating_statements(live, names)
 
     def contents(self, connection: Connection) -> list[str]:
         """List the relations, routines, types and schemas that belong to no extension."""

@@ -1,0 +1,77 @@
+"""Write the statements that create functions and collations of a database again."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+
+from autodiff.schema.sqltext import names_in
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+__all__ = ["creating_statements"]
+
+_FUNCTIONS = sa.text("""
+SELECT p.oid, n.nspname AS schema, pg_get_functiondef(p.oid) AS definition, p.prosrc AS body
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.proname || '()' = ANY(:names) AND p.prokind <> 'a'
+  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
+                  AND e.objid = p.oid AND e.deptype = 'e')
+""")
+# The column of the locale has another name in each version, so the row is read as JSON.
+_COLLATIONS = sa.text("""
+SELECT c.oid, n.nspname AS schema, format(
+         'CREATE COLLATION %I.%I (PROVIDER = %s, %s%s%s)', n.nspname, c.collname,
+         CASE c.collprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END,
+         CASE c.collprovider
+           WHEN 'c' THEN format('LC_COLLATE = %L, LC_CTYPE = %L', c.collcollate, c.collctype)
+           ELSE format('LOCALE = %L', coalesce(r.json ->> 'colllocale', r.json ->> 'colliculocale',
+                                               c.collcollate)) END,
+         CASE WHEN c.collisdeterministic THEN '' ELSE ', DETERMINISTIC = false' END,
+         coalesce(', RULES = ' || quote_literal(r.json ->> 'collicurules'), '')) AS definition,
+       '' AS body
+FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+CROSS JOIN LATERAL (SELECT to_jsonb(c) AS json) r
+WHERE c.collname = ANY(:names) AND n.nspname !~ '^pg_'
+  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_collation'::regclass
+                  AND e.objid = c.oid AND e.deptype = 'e')
+""")
+_WITHOUT_BODIES = "SET check_function_bodies = off"
+"""What a function calls, and the tables that it reads, need not exist yet."""
+
+
+def creating_statements(connection: Connection, names: Collection[str]) -> list[str]:
+    """Return the statements for the functions and collations with the names, in order.
+
+    Functions have `()` after their name. What a function names is created before it. What belongs
+    to an extension is left out, and so are aggregates.
+    """
+    found: dict[int, str] = {}
+    schemas: set[str] = set()
+    seen: set[str] = set()
+    new = set(names)
+    while new:
+        seen |= new
+        rows = [
+            row
+            for query in (_COLLATIONS, _FUNCTIONS)
+            for row in connection.execute(query, {"names": sorted(new)})
+        ]
+        found.update({row.oid: row.definition for row in rows})
+        schemas |= {row.schema for row in rows}
+        texts = [text for row in rows for text in (row.definition, row.body)]
+        new = {name for text in texts for name in names_in(text)} - seen
+    if not found:
+        return []
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    return [
+        *(f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}" for schema in sorted(schemas)),
+        _WITHOUT_BODIES,
+        # objects were mostly created before those that name them
+        *(found[oid] for oid in sorted(found)),
+        "RESET check_function_bodies",
+    ]
