@@ -35,7 +35,7 @@ from autodiff.runner.session import Session
 from autodiff.runner.undo import collect
 from autodiff.schema.operations import Require
 
-__all__ = ["note_failure", "run_migrations"]
+__all__ = ["find_blockers", "note_failure", "run_migrations", "wait_for_lock"]
 
 _LONGEST_PAUSE = 30.0
 """Seconds between two attempts at most: a deployment should not seem to hang."""
@@ -144,13 +144,13 @@ def _run_one(
             raise
         except Exception as error:
             attempt += 1
-            blockers = _blockers(session, sink, error)
+            blockers = find_blockers(session, sink, error)
             if isinstance(error, RowsInTheWayError) and not sink.entry.progress.steps:
                 refusal = _with_other_refusals(session, function, error)
                 raise failure(migration, sink, done, refusal, blockers) from error
             if blockers is None or attempt > limits.retries:
                 raise failure(migration, sink, done, error, blockers) from error
-            _wait(session, migration, attempt, blockers)
+            wait_for_lock(session, migration, attempt, blockers)
             entry = sink.entry
     session.on_event(
         MigrationFinished(
@@ -196,7 +196,7 @@ def _direction(entry: Entry) -> Direction:
     return "downgrade" if entry.kind == "downgrade" else "upgrade"
 
 
-def _blockers(session: Session, sink: JournaledSink, error: Exception) -> list[Blocker] | None:
+def find_blockers(session: Session, sink: JournaledSink, error: Exception) -> list[Blocker] | None:
     """Return who holds the lock that a migration met, None if it failed for another reason."""
     cause = driver_error(error)
     if cause is None or not session.dialect.session.is_lock_conflict(cause):
@@ -206,9 +206,10 @@ def _blockers(session: Session, sink: JournaledSink, error: Exception) -> list[B
     return []
 
 
-def _wait(
+def wait_for_lock(
     session: Session, migration: Migration, attempt: int, blockers: Sequence[Blocker]
 ) -> None:
+    """Pause before the next attempt at a migration that met a lock."""
     session.connection.rollback()
     seconds = min(2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
     session.on_event(

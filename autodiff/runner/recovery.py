@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+from autodiff.dialects.timeouts import Blocker
 from autodiff.errors import (
     AutodiffError,
     EditedMigrationError,
@@ -14,10 +15,12 @@ from autodiff.errors import (
 )
 from autodiff.migrations.files import Migration
 from autodiff.migrations.graph import Graph
-from autodiff.runner.apply import note_failure, run_migrations
+from autodiff.runner.apply import find_blockers, note_failure, run_migrations, wait_for_lock
 from autodiff.runner.events import Direction, MigrationResumed
 from autodiff.runner.executor import Executor
+from autodiff.runner.failures import reason
 from autodiff.runner.journal import SETTLE_BY_HAND, Entry, Progress
+from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.operation_reader import read_operations
 from autodiff.runner.script_sink import open_script_sink
 from autodiff.runner.session import Session
@@ -264,8 +267,9 @@ def _explained(migration: Migration) -> Iterator[None]:
     try:
         yield
     except MigrationFailedError as error:
+        first, *others = error.lines
         raise MigrationFailedError(
-            f"cannot revert {migration.path.name}: {error.line}",
+            [f"cannot revert {migration.path.name}: {first}", *others],
             revision=migration.revision,
             statement=error.statement,
             hint=WAYS_OUT if migration.is_sql else error.hint or WAYS_OUT,
@@ -308,8 +312,27 @@ def _confirmed(session: Session, progress: Progress, steps: Sequence[Step]) -> P
 def _undo(
     session: Session, migration: Migration, undoing_steps: Sequence[Step], entry: Entry
 ) -> None:
+    """Run the steps that undo finished ones, and retry that when it meets a lock."""
     limits = session.limits.with_own(migration.lock_timeout, migration.statement_timeout)
-    sink = session.journaled_sink(entry, limits, undoing=True)
+    attempt = 0
+    while True:
+        sink = session.journaled_sink(entry, limits, undoing=True)
+        try:
+            _attempt_undo(session, sink, undoing_steps)
+            return
+        except Exception as error:
+            attempt += 1
+            blockers = find_blockers(session, sink, error)
+            if blockers is None:
+                raise
+            if attempt > limits.retries:
+                raise _held(error, blockers) from error
+            wait_for_lock(session, migration, attempt, blockers)
+            entry = sink.entry
+
+
+def _attempt_undo(session: Session, sink: JournaledSink, undoing_steps: Sequence[Step]) -> None:
+    seconds = sink.entry.seconds or 0.0
     executor = Executor(session.dialect, sink)
     try:
         session.open(sink.segments)
@@ -325,5 +348,16 @@ def _undo(
         sink.segments.close()
     except BaseException as error:
         sink.segments.abort(error)
-        note_failure(session, sink, error, entry.seconds or 0.0)
+        note_failure(session, sink, error, seconds)
         raise
+
+
+def _held(error: Exception, blockers: Sequence[Blocker]) -> MigrationFailedError:
+    """Return the error of a lock that was not free, with the sessions that hold it."""
+    lines = error.lines if isinstance(error, AutodiffError) else [reason(error)]
+    statement = error.statement if isinstance(error, MigrationFailedError) else None
+    return MigrationFailedError(
+        [*lines, *(f"held by {blocker}" for blocker in blockers)],
+        statement=statement,
+        hint=f"try again when that session is done, or raise lock_timeout; {WAYS_OUT}",
+    )

@@ -67,6 +67,37 @@ def test_a_lock_is_retried_and_its_holder_reported(any_database: sa.URL, folder:
         assert [m.revision for m in db.runner(folder).upgrade()] == ["bbbb"]
 
 
+def test_a_lock_while_a_half_way_migration_is_reverted(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The steps that undo the finished ones are retried too, and the holder is reported."""
+    folder = Folder(tmp_path / "m")
+    posts = USERS.replace("users", "posts")
+    wrong = 'op.create_index("ix", "users", ["missing"])'
+    drops = ['op.drop_index("ix", "users")', 'op.drop_table("posts")', 'op.drop_table("users")']
+    folder.write("aaaa", "\n".join([USERS, posts, wrong]), "\n".join(drops))
+    url = database("mariadb")
+    with opened(url) as db, opened(url) as other:
+        with pytest.raises(MigrationFailedError, match="missing"):
+            db.runner(folder).upgrade()
+        lock_users(other.connection)
+        events: list[object] = []
+        limits = Limits(lock=1, retries=1)
+        runner = db.runner(
+            folder, limits=limits, on_event=events.append, sleep=lambda seconds: None
+        )
+        with pytest.raises(MigrationFailedError, match="held by") as caught:
+            runner.downgrade("base")
+        assert "users" in db.tables() and "posts" not in db.tables()
+        assert "lock_timeout" in str(caught.value.hint)
+        assert [e.attempt for e in events if isinstance(e, MigrationRetried)] == [1]
+        releasing = db.runner(
+            folder, limits=limits, sleep=lambda seconds: other.connection.rollback()
+        )
+        releasing.downgrade("base")
+        assert "users" not in db.tables()
+
+
 def test_a_retry_succeeds_after_the_lock_is_released(any_database: sa.URL, folder: Folder) -> None:
     with opened(any_database) as db, opened(any_database) as other:
         db.runner(folder).upgrade("aaaa")
