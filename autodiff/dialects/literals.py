@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import weakref
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import literal
@@ -50,7 +51,7 @@ def plain_dialect(dialect: SQLAlchemyDialect) -> SQLAlchemyDialect:
     plain.positional = False
     plain.identifier_preparer = plain.preparer(plain)
     plain.type_compiler_instance = plain.type_compiler_cls(plain)
-    plain.statement_compiler = _with_required_values(plain.statement_compiler)
+    plain.statement_compiler = _with_required_values(plain.statement_compiler)  # type: ignore[arg-type]
     return plain
 
 
@@ -72,6 +73,7 @@ def clause_text(clause: ClauseElement, dialect: Dialect) -> str:
     return str(clause.compile(dialect=plain, compile_kwargs={"literal_binds": True}))
 
 
+@cache
 def _with_required_values(base: Any) -> Any:
     """Return a compiler class that writes no NULL for a parameter without a value."""
 

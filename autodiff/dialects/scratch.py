@@ -133,6 +133,10 @@ class Scratch(ABC):
     def copy_prerequisites(self, live: Connection | None, scratch: Connection) -> None:  # noqa: B027
         """Give a scratch what tables of the live database depend on: extensions, a charset."""
 
+    def creatable_names(self, live: Connection) -> frozenset[str]:
+        """Return the names of the objects that `creating_statements` can write."""
+        return frozenset()
+
     def creating_statements(self, live: Connection, names: Collection[str]) -> list[str]:
         """Return the statements for objects of the live database that a scratch needs too.
 

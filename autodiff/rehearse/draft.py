@@ -386,14 +386,14 @@ def _creating_prerequisites(
 
     Those whose names the migration has after CREATE are its own, as in a squash.
     """
-    if live is None:
+    if live is None or not (known := plan.dialect.scratch.creatable_names(live)):
         return []
     before, _ = _affected_tables(plan)
     start = _creating_operations(select_tables(plan.current, before))
     statements = [*plan.sql(), *preview_statements(plan.dialect, start, {})]
     used = {name for sql in statements for name in names_in(sql)}
     own = migration.text.lower() if migration is not None else ""
-    names = {name for name in used if not _is_created(name.removesuffix("()"), own)}
+    names = {name for name in used & known if not _is_created(name.removesuffix("()"), own)}
     return [Execute(sql=sql) for sql in plan.dialect.scratch.creating_statements(live, names)]
 
 

@@ -12,8 +12,17 @@ from autodiff.schema.sqltext import names_in
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["creating_statements"]
+__all__ = ["creatable_names", "creating_statements"]
 
+_NAMES = """
+SELECT p.proname || '()'
+FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+WHERE p.prokind <> 'a' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
+UNION
+SELECT c.collname
+FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+WHERE n.nspname !~ '^pg_'
+"""
 _FUNCTIONS = sa.text("""
 SELECT p.oid, n.nspname AS schema, pg_get_functiondef(p.oid) AS definition, p.prosrc AS body
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
@@ -42,6 +51,11 @@ WHERE c.collname = ANY(:names) AND n.nspname !~ '^pg_'
 """)
 _WITHOUT_BODIES = "SET check_function_bodies = off"
 """What a function calls, and the tables that it reads, need not exist yet."""
+
+
+def creatable_names(connection: Connection) -> frozenset[str]:
+    """Return the names of the functions, with `()`, and of the collations that the users made."""
+    return frozenset(connection.exec_driver_sql(_NAMES).scalars())
 
 
 def creating_statements(connection: Connection, names: Collection[str]) -> list[str]:

@@ -216,6 +216,11 @@ class PostgreSQLScratch(Scratch):
         if live is not None:
             _copy_extensions(live, scratch)
 
+    def creatable_names(self, live: Connection) -> frozenset[str]:
+        from autodiff.dialects.postgresql.prerequisites import creatable_names
+
+        return creatable_names(live)
+
     def creating_statements(self, live: Connection, names: Collection[str]) -> list[str]:
         from autodiff.dialects.postgresql.prerequisites import creating_statements
 
