@@ -5,11 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.schema.sqltext import split_top_level
 from autodiff.utils.quoting import python_string
 
-__all__ = ["is_rowid_type", "python_type", "split_type"]
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
+
+__all__ = ["compiled_type", "is_rowid_type", "python_type", "split_type"]
 
 _TYPE = re.compile(r"\s*([^(]*?)\s*(?:\((.*?)\)\s*(.*))?\Z", re.DOTALL)
 
@@ -48,3 +55,15 @@ def python_type(sql: str, names: Mapping[str, str], *, collation: str | None = N
     if collation:
         parts.append(f"collation={python_string(collation)}")
     return f"{name}({', '.join(parts)})"
+
+
+@lru_cache(4096)
+def compiled_type(
+    name: str, arguments: tuple[int, ...], dialect: SQLAlchemyDialect, *, collation: str = ""
+) -> str | None:
+    """Return the SQL of a type of SQLAlchemy with these arguments, None if there is none."""
+    keywords = {"collation": collation} if collation else {}
+    try:
+        return str(getattr(sa, name)(*arguments, **keywords).compile(dialect=dialect))
+    except (SQLAlchemyError, NotImplementedError, TypeError, AttributeError):
+        return None

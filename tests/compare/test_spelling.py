@@ -8,6 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import diff
+from autodiff.schema.sqltype import SQLType
 
 FALSE = ("0", sa.text("0"), sa.false(), sa.text("false"), sa.text("(0)"))
 FIVE = (sa.text("5"), sa.text("5.0"), "5", "5.00", sa.text("+5"))
@@ -88,6 +89,57 @@ def test_autoincrement_is_added_without_a_rename(database: Callable[[str], sa.UR
     models().create_all(engine)
     found = changes(engine, models(sqlite_autoincrement=True))
     assert found == ["~ table t: sqlite_autoincrement None -> True"]
+
+
+IGNORED_ARGUMENTS = [
+    ("INTEGER(11)", sa.Integer),
+    ("BIGINT(20)", sa.BigInteger),
+    ("BOOL", sa.Boolean),
+    ("BOOLEAN(1)", sa.Boolean),
+    ("DATE(3)", sa.Date),
+    ("DATETIME(6)", sa.DateTime),
+    ("TIMESTAMP(6)", sa.TIMESTAMP),
+    ("FLOAT(10, 2)", sa.Float),
+    ("BLOB(100)", sa.LargeBinary),
+    ("JSON(1)", sa.JSON),
+    ("DOUBLE PRECISION", sa.REAL),
+    ("CLOB(9)", sa.TEXT),
+]
+
+
+@pytest.mark.parametrize(("sql", "type_"), IGNORED_ARGUMENTS)
+def test_arguments_that_sqlite_and_sqlalchemy_ignore(
+    sql: str, type_: sa.types.TypeEngine[object], database: Callable[[str], sa.URL]
+) -> None:
+    engine = sa.create_engine(database("sqlite"), poolclass=sa.NullPool)
+    models(sa.Column("v", SQLType(sql))).create_all(engine)
+    assert changes(engine, models(sa.Column("v", type_))) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "type_"),
+    [
+        ("VARCHAR(20)", sa.String(30)),
+        ("VARCHAR(20)", sa.String()),
+        ("NUMERIC(10, 2)", sa.Numeric(10, 3)),
+        ("INTEGER(11)", sa.BigInteger()),
+        ("DATETIME(6)", sa.TIMESTAMP()),
+        ("DATE_CHAR", sa.Date()),
+    ],
+)
+def test_types_that_are_a_difference_on_sqlite(
+    sql: str, type_: sa.types.TypeEngine[object], database: Callable[[str], sa.URL]
+) -> None:
+    engine = sa.create_engine(database("sqlite"), poolclass=sa.NullPool)
+    models(sa.Column("v", SQLType(sql))).create_all(engine)
+    assert changes(engine, models(sa.Column("v", type_))) != []
+
+
+def test_integer_with_a_width_is_no_rowid(database: Callable[[str], sa.URL]) -> None:
+    engine = sa.create_engine(database("sqlite"), poolclass=sa.NullPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TABLE t (id INTEGER(11) NOT NULL PRIMARY KEY)")
+    assert changes(engine, models()) == ["~ column t.id: INTEGER(11) -> INTEGER"]
 
 
 def models(*parts: sa.schema.SchemaItem, **options: object) -> sa.MetaData:

@@ -272,6 +272,19 @@ def test_library_decorator_is_replaced_by_its_implementation() -> None:
     assert python == "sa.String()"
 
 
+@pytest.mark.parametrize(
+    "base", ["INTEGER", "DATE", "DATETIME", "FLOAT", "BLOB", "VARCHAR", "JSON"]
+)
+@pytest.mark.parametrize("rest", ["", "(6)", "(10, 2)", " COLLATE NOCASE"])
+def test_sqlite_type_keeps_arguments_that_its_class_does_not_take(base: str, rest: str) -> None:
+    """A column can have any arguments, and the Python of its type creates the same type."""
+    dialect = dialect_for("sqlite")
+    python = dialect.type_python(base + rest)
+    type_ = eval(python, {"sa": sa, "op": op})
+    created = type_.compile(dialect=dialect.sqlalchemy)
+    assert dialect.canonical_type(created) == base + rest
+
+
 def test_python_default_is_ignored() -> None:
     """The database does not know defaults of the application."""
     metadata = sa.MetaData()

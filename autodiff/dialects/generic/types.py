@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from autodiff.dialects.type_names import split_type
+from autodiff.dialects.type_names import compiled_type, split_type
 from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
@@ -48,15 +48,6 @@ def type_python(sql: str, dialect: SQLAlchemyDialect) -> str:
     if all(argument.isdigit() for argument in arguments):
         numbers = tuple(map(int, arguments))
         for name in _NAMES:
-            if _sql_of(name, numbers, dialect) == sql:
+            if compiled_type(name, numbers, dialect) == sql:
                 return f"sa.{name}({', '.join(arguments)})"
     return f"op.sql_type({python_string(sql)})"
-
-
-@lru_cache(4096)
-def _sql_of(name: str, arguments: tuple[int, ...], dialect: SQLAlchemyDialect) -> str | None:
-    """Return the SQL of a type of SQLAlchemy with these arguments, None if there is none."""
-    try:
-        return str(getattr(sa, name)(*arguments).compile(dialect=dialect))
-    except (SQLAlchemyError, NotImplementedError, TypeError, AttributeError):
-        return None

@@ -9,7 +9,9 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 
-from autodiff.dialects.type_names import is_rowid_type, python_type, split_type
+from sqlalchemy.dialects.sqlite.base import SQLiteDialect
+
+from autodiff.dialects.type_names import compiled_type, is_rowid_type, python_type, split_type
 from autodiff.schema.objects import Column, Table
 
 __all__ = [
@@ -17,11 +19,10 @@ __all__ = [
     "canonical_type",
     "changed_texts",
     "equating_collation",
-    "has_name",
     "never_null",
     "normal_columns",
 ]
-__all__ += ["strict_type", "type_python"]
+__all__ += ["reflected_types", "strict_type", "type_python"]
 
 _PYTHON = {
     "INTEGER": "sa.Integer",
@@ -50,7 +51,8 @@ _PYTHON = {
     "JSON": "sa.JSON",
 }
 
-
+_SYNONYMS = {"INT": "INTEGER", "BOOL": "BOOLEAN"}
+_SQLALCHEMY = SQLiteDialect()
 _COLLATE = r'(?i) COLLATE "?(\w+)"?'
 _AFFINITIES = (
     ("INTEGER", ("INT",)),
@@ -73,17 +75,46 @@ def canonical_type(sql: str) -> str:
 
 @lru_cache(4096)
 def type_python(sql: str) -> str:
-    """Return Python for a type: `op.sql_type(...)` if SQLAlchemy has no class for it."""
+    """Return Python for a type: `op.sql_type(...)` if SQLAlchemy has no class that writes it."""
     if not sql:
         return "sa.types.NullType()"
     bare, _, collation = re.sub(_COLLATE, r"\0\1", sql).partition("\0")
-    return python_type(bare, _PYTHON, collation=collation or None)
+    names = _PYTHON if _is_written(bare, collation) else {}
+    return python_type(bare, names, collation=collation or None)
+
+
+def _is_written(sql: str, collation: str = "") -> bool:
+    """Return whether a class of SQLAlchemy writes exactly this type: none writes INTEGER(11)."""
+    base, arguments, _ = split_type(sql)
+    if base not in _PYTHON or not all(argument.isdigit() for argument in arguments):
+        return False
+    if not arguments and not collation:
+        return True
+    name, numbers = _PYTHON[base].removeprefix("sa."), tuple(map(int, arguments))
+    written = compiled_type(name, numbers, _SQLALCHEMY, collation=collation)
+    whole = f"{sql} COLLATE {collation}" if collation else sql
+    return written is not None and canonical_type(written) == canonical_type(whole)
 
 
 @lru_cache(4096)
-def has_name(sql: str) -> bool:
-    """Return whether SQLAlchemy has a class for the type."""
-    return split_type(_bare(sql))[0] in _PYTHON
+def reflected_types(sql: str) -> tuple[str, ...]:
+    """Return how SQLAlchemy may reflect a type that none of its classes writes, else nothing.
+
+    SQLAlchemy drops the arguments that its class does not accept. SQLite ignores them too.
+    """
+    bare = _bare(sql)
+    base = split_type(bare)[0]
+    name = _SYNONYMS.get(base, base)
+    by_affinity = (affinity_type(sql), affinity_type(sql, bare=True))
+    if name not in _PYTHON:
+        return by_affinity
+    if name != base:
+        return (name,)
+    if bare != sql:
+        return ()
+    is_unknown = name not in _SQLALCHEMY.ischema_names
+    same = () if _is_written(sql) else (name,)
+    return (*same, *by_affinity) if is_unknown else same
 
 
 @lru_cache(4096)

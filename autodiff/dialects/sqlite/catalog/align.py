@@ -4,7 +4,8 @@
 current table, in three places:
 
 1. types: SQLAlchemy reflects a type that it has no class for by its affinity, so a model that was
-   generated from a column MONEY(10) declares NUMERIC(10);
+   generated from a column MONEY(10) declares NUMERIC(10); and it drops the arguments that its class
+   does not accept, so a model of a column DATETIME(6) declares DATETIME;
 2. generated columns: SQLAlchemy loses the expression if GENERATED ALWAYS is omitted;
 3. options that a model does not declare, such as ON CONFLICT, which SQLAlchemy does not reflect.
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeVar
 
-from autodiff.dialects.sqlite.types import affinity_type, has_name
+from autodiff.dialects.sqlite.types import reflected_types
 from autodiff.schema.objects import Column, Computed, Constraint, Option, PrimaryKey, Table, Unique
 from autodiff.utils.sharing import map_shared, replace_changed
 
@@ -69,9 +70,7 @@ def _is_same_type(column: Column, wanted: Column, desired: Table) -> bool:
 
 def _is_reflected_as(sql: str, declared: str) -> bool:
     """Return whether SQLAlchemy may reflect the type `sql` as the declared type."""
-    if sql == "INTEGER" and declared == "INT":
-        return True
-    return not has_name(sql) and declared in (affinity_type(sql), affinity_type(sql, bare=True))
+    return (sql, declared) == ("INTEGER", "INT") or declared in reflected_types(sql)
 
 
 def _is_rowid(column: Column, table: Table) -> bool:
