@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from autodiff import diff
 from autodiff.schema.sqltype import SQLType
@@ -140,6 +141,39 @@ def test_integer_with_a_width_is_no_rowid(database: Callable[[str], sa.URL]) -> 
     with engine.begin() as connection:
         connection.exec_driver_sql("CREATE TABLE t (id INTEGER(11) NOT NULL PRIMARY KEY)")
     assert changes(engine, models()) == ["~ column t.id: INTEGER(11) -> INTEGER"]
+
+
+TIMES = [
+    ("timestamp(6)", sa.DateTime()),
+    ("timestamptz(6)", sa.DateTime(timezone=True)),
+    ("time(6)", sa.Time()),
+    ("timetz(6)", sa.Time(timezone=True)),
+    ("interval(6)", sa.Interval()),
+    ("interval day to second(6)", postgresql.INTERVAL(fields="DAY TO SECOND")),
+    ("timestamp(6)[]", postgresql.ARRAY(sa.DateTime())),
+    ("timestamp", postgresql.TIMESTAMP(precision=6)),
+    ("interval", postgresql.INTERVAL(precision=6)),
+]
+
+
+@pytest.mark.parametrize(("sql", "type_"), TIMES)
+def test_the_greatest_precision_of_a_time_is_the_default(
+    sql: str, type_: sa.types.TypeEngine[object], database: Callable[[str], sa.URL]
+) -> None:
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    models(sa.Column("v", SQLType(sql))).create_all(engine)
+    assert changes(engine, models(sa.Column("v", type_))) == []
+
+
+def test_a_default_of_a_time_with_the_greatest_precision(
+    database: Callable[[str], sa.URL],
+) -> None:
+    engine = sa.create_engine(database("postgresql"), poolclass=sa.NullPool)
+    for default in (sa.text("CURRENT_TIMESTAMP"), "2024-01-02 03:04:05"):
+        models(sa.Column("v", SQLType("timestamp(6)"), server_default=default)).create_all(engine)
+        found = changes(engine, models(sa.Column("v", sa.DateTime, server_default=default)))
+        assert found == []
+        models().drop_all(engine)
 
 
 def models(*parts: sa.schema.SchemaItem, **options: object) -> sa.MetaData:

@@ -32,6 +32,7 @@ __all__ = [
     "split_collation",
     "type_family",
     "type_python",
+    "without_default_precision",
 ]
 
 _ALIASES = {
@@ -77,8 +78,13 @@ _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.I
 _CANONICAL_TYPE = re.compile(
     r"smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|json|jsonb|inet"
     r"|numeric(\(\d+,\d+\))?|character varying(\(\d+\))?|character\(\d+\)"
-    r"|(time|timestamp)(\([0-6]\))? (with|without) time zone"
+    r"|(time|timestamp)(\([0-5]\))? (with|without) time zone"
 )
+_DEFAULT_PRECISION = re.compile(r"(time|timestamp|interval(?: [a-z ]+)?)\((?:[6-9]|\d\d+)\)")
+"""Six digits is the default and the greatest precision, to which a greater one is reduced.
+
+https://www.postgresql.org/docs/current/datatype-datetime.html
+"""
 _ZONES = ("with time zone", "without time zone")
 _PYTHON = {
     "smallint": "sa.SmallInteger",
@@ -172,8 +178,14 @@ def _collation_name(quoted: str) -> str | None:
 def canonical_type(sql: str) -> str:
     """Return the type in the spelling of format_type(); an unknown type is unchanged."""
     bare, collation = split_collation(sql)
-    text = _canonical(bare)
+    text = without_default_precision(_canonical(bare))
     return f"{text} COLLATE {collation}" if collation else text
+
+
+def without_default_precision(sql: str) -> str:
+    """Return a type in the spelling of format_type(), without the precision that it has anyway."""
+    match = _DEFAULT_PRECISION.match(sql)
+    return match[1] + sql[match.end() :] if match else sql
 
 
 def _canonical(sql: str) -> str:

@@ -12,7 +12,12 @@ from typing import Any
 
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
-from autodiff.dialects.postgresql.types import enum_python, plain_default, type_python
+from autodiff.dialects.postgresql.types import (
+    enum_python,
+    plain_default,
+    type_python,
+    without_default_precision,
+)
 from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Name
 from autodiff.schema.sqltext import quote_qualified
 
@@ -144,6 +149,7 @@ def _column(
 
 @lru_cache(4096)
 def _plain_type(sql: str) -> ColumnType:
+    sql = without_default_precision(sql)
     return ColumnType(sql=sql, python=type_python(sql))
 
 
