@@ -40,9 +40,9 @@ def example_dialect(rule: Rule) -> Dialect:
     return dialect_for(name, version=version or None)
 
 
-def example_migrations(example: str) -> list[Migration]:
+def example_migrations(example: str, setup: str = SETUP) -> list[Migration]:
     """Return the migration that creates the tables, and the one of an example."""
-    return [_migration("1", (), SETUP), _migration("2", ("1",), example)]
+    return [_migration("1", (), setup), _migration("2", ("1",), example)]
 
 
 def _migration(revision: str, parents: tuple[str, ...], body: str) -> Migration:

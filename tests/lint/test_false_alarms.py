@@ -7,7 +7,7 @@ import pytest
 from autodiff.dialects import dialect_for
 from autodiff.lint import LintRequest, own_rules, run_rules
 from autodiff.lint.engine import Linted
-from autodiff.lint.examples import example_migrations
+from autodiff.lint.examples import SETUP, example_migrations
 from autodiff.lint.registry import by_code
 from autodiff.lint.settings import LintSettings
 from autodiff.schema.objects import Name
@@ -25,12 +25,14 @@ def linted(database: str, body: str, rows: dict[str, int] | None = None) -> tupl
     return [finding.code for finding in result.findings], result.harmless
 
 
-def checked(database: str, body: str, rows: dict[str, int] | None = None) -> Linted:
+def checked(
+    database: str, body: str, rows: dict[str, int] | None = None, setup: str = SETUP
+) -> Linted:
     name, _, version = database.partition(" ")
     dialect = dialect_for(name, version=version or None)
     return run_rules(
         LintRequest(
-            order=example_migrations(body),
+            order=example_migrations(body, setup),
             revisions=frozenset("2"),
             dialects=[dialect],
             rules=RULES,
@@ -255,6 +257,40 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
 )
 def test_a_rule_is_as_precise_as_the_database(database: str, body: str, codes: list[str]) -> None:
     assert found(database, body) == codes
+
+
+KEYED = 'op.create_unique_constraint("uq", "users", ["age"])'
+UNKEYED = 'op.drop_constraint("uq", "users", type_="unique")'
+INDEXED = 'op.create_index("uq", "users", ["age"], unique=True)'
+UNINDEXED = 'op.drop_index("uq", "users")'
+WIDER = 'op.create_unique_constraint("uq2", "users", ["age", "email"])'
+SAME_NULLS = WIDER.replace("])", "], postgresql_nulls_not_distinct=True)")
+
+
+@pytest.mark.parametrize(
+    ("database", "before", "change", "codes"),
+    [
+        ("postgresql", KEYED, f"{UNKEYED}\n{WIDER}", []),
+        ("postgresql", KEYED, f"{UNKEYED}\n{SAME_NULLS}", ["AD203"]),
+        ("postgresql", KEYED.replace("])", "], postgresql_nulls_not_distinct=True)"),
+         f"{UNKEYED}\n{SAME_NULLS}", []),
+        ("postgresql", WIDER, f'op.drop_constraint("uq2", "users", type_="unique")\n{KEYED}',
+         ["AD203"]),
+        ("mariadb", KEYED, f"{UNKEYED}\n{KEYED}", []),
+        ("mariadb", INDEXED, f"{UNINDEXED}\n{INDEXED}", []),
+        ("mariadb", INDEXED, f"{UNINDEXED}\n{WIDER}", []),
+        ("sqlite", INDEXED, f"{UNINDEXED}\n{WIDER}", []),
+        ("mariadb", 'op.create_index("uq", "users", ["email"], unique=True)',
+         f'{UNINDEXED}\nop.create_index("uq", "users", ["email"], unique=True, '
+         'mysql_length={"email": 5})', ["AD203"]),
+    ],
+)  # fmt: skip
+def test_columns_of_a_dropped_key_have_no_duplicates(
+    database: str, before: str, change: str, codes: list[str]
+) -> None:
+    """A key over more columns than one that the same migration drops cannot fail."""
+    findings = checked(database, change, setup=SETUP + before).findings
+    assert [finding.code for finding in findings if finding.code == "AD203"] == codes
 
 
 RENAMED = 'op.rename_column("users", "age", "years")'

@@ -9,7 +9,7 @@ from autodiff.lint.context import Step
 from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
 from autodiff.lint.statements import ChangeRows, UseIndex
-from autodiff.schema.objects import Check, Name, PrimaryKey, Unique
+from autodiff.schema.objects import Check, IndexElement, Name, PrimaryKey, Table, Unique
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -18,6 +18,7 @@ from autodiff.schema.operations import (
     CreateIndex,
     CreateTable,
     DropConstraint,
+    DropIndex,
     Operation,
     Require,
     SetComment,
@@ -113,10 +114,13 @@ def _unique(step: Step) -> Iterator[Match]:
     match step.action:
         case AddConstraint(table=table, constraint=Unique() | PrimaryKey() as constraint):
             columns, what = constraint.columns, "a unique constraint"
+            compared = columns
+            nulls = isinstance(constraint, Unique) and constraint.nulls_not_distinct
             if isinstance(constraint, PrimaryKey):
                 what = "a primary key"
         case CreateIndex(table=table, index=index) if index.unique:
-            columns, what = index.columns, "a unique index"
+            columns, what, nulls = index.columns, "a unique index", index.nulls_not_distinct
+            compared = tuple(item.text for item in index.elements if _is_compared_whole(item))
         case _:
             return
     known = step.tables.get(table)
@@ -135,7 +139,9 @@ def _unique(step: Step) -> Iterator[Match]:
             for name in columns
         ):
             return
-    if known is not None and any(set(key) <= set(columns) for key in _unique_keys(step, table)):
+    if known is not None and any(
+        set(key) <= set(compared) for key in _unique_keys(step, table, nulls=nulls)
+    ):
         return
     listed = ", ".join(columns)
     yield Match(
@@ -145,21 +151,36 @@ def _unique(step: Step) -> Iterator[Match]:
     )
 
 
-def _unique_keys(step: Step, table: Name) -> Iterator[tuple[str, ...]]:
-    """Yield the columns of each key that is already unique."""
+def _is_compared_whole(element: IndexElement) -> bool:
+    """Return whether texts that differ in a column differ in the index too."""
+    return not (element.is_expression or element.length or element.collation)
+
+
+def _unique_keys(step: Step, table: Name, *, nulls: bool) -> Iterator[tuple[str, ...]]:
+    """Yield the columns of each key that is unique, or was until this migration dropped it.
+
+    The rows did not change meanwhile. With `nulls`, only keys in which NULLs are equal, or cannot
+    be, are yielded.
+    """
     known = step.tables[table]
-    dropped = (
-        other.tables[table].primary_key
-        for other in step.earlier_of(DropConstraint)
-        if isinstance(other.action, DropConstraint)
-        and (other.action.table, other.action.kind) == (table, "primary")
-        and table in other.tables
-    )
-    for constraint in (*known.constraints, *dropped):  # the rows did not change meanwhile
-        if isinstance(constraint, Unique | PrimaryKey):
-            yield constraint.columns
-    for index in known.indexes:
-        if index.unique and index.where is None and len(index.columns) == len(index.elements):
+    yield from _keys_of(known, nulls=nulls)
+    for other in step.earlier_of(DropConstraint, DropIndex):
+        match other.action:
+            case DropConstraint(table=owner) | DropIndex(table=owner) if owner == table:
+                if table in other.tables:
+                    yield from _keys_of(other.tables[table], nulls=nulls)
+
+
+def _keys_of(table: Table, *, nulls: bool) -> Iterator[tuple[str, ...]]:
+    for constraint in table.constraints:
+        match constraint:
+            case PrimaryKey(columns=columns):
+                yield columns
+            case Unique(columns=columns, nulls_not_distinct=same) if same or not nulls:
+                yield columns
+    for index in table.indexes:
+        is_whole = index.where is None and len(index.columns) == len(index.elements)
+        if index.unique and is_whole and (index.nulls_not_distinct or not nulls):
             yield index.columns
 
 
