@@ -186,6 +186,10 @@ class Dialect(ABC):
         """
         return False
 
+    def largest_integer(self, sql: str) -> int | None:
+        """Return the largest value of a type, where sequences end by default; None if unknown."""
+        return None
+
     @abstractmethod
     def type_python(self, sql: str) -> str:
         """Return the Python expression for a type that the catalog spells `sql`."""

@@ -113,6 +113,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
             options=_options(column, dialect),
         )
     identity = column.identity if dialect.features.identity else None
+    type_ = declare_type(column.type, dialect, compiler, column)
     never_null = identity is not None or (
         column.primary_key and dialect.features.primary_keys_not_null
     )
@@ -120,11 +121,11 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
     serial = _is_serial(default, column, dialect, compiler)
     return Column(
         name=_name(column, dialect, compiler),
-        type=declare_type(column.type, dialect, compiler, column),
+        type=type_,
         nullable=bool(column.nullable) and not never_null,
         default=None if serial else default,
         computed=_computed(column, compiler),
-        identity=_identity(identity, dialect),
+        identity=_identity(identity, dialect.largest_integer(type_.sql)),
         autoincrement=serial or (identity is None and _autoincrements(column, dialect, compiler)),
         comment=column.comment if dialect.features.comments else None,
         options=_options(column, dialect),
@@ -220,18 +221,21 @@ def _computed(column: sa.Column[Any], compiler: Compiler) -> Computed | None:
     return Computed(sql=sql, persisted=text.rstrip().endswith("STORED"))
 
 
-def _identity(identity: sa.Identity | None, dialect: Dialect) -> Identity | None:
+def _identity(identity: sa.Identity | None, largest: int | None) -> Identity | None:
+    """Return an identity without the options that have their default values."""
     if identity is None:
         return None
     increment = None if identity.increment == 1 else identity.increment
     low, high = identity.minvalue, identity.maxvalue
     first = first_of_sequence(increment, low, high)
+    smallest = None if largest is None else -largest - 1
+    lowest, highest = (1, largest) if (increment or 1) > 0 else (smallest, -1)
     return Identity(
         always=bool(identity.always),
         start=None if identity.start == first else identity.start,
         increment=increment,
-        minvalue=None if low == 1 and (increment or 1) > 0 else low,
-        maxvalue=None if high == -1 and (increment or 1) < 0 else high,
+        minvalue=None if low == lowest else low,
+        maxvalue=None if high == highest else high,
         cache=None if identity.cache == 1 else identity.cache,
         cycle=bool(identity.cycle),
     )

@@ -374,3 +374,20 @@ def test_models_are_not_modified() -> None:
     engine = sa.create_engine("sqlite://")
     metadata.create_all(engine)
     engine.dispose()
+
+
+@pytest.mark.parametrize(
+    ("type_", "largest"),
+    [(sa.SmallInteger, 2**15 - 1), (sa.Integer, 2**31 - 1), (sa.BigInteger, 2**63 - 1)],
+)
+def test_default_options_of_an_identity_are_left_out(type_: type[sa.Integer], largest: int) -> None:
+    """Tools that write models from a database name all of them."""
+
+    def declared(**options: Any) -> Table:
+        return table(sa.Column("id", type_, sa.Identity(**options), primary_key=True))
+
+    upwards = declared(start=1, increment=1, minvalue=1, maxvalue=largest, cache=1)
+    assert upwards == declared()
+    downwards = declared(start=-1, increment=-1, minvalue=-largest - 1, maxvalue=-1)
+    assert downwards == declared(increment=-1)
+    assert declared(maxvalue=largest - 1) != declared()

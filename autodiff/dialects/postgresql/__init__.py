@@ -112,6 +112,9 @@ class PostgreSQL(Dialect):
     def is_canonical_type(self, sql: str) -> bool:
         return types.is_canonical_type(sql)
 
+    def largest_integer(self, sql: str) -> int | None:
+        return types.MAX_VALUES.get(sql)
+
     def type_python(self, sql: str) -> str:
         return types.type_python(sql)
 

@@ -21,6 +21,7 @@ from autodiff.schema.sqltext import (
 from autodiff.utils.quoting import python_string
 
 __all__ = [
+    "MAX_VALUES",
     "canonical_type",
     "enum_python",
     "is_canonical_type",
@@ -35,6 +36,7 @@ __all__ = [
     "without_default_precision",
 ]
 
+MAX_VALUES = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 _ALIASES = {
     "int": "integer",
     "int4": "integer",

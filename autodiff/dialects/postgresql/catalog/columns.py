@@ -13,6 +13,7 @@ from typing import Any
 from autodiff.dialects.postgresql.catalog.expressions import Texts
 from autodiff.dialects.postgresql.catalog.rows import Comments, EnumRow, Names, Rows, SequenceRow
 from autodiff.dialects.postgresql.types import (
+    MAX_VALUES,
     enum_python,
     plain_default,
     type_python,
@@ -32,8 +33,6 @@ NO_COLLATION, USUAL_COLLATION = 0, 100
 SEQUENCE_TYPE = "postgresql_sequence_type"
 """The option of a serial column whose sequence has a smaller type than the column, and so ends
 before the column does. No model declares it."""
-
-_MAX_VALUES = {"smallint": 2**15 - 1, "integer": 2**31 - 1, "bigint": 2**63 - 1}
 
 
 class Columns:
@@ -165,8 +164,8 @@ def _narrow_type(sequence: SequenceRow | None, type_sql: str) -> str | None:
     A larger one is harmless: the column is full first. pg_restore creates such sequences from the
     dump of a server before version 10.
     """
-    largest = _MAX_VALUES.get(type_sql)
-    if sequence is None or largest is None or _MAX_VALUES[sequence.type] >= largest:
+    largest = MAX_VALUES.get(type_sql)
+    if sequence is None or largest is None or MAX_VALUES[sequence.type] >= largest:
         return None
     return sequence.type
 
@@ -187,7 +186,7 @@ def numbers(row: SequenceRow, type_sql: str) -> dict[str, Any]:
     https://www.postgresql.org/docs/current/sql-createsequence.html
     """
     up = row.increment > 0
-    highest = _MAX_VALUES.get(type_sql, _MAX_VALUES["bigint"])
+    highest = MAX_VALUES.get(type_sql, MAX_VALUES["bigint"])
     low, high = (1, highest) if up else (-highest - 1, -1)
     start = row.minvalue if up else row.maxvalue
     return {
