@@ -377,7 +377,13 @@ class Project(Workspace):
             AutodiffError: The errors of `draft`.
         """
         drafted = self.draft(message, **options)
-        return None if drafted is None else drafted.write()
+        if drafted is not None:
+            return drafted.write()
+        if options.get("source") != "history" and options.get("format") != "alembic":
+            from autodiff.commands.lock_spelling import respell_lock
+
+            respell_lock(self)
+        return None
 
     def push(
         self,

@@ -229,3 +229,51 @@ def test_no_file_is_left_if_recording_fails(
     with pytest.raises(DatabaseError, match="read-only"):
         baseline.write()
     assert list((tmp_path / "m").iterdir()) == []
+
+
+def kinds(length: int | None) -> sa.MetaData:
+    """Return models with a condition that PostgreSQL spells in another way."""
+    metadata = sa.MetaData()
+    condition = "(kind = 'c' AND a IS NOT NULL) OR kind <> 'c'"
+    sa.Table(
+        "t",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("kind", sa.String(length)),
+        sa.Column("a", sa.Integer),
+        sa.CheckConstraint(condition, name="ck"),
+        sa.Index("ix", "kind", postgresql_where=sa.text("a > 1 AND kind IN ('c', 'd')")),
+    )
+    return metadata
+
+
+def test_generate_brings_the_spelling_of_the_models_into_the_lock_file(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The models differed at first, so the lock file has the spelling of the database."""
+    url = database("postgresql")
+    with opened(url) as db:
+        kinds(None).create_all(db.connection)
+        db.connection.commit()
+    Project(url, kinds(7), tmp_path / "m").baseline().write()
+    project = Project(url, kinds(None), tmp_path / "m")
+    assert not project.check() and project.check(offline=True)
+    assert project.generate("nothing") is None
+    assert not project.check(offline=True)
+    assert Project(url, kinds(7), tmp_path / "m").check(offline=True)
+
+
+def test_generate_keeps_a_lock_file_that_differs(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A change that was made by hand is in no migration, although the models have it too."""
+    url = database("postgresql")
+    with opened(url) as db:
+        kinds(None).create_all(db.connection)
+        db.connection.commit()
+    Project(url, kinds(7), tmp_path / "m").baseline().write()
+    with opened(url) as db:
+        db.execute("ALTER TABLE t ALTER kind TYPE varchar(7)")
+    project = Project(url, kinds(7), tmp_path / "m")
+    assert project.generate("nothing") is None
+    assert project.check(offline=True)
