@@ -16,7 +16,7 @@ from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
 from autodiff.compare.inheritance import without_inherited_columns, without_repeated_parts
 from autodiff.compare.merged_uniques import without_merged_uniques
 from autodiff.compare.name_case import adopt_case, adopt_table_case, with_current_case
-from autodiff.compare.partitions import without_partitions
+from autodiff.compare.partitions import without_declared_partitions, without_partitions
 from autodiff.compare.renames import (
     AnyRename,
     Candidate,
@@ -73,6 +73,7 @@ __all__ = [
     "with_names_for_new_tables",
     "with_serials_as_declared",
     "with_tables",
+    "without_declared_partitions",
     "without_inherited_columns",
     "without_merged_uniques",
     "without_partitions",

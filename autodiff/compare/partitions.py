@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from autodiff.schema.objects import Schema, Table
 
-__all__ = ["without_partitions"]
+__all__ = ["without_declared_partitions", "without_partitions"]
 
 _PARTITIONED = "postgresql_partition_by"
 
@@ -31,3 +31,15 @@ def without_partitions(current: Schema, desired: Schema) -> Schema:
 
     kept = {name: table for name, table in desired.tables.items() if not left_alone(table)}
     return replace(desired, tables=kept) if len(kept) < len(desired.tables) else desired
+
+
+def without_declared_partitions(declared: Schema, described: Schema, desired: Schema) -> Schema:
+    """Return the desired schema without the partitions that the models declared before.
+
+    Partitions are not described with their tables, so a table that was declared only is one. The
+    case of a name can differ between both.
+    """
+    known = {str(name).lower() for name in described.tables}
+    partitions = {name for name in declared.tables if str(name).lower() not in known}
+    kept = {name: table for name, table in desired.tables.items() if name not in partitions}
+    return replace(desired, tables=kept)

@@ -277,3 +277,28 @@ def test_generate_keeps_a_lock_file_that_differs(
     project = Project(url, kinds(7), tmp_path / "m")
     assert project.generate("nothing") is None
     assert project.check(offline=True)
+
+
+def test_partitions_in_the_models_are_no_drift(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """Tools that write models from a database write each partition as a table."""
+    url = database("postgresql")
+    with opened(url) as db:
+        db.execute(
+            "CREATE TABLE p (id int, at date NOT NULL) PARTITION BY RANGE (at)",
+            "CREATE TABLE p1 PARTITION OF p FOR VALUES FROM ('2022-01-01') TO ('2023-01-01')",
+        )
+    models = sa.MetaData()
+    for name in ("p", "p1"):
+        columns = (sa.Column("id", sa.Integer), sa.Column("at", sa.Date, nullable=False))
+        sa.Table(name, models, *columns)
+    project = Project(url, models, tmp_path / "m")
+    project.baseline().write()
+    assert not project.check() and not project.check(offline=True)
+    project.relock()
+    assert not project.check()
+    assert project.generate("nothing") is None
+    assert not project.check() and not project.check(offline=True)
+    models.tables["p"].append_column(sa.Column("more", sa.Integer))
+    assert project.check(offline=True).models == ("+ column p.more",)
