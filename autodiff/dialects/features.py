@@ -32,6 +32,7 @@ class Features:
     cuts_names_by_bytes: whether the server cuts a name that has more bytes.
     cuts_long_names: a longer name is cut without an error; the length is counted in bytes.
     named_primary_keys: a primary key can be given a name.
+    index_prefixes: an index can have the first characters of a column: name(10).
     index_names_per_table: index names are unique in their table, not in their schema.
     case_insensitive_names: names in a table that differ only in case are equal, in quotes too.
     case_insensitive_tables: names of tables that differ only in case are equal.
@@ -97,6 +98,7 @@ class Features:
     cuts_names_by_bytes: bool = False
     cuts_long_names: bool = False
     named_primary_keys: bool = True
+    index_prefixes: bool = False
     index_names_per_table: bool = False
     case_insensitive_names: bool = False
     case_insensitive_tables: bool = False

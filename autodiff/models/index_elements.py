@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["declare_element", "parse_element"]
 
 _Token = tuple[str, str]
+
+_PREFIX = re.compile(r"(`(?:[^`]|``)+`|\w+)\s*\((\d+)\)")
+"""The first characters of a column: https://dev.mysql.com/doc/refman/en/create-index.html"""
 
 
 def declare_element(
@@ -55,7 +59,7 @@ def declare_element(
         descending=descending,
         nulls_first=None if nulls_first == descending else nulls_first,
         opclass=element.opclass or classes.get(key),
-        length=length.get(element.text) if isinstance(length, dict) else length,
+        length=element.length or (length.get(element.text) if isinstance(length, dict) else length),
     )
 
 
@@ -166,6 +170,10 @@ def parse_element(text: str, dialect: Dialect) -> IndexElement:
         found = _suffixes([token for token in spelled[end:] if token[0] != "space"], dialect)
         if found is not None:
             head = "".join(part for _, part in spelled[:end]).strip()
+            prefix = _PREFIX.fullmatch(head) if dialect.features.index_prefixes else None
+            if prefix is not None:
+                name, length = _meant(prefix[1], dialect), int(prefix[2])
+                return replace(found, text=name, length=length)
             is_column = end == 1 and spelled[0][0] in ("word", "quoted")
             return replace(
                 found,

@@ -517,6 +517,7 @@ def mysql_indexes(metadata: sa.MetaData) -> None:
         comment="with options",
     )
     sa.Index("ix_prefix", table.c.s, mysql_length=10)
+    sa.Index("ix_written", sa.text("s(5) DESC"), sa.text("`body`(7)"), _table=table)
     sa.Index("ix_prefixes", table.c.s, table.c.body, mysql_length={"body": 20})
     sa.Index("ix_words", table.c.body, mysql_prefix="FULLTEXT")
     sa.Index("ix_using", table.c.s, mysql_using="btree")

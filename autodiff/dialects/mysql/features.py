@@ -32,6 +32,7 @@ FEATURES = Features(
     autoincrement_outside_key=True,
     case_insensitive_names=True,
     named_primary_keys=False,
+    index_prefixes=True,
     index_names_per_table=True,
     keys_block_columns=True,
     backslash_escapes=True,
