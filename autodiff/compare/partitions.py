@@ -36,11 +36,9 @@ def without_partitions(current: Schema, desired: Schema) -> Schema:
 def without_declared_partitions(declared: Schema, described: Schema, desired: Schema) -> Schema:
     """Return the desired schema without the partitions that the models declared before.
 
-    Partitions are not described with their tables, so if there are partitioned tables, a table that
-    was declared only is one. The case of a name can differ between both.
+    Partitions are not described with their tables, so a table that was declared only is one. The
+    case of a name can differ between both.
     """
-    if not any(_PARTITIONED in table.options for table in described.tables.values()):
-        return desired
     known = {str(name).lower() for name in described.tables}
     partitions = {name for name in declared.tables if str(name).lower() not in known}
     kept = {name: table for name, table in desired.tables.items() if name not in partitions}
