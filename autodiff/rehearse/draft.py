@@ -386,7 +386,9 @@ def _creating_prerequisites(
 
     Those whose names the migration has after CREATE are its own, as in a squash.
     """
-    if live is None or not (known := plan.dialect.scratch.creatable_names(live)):
+    if live is None or plan.stands_alone:
+        return []
+    if not (known := plan.dialect.scratch.creatable_names(live)):
         return []
     before, _ = _affected_tables(plan)
     start = _creating_operations(select_tables(plan.current, before))

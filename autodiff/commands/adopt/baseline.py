@@ -179,7 +179,8 @@ def _with_prerequisites(plan: Plan, needed: Sequence[Prerequisite]) -> Plan:
         (n for n, item in enumerate(plan.operations) if isinstance(item, CreateTable | CreateView)),
         len(plan.operations),
     )
-    return replace(plan, operations=(*plan.operations[:place], *created, *plan.operations[place:]))
+    operations = (*plan.operations[:place], *created, *plan.operations[place:])
+    return replace(plan, operations=operations, stands_alone=True)
 
 
 def _lock(
