@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from autodiff.cli.completion import with_bash_words
-from autodiff.cli.failures import INTERRUPTED, USAGE, report_error
+from autodiff.cli.failures import INTERRUPTED, USAGE, report_error, report_unwritable
 from autodiff.cli.help import PlainHelpCommand, PlainHelpGroup
 from autodiff.cli.options import (
     ConfigPath,
@@ -25,6 +25,7 @@ from autodiff.cli.options import (
     with_options,
 )
 from autodiff.cli.shell import Shell
+from autodiff.cli.streams import OutputError, prepare_streams
 from autodiff.cli.terminal import print_help
 
 __all__ = ["app", "main"]
@@ -137,6 +138,7 @@ def main(arguments: Sequence[str] | None = None, shell: Shell | None = None) -> 
     """
     if arguments is not None:
         return _run(list(arguments), shell or Shell())
+    prepare_streams()
     gc.set_threshold(*_GC_THRESHOLDS)
     code = _run(sys.argv[1:], shell or Shell())
     gc.freeze()
@@ -154,6 +156,9 @@ def _run(arguments: list[str], shell: Shell) -> int:
         # The options were not parsed, because parsing failed:
         shell = with_options(shell, {"json": "--json" in arguments})
         report_error(shell, *_usage_error(error), kind="UsageError")
+        return USAGE
+    except OutputError as error:
+        report_unwritable(error)
         return USAGE
     return code if isinstance(code, int) else 0
 

@@ -15,10 +15,11 @@ from typing import Any
 import typer
 
 from autodiff.cli.shell import Shell
+from autodiff.cli.streams import OutputError
 from autodiff.cli.terminal import print_json, print_labelled, print_lines
 from autodiff.errors import AutodiffError, one_line
 
-__all__ = ["INTERRUPTED", "USAGE", "note_error", "report_error", "run_command"]
+__all__ = ["INTERRUPTED", "USAGE", "note_error", "report_error", "report_unwritable", "run_command"]
 
 USAGE = 2
 # 128 plus the number of the signal, as shells report it (SIGINT 2, SIGPIPE 13, SIGTERM 15):
@@ -49,6 +50,8 @@ def run_command(shell: Shell, command: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         _leave_pipe()
         return _BROKEN_PIPE
+    except OutputError:
+        raise
     except BaseException as error:  # SystemExit of a migration or of the models, and others
         return _failed(shell, error)
 
@@ -132,12 +135,23 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
 
 
 def report_error(shell: Shell, message: str, hint: str | None, *, kind: str) -> None:
-    """Print an error: as JSON on stdout with --json, otherwise as text on stderr."""
+    """Print an error: as JSON on stdout with --json, otherwise as text on stderr.
+
+    It is text too if nothing can be written to stdout.
+    """
     if shell.json:
         data: dict[str, Any] = {"error": message, "hint": hint, "kind": kind}
-        print_json(data, shell.out)
+        try:
+            print_json(data, shell.out)
+        except OSError:  # such as a full disk, or a pipe that its reader has closed
+            _print_error(message, hint)
         return
     _print_error(message, hint)
+
+
+def report_unwritable(error: OutputError) -> None:
+    """Print that the result of a command could not be written."""
+    _print_error(f"cannot write the result to stdout: {error.strerror}", None)
 
 
 def note_error(error: AutodiffError) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -117,6 +118,20 @@ class Folder:
             [sys.executable, "-m", "autodiff", *arguments],
             cwd=self.path,
             env=self.environment(**environment),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        return Result.of(process.returncode, process.stdout, process.stderr)
+
+    def shell(self, command: str, redirection: str) -> Result:
+        """Run a command line in a shell, which redirects its standard streams."""
+        line = f"{shlex.quote(sys.executable)} -m autodiff {command} {redirection}"
+        process = subprocess.run(
+            ["sh", "-c", line],
+            cwd=self.path,
+            env=self.environment(),
             capture_output=True,
             text=True,
             check=False,

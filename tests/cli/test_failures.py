@@ -335,3 +335,41 @@ def test_passwords_are_masked(folder: Folder, debug: list[str]) -> None:
     assert "s3c" not in result.err.replace("raise ValueError('cannot use", "")
     assert "postgresql://app:***@host/db" in result.err
     assert ("Traceback" in result.err) == bool(debug)
+
+
+@pytest.mark.parametrize("target", [">&-", ">/dev/full"])
+@pytest.mark.parametrize(
+    "command", ["status", "status --json", "show 1 --sql", "downgrade base --yes", "--help"]
+)
+def test_a_result_that_cannot_be_written(blog: Folder, command: str, target: str) -> None:
+    """The message says so, also with --json, and what the command did is kept."""
+    blog.ok("upgrade")
+    result = blog.shell(command, target)
+    assert result.code == 2
+    assert re.findall("error: .*", result.err) == [
+        "error: cannot write the result to stdout: "
+        + ("Bad file descriptor" if target == ">&-" else "No space left on device")
+    ]
+    assert "bug" not in result.err and "Traceback" not in result.err
+    names = [name for (name,) in blog.sql("SELECT name FROM sqlite_master")]
+    assert ("posts" in names) is (not command.startswith("downgrade"))
+
+
+def test_an_error_that_cannot_be_written(blog: Folder) -> None:
+    """With --json it is printed on stderr if stdout is full; without either, the code remains."""
+    result = blog.shell("show nosuch --json", ">/dev/full")
+    assert (result.code, result.err.partition("\n")[0]) == (2, "error: unknown migration 'nosuch'")
+    assert blog.shell("show nosuch", ">&- 2>&-").code == 2
+    assert blog.shell("nosuch", ">/dev/full 2>/dev/full").code == 2
+
+
+@pytest.mark.parametrize("target", ["<&-", "2>&-", "2>/dev/full", "<&- 2>&-"])
+def test_notes_that_cannot_be_written(blog: Folder, target: str) -> None:
+    """They end no command, and no question is asked without stdin."""
+    blog.ok("upgrade")
+    assert blog.shell("check", target).code == 0
+    blog.write(models=COMMENTS)
+    assert blog.shell("check", target).code == 1
+    assert blog.shell("generate -m comments", target).code == 0
+    assert blog.shell("upgrade", target).code == 0
+    assert blog.shell("check", target).out == "no drift\n"
