@@ -163,6 +163,31 @@ def test_a_database_that_does_not_exist(database: Callable[[str], sa.URL], kind:
 
 
 @pytest.mark.parametrize(
+    "command", ["check", "status", "upgrade", "downgrade", "draft", "stamp", "diff", "engine"]
+)
+def test_a_server_without_a_database(
+    database: Callable[[str], sa.URL], tmp_path: Path, command: str
+) -> None:
+    """MariaDB and MySQL accept the connection; there is nothing to compare or change."""
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    Folder(tmp_path / "m").write("aaaa")
+    url = database("mariadb")._replace(database=None)
+    project = Project(url, metadata, tmp_path / "m")
+    engine = Project(engine=sa.create_engine(url), metadata=metadata, directory=tmp_path / "m")
+    calls = reading_calls(project) | {
+        "upgrade": project.upgrade,
+        "stamp": lambda: project.stamp("head"),
+        "diff": lambda: project.diff("database", "models"),
+        "engine": engine.status,
+    }
+    with pytest.raises(ConfigError) as caught:
+        calls[command]()
+    assert caught.value.message == "the URL names a server, but no database on it"
+    assert caught.value.hint is not None and "://user@host/DATABASE" in caught.value.hint
+
+
+@pytest.mark.parametrize(
     ("url", "shown"),
     [
         ("postgresql://u:s3cret@h/db", "postgresql://u:***@h/db"),

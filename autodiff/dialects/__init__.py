@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
-from autodiff.errors import DatabaseError
+from autodiff.errors import ConfigError, DatabaseError
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
@@ -78,13 +78,21 @@ def dialect_of(connection: Connection, *, scratch_url: URL | None = None) -> Dia
 
     `scratch_url` names a database that may be emptied and used as a scratch.
 
+    Raises ConfigError for a connection to a server without a database.
     """
-    return _make(
+    dialect = _make(
         connection.dialect,
         version=version_text(connection.dialect.server_version_info),
         default_schema=connection.dialect.default_schema_name,
         scratch_url=scratch_url,
     )
+    if dialect.features.optional_database and not dialect.default_schema:
+        server = connection.engine.url.get_backend_name()
+        raise ConfigError(
+            "the URL names a server, but no database on it",
+            hint=f"name a database in the URL: {server}://user@host/DATABASE",
+        )
+    return dialect
 
 
 def dialect_for(

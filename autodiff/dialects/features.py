@@ -26,6 +26,7 @@ class Features:
         database has them.
     namespaces: tables can be in other schemas than the default one.
     search_path: a connection can be told in which schemas to look for names.
+    optional_database: a connection can be to a server only, without a database.
 
     Names:
     max_name_length: the longest name of an object.
@@ -93,6 +94,7 @@ class Features:
     exclusion_constraints: bool = False
     namespaces: bool = False
     search_path: bool = False
+    optional_database: bool = False
 
     max_name_length: int = 63
     cuts_names_by_bytes: bool = False
