@@ -315,7 +315,7 @@ def find_config(start: Path) -> Path | None:
 
 def _has_section(pyproject: Path) -> bool:
     try:
-        text = pyproject.read_text(encoding="utf-8", errors="replace")
+        text = pyproject.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return False
     return _SECTION.search(text) is not None
@@ -427,7 +427,7 @@ def environment_names(path: str | Path = ".") -> list[str]:
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        data = tomllib.loads(file.read_text(encoding="utf-8"))
+        data = tomllib.loads(file.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(
             f"cannot read {file}: {error.strerror}", hint="check the permissions of the file"

@@ -24,6 +24,16 @@ def refused(path: Path) -> tuple[str, str | None]:
     return error.value.message, error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("autodiff.toml", 'url = "x"'), ("pyproject.toml", '[tool.autodiff]\nurl = "x"')],
+)
+def test_a_byte_order_mark_is_accepted(tmp_path: Path, name: str, text: str) -> None:
+    """Editors on Windows write one."""
+    write(tmp_path / name, f"\ufeff{text}")
+    assert load_config(tmp_path, {}).url == "x"
+
+
 def test_every_setting_is_read(tmp_path: Path) -> None:
     """Paths are relative to the file; a single string is accepted for a list."""
     write(

@@ -196,7 +196,7 @@ def _tool_alembic(folder: Path) -> Path | None:
 
 def _toml_options(toml: Path) -> Mapping[str, Any]:
     try:
-        tool = tomllib.loads(toml.read_text(encoding="utf-8")).get("tool", {})
+        tool = tomllib.loads(toml.read_text(encoding="utf-8-sig")).get("tool", {})
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"cannot read {toml}: {error}", hint="correct the file") from error
     options = tool.get("alembic", {}) if isinstance(tool, dict) else {}

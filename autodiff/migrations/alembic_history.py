@@ -117,7 +117,7 @@ def read_version_table(migrations: Path) -> str | None:
 
 def _values(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise _invalid(path, str(error)) from error
     for name, value in values.items():
