@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autodiff.errors import ModelsError
+from autodiff.errors import ConfigError, ModelsError
 from autodiff.utils.imports import import_application_module
 
 __all__ = ["find_metadata"]
@@ -23,7 +23,8 @@ def find_metadata(targets: str | Sequence[str], folders: Sequence[Path]) -> list
     application factory. Without ":object" it is all of these in the module. `folders` are put in
     front of the import path.
 
-    Raises ModelsError if the module doesn't import or the object is none of these.
+    Raises ConfigError if a target names no module, and ModelsError if the module doesn't import or
+    the object is none of these.
     """
     names = [targets] if isinstance(targets, str) else list(targets)
     found: list[sa.MetaData] = []
@@ -36,6 +37,11 @@ def find_metadata(targets: str | Sequence[str], folders: Sequence[Path]) -> list
 
 def _metadata_of(target: str, folders: Sequence[Path]) -> list[sa.MetaData]:
     module_name, _, path = target.partition(":")
+    if not all(module_name.split(".")):
+        raise ConfigError(
+            f"models {target!r} does not begin with the name of a module",
+            hint='write it like models = "app.models:Base"',
+        )
     module = import_application_module(
         module_name,
         folders,

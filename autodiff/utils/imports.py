@@ -42,6 +42,13 @@ def import_application_module(
     """
     first = list(map(str, folders))
     sys.path[:] = [*first, *(folder for folder in sys.path if folder not in first)]
+    if (hidden := _hidden_by_python(name, folders)) is not None:
+        own = getattr(sys.modules[hidden.stem], "__file__", None) or "built in"
+        raise error_class(
+            f"cannot import {subject}: {hidden.stem} is Python's own module ({own}), which is "
+            f"imported already and hides {hidden}",
+            hint=f"rename {hidden.name}, and correct the setting {setting!r}",
+        )
     try:
         return import_module(name)
     except KeyboardInterrupt:
@@ -49,6 +56,17 @@ def import_application_module(
     except BaseException as error:  # SystemExit, and whatever a module derives from BaseException
         reason, hint = _explained(error, name, folders, setting)
         raise error_class(f"cannot import {subject}: {reason}", hint=hint) from error
+
+
+def _hidden_by_python(name: str, folders: Sequence[Path]) -> Path | None:
+    """Return the file or package of the application that a module of Python hides."""
+    top = name.partition(".")[0]
+    if top not in sys.stdlib_module_names or top not in sys.modules:
+        return None
+    loaded = Path(getattr(sys.modules[top], "__file__", None) or "")
+    found = (path for folder in folders for path in (folder / f"{top}.py", folder / top))
+    path = next((path for path in found if path.exists()), None)
+    return None if path is None or path in (loaded, loaded.parent) else path
 
 
 def _explained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 from collections.abc import Iterator
 from itertools import count
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from autodiff.errors import ModelsError
+from autodiff.errors import ConfigError, ModelsError
 from autodiff.models import load_metadata
 
 NUMBERS = count(1)
@@ -274,6 +275,29 @@ def test_a_missing_package_is_named(modules: Modules, library: str) -> None:
         "install the package that provides 'no_such_library' in the environment that runs "
         'autodiff, or add its folder to the configuration: path = ["FOLDER"]',
     )
+
+
+@pytest.mark.parametrize("target", ["calendar:Base", "calendar", "types.shop:Base", "sys:Base"])
+def test_a_module_that_python_hides(modules: Modules, target: str) -> None:
+    """Python imports its own module before that of the application: the file must be renamed."""
+    name = target.partition(":")[0].partition(".")[0]
+    file = modules.root / name if "." in target else modules.root / f"{name}.py"
+    (file.mkdir if "." in target else file.touch)()
+    own = getattr(importlib.import_module(name), "__file__", None) or "built in"
+    assert modules.refused(target) == (
+        f"cannot import the models {target!r}: {name} is Python's own module ({own}), which is "
+        f"imported already and hides {file}",
+        f"rename {file.name}, and correct the setting 'models'",
+    )
+
+
+@pytest.mark.parametrize("target", [":Base", "", "shop.:Base", ".models:Base"])
+def test_a_target_without_a_module(modules: Modules, target: str) -> None:
+    """A form such as that of flask needs the name of the module too."""
+    with pytest.raises(ConfigError) as caught:
+        load_metadata(target, [modules.root])
+    assert caught.value.message == f"models {target!r} does not begin with the name of a module"
+    assert caught.value.hint == 'write it like models = "app.models:Base"'
 
 
 def test_missing_name(modules: Modules) -> None:
