@@ -117,13 +117,19 @@ def test_an_unknown_driver_is_refused() -> None:
 @pytest.mark.parametrize(
     ("url", "hint"),
     [
-        ("postgresql+pg8000://h/db", 'pip install "sqlalchemy-autodiff[postgresql]"'),
-        ("mysql+mysqldb://h/db", 'pip install "sqlalchemy-autodiff[mysql]"'),
+        (
+            "postgresql+pg8000://h/db",
+            "pip install pg8000, or write postgresql:// in the URL, which uses an installed driver",
+        ),
+        (
+            "mysql+mysqldb://h/db",
+            "pip install mysqlclient, or write mysql:// in the URL, which uses an installed driver",
+        ),
         ("oracle+oracledb://h/db", "install it, or use another driver"),
     ],
 )
 def test_a_missing_driver_is_reported(url: str, hint: str) -> None:
-    """The hint names the extra that installs a driver, if there is one."""
+    """The hint names the package of the driver, and a URL that works without it."""
     error = refused(url)
     assert error.message.startswith(f"the driver of '{url.split(':')[0]}' is not installed: No mod")
     assert error.hint == hint
@@ -143,6 +149,57 @@ def test_a_server_that_does_not_run(drivername: str) -> None:
 
 def str_of(url: sa.URL) -> str:
     return url.render_as_string(hide_password=False)
+
+
+@pytest.mark.parametrize(
+    ("kind", "option", "message"),
+    [
+        ("postgresql", {"bogus": "1"}, 'invalid connection option "bogus"'),
+        ("postgresql", {"sslmode": "nonsense"}, "invalid sslmode value"),
+        ("postgresql", {"sslmode": "require"}, "server does not support SSL"),
+        ("postgresql", {"options": "-cnosuch=1"}, "unrecognized configuration parameter"),
+        ("postgresql", {"options": "-cstatement_timeout=x"}, 'invalid value for parameter "stat'),
+        ("postgresql", {"connect_timeout": "x"}, "bad value for connect_timeout"),
+        ("mariadb", {"bogus": "1"}, "unexpected keyword argument 'bogus'"),
+        ("mariadb", {"charset": "nonsense"}, "the driver knows no charset 'nonsense'"),
+        ("mariadb", {"connect_timeout": "x"}, "invalid literal"),
+    ],
+)
+def test_a_wrong_option(
+    database: Callable[[str], sa.URL], kind: str, option: dict[str, str], message: str
+) -> None:
+    """The hint names the options, although most messages of PostgreSQL begin with connection."""
+    error = refused(database(kind).update_query_dict(option))
+    assert message in error.message
+    assert error.hint == "check the options after ? in the URL"
+
+
+def test_a_file_with_two_slashes() -> None:
+    """SQLAlchemy takes its name for that of a server."""
+    hint = refused("sqlite://app.db").hint
+    assert hint is not None and hint.endswith("sqlite:///app.db")
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_a_user_without_a_right_to_the_database(
+    database: Callable[[str], sa.URL], kind: str
+) -> None:
+    """The password is right, so the hint is about privileges."""
+    url = database(kind)
+    name, quoted = "ann_of_test", "'ann_of_test'@'%'" if kind == "mariadb" else "ann_of_test"
+    password = f"IDENTIFIED BY '{name}'" if kind == "mariadb" else f"LOGIN PASSWORD '{name}'"
+    with open_connection(url) as connection:
+        connection.exec_driver_sql(f"CREATE USER {quoted.replace('%', '%%')} {password}")
+        if kind == "postgresql":
+            connection.exec_driver_sql(f"REVOKE CONNECT ON DATABASE {url.database} FROM PUBLIC")
+        connection.commit()
+    try:
+        error = refused(url.set(username=name, password=name))
+    finally:
+        with open_connection(url) as connection:
+            connection.exec_driver_sql(f"DROP USER {quoted.replace('%', '%%')}")
+            connection.commit()
+    assert error.hint is not None and error.hint.startswith("grant the user in the URL privileges")
 
 
 def test_a_user_that_does_not_exist(database: Callable[[str], sa.URL]) -> None:

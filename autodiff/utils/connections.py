@@ -35,6 +35,12 @@ _DRIVERS = {
     "mariadb": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb"), ("mariadbconnector", "mariadb")),
 }
 _ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
+_PACKAGES = {
+    "mysqldb": "mysqlclient",
+    "mysqlconnector": "mysql-connector-python",
+    "mariadbconnector": "mariadb",
+}
+"""Packages with a driver of another name."""
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
 _FILES = ("sqlite", "duckdb")
 """Databases in a file, which a connection would create."""
@@ -350,16 +356,26 @@ def _later_hint(reason: str) -> str:
 
 
 def _install_hint(url: URL) -> str:
-    extra = _EXTRAS.get(url.get_backend_name())
-    return (
-        f'pip install "sqlalchemy-autodiff[{extra}]"'
-        if extra
-        else "install it, or use another driver"
+    """Return how to get the driver of a URL: the extra has only the first one of its database."""
+    backend = url.get_backend_name()
+    if backend not in _DRIVERS:
+        return "install it, or use another driver"
+    driver = url.drivername.partition("+")[2]
+    drivers = _DRIVERS[backend]
+    extra = f'pip install "sqlalchemy-autodiff[{_EXTRAS[backend]}]"'
+    if driver == drivers[0][0]:
+        return extra
+    is_other_installed = any(find_spec(module) is not None for _, module in drivers)
+    other = f"write {backend}:// in the URL, which uses an installed driver"
+    return f"pip install {_PACKAGES.get(driver, driver)}, or " + (
+        other if is_other_installed else f"{extra} and {other}"
     )
 
 
 def _reason(url: URL, error: Exception) -> str:
     """Return the message of the driver on one line, without passwords."""
+    if isinstance(error, AttributeError) and "charset" in url.query:  # PyMySQL
+        return f"the driver knows no charset {url.query['charset']!r}"
     reason = hide_secrets(database_words(getattr(error, "orig", None) or error).strip(), url)
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
     return " ".join(lines[:2]) or type(error).__name__
@@ -388,16 +404,59 @@ def hint_for(reason: str) -> str:
             "use SQLAlchemy's dialect for CockroachDB: pip install sqlalchemy-cockroachdb, and a "
             "URL that begins with cockroachdb://"
         )
-    if any(word in reason for word in ("password", "access denied", "authentication", "role ")):
-        return "check the user and the password in the URL"
-    if "does not exist" in reason or "unknown database" in reason:
-        return "create the database first, or correct its name in the URL"
-    if "could not set lock on file" in reason:  # DuckDB
-        return "another process has the file open: try again when it has closed the database"
-    if "unable to open database file" in reason:
-        return "check that the folder exists and is writable"
-    if "refused" in reason or "timeout" in reason or "resolve" in reason or "connect" in reason:
-        return "check that the server is running, and the host and port in the URL"
-    if "argument" in reason or "option" in reason or "invalid" in reason:
-        return "check the options after ? in the URL"
+    for words, hint in _HINTS:
+        if any(word in reason for word in words):
+            return hint
     return "check the URL (--url, DATABASE_URL, or url in the configuration)"
+
+
+_HINTS = (
+    (
+        ("valid sqlite url forms",),
+        "write three slashes before a relative path, and four before an absolute one: "
+        "sqlite:///app.db",
+    ),
+    (
+        ("' to database", "permission denied for database"),
+        "grant the user in the URL privileges on the database, or correct the name of the database",
+    ),
+    (
+        ("no pg_hba.conf entry",),
+        "check the user and the database in the URL, or allow them in pg_hba.conf of the server",
+    ),
+    (
+        (
+            *(
+                "connection option",
+                "keyword argument",
+                "sslmode",
+                "does not support ssl",
+                "charset",
+            ),
+            *("configuration parameter", "value for", "statement timeout"),
+        ),
+        "check the options after ? in the URL",
+    ),
+    (
+        ("password", "access denied", "authentication", "role "),
+        "check the user and the password in the URL",
+    ),
+    (
+        ("does not exist", "unknown database"),
+        "create the database first, or correct its name in the URL",
+    ),
+    (  # DuckDB
+        ("could not set lock on file",),
+        "another process has the file open: try again when it has closed the database",
+    ),
+    (("unable to open database file",), "check that the folder exists and is writable"),
+    (
+        ("refused", "timeout", "resolve", "connect"),
+        "check that the server is running, and the host and port in the URL",
+    ),
+    (("argument", "option", "invalid"), "check the options after ? in the URL"),
+)
+"""What to do about an error of connecting, by words in its message; the first that match count.
+
+Most messages of PostgreSQL contain "connection", so words that say more come before it.
+"""
