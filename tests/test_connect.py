@@ -75,7 +75,11 @@ def test_a_project_works_with_any_driver(
         ("sqlite+pysqlcipher://:key@/a.db", "sqlite+pysqlcipher://:key@//root/a.db"),
         ("sqlite://", "sqlite://"),
         ("sqlite:///:memory:", "sqlite:///:memory:"),
-        ("sqlite:///file:a.db?uri=true", "sqlite:///file:a.db?uri=true"),
+        ("sqlite:///file:a.db?uri=true", "sqlite:///file:/root/a.db?uri=true"),
+        ("sqlite:///file:///a.db?mode=ro&uri=true", "sqlite:///file:/a.db?mode=ro&uri=true"),
+        ("sqlite:///file://localhost/a.db?uri=true", "sqlite:///file:/a.db?uri=true"),
+        ("sqlite:///file:a?mode=memory&uri=true", "sqlite:///file:a?mode=memory&uri=true"),
+        ("sqlite:///file::memory:?uri=true", "sqlite:///file::memory:?uri=true"),
         ("mssql+pyodbc://h/db", "mssql+pyodbc://h/db"),
     ],
 )
@@ -305,16 +309,23 @@ def test_writing_creates_a_missing_file(tmp_path: Path, command: str) -> None:
     assert file.exists()
 
 
+@pytest.mark.parametrize("url", ["app.db", "file:app.db?uri=true", "file:app.db?mode=rwc&uri=true"])
 def test_a_relative_file_is_resolved_against_the_configuration(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str
 ) -> None:
     """The current folder makes no difference."""
-    (tmp_path / "autodiff.toml").write_text('url = "sqlite:///app.db"')
+    (tmp_path / "autodiff.toml").write_text(f'url = "sqlite:///{url}"')
     Folder(tmp_path / "migrations").write("aaaa")
     (tmp_path / "below").mkdir()
     monkeypatch.chdir(tmp_path / "below")
+    assert [m.revision for m in Project.load().status().pending] == ["aaaa"]
+    assert not (tmp_path / "app.db").exists()
     Project.load().upgrade()
     assert (tmp_path / "app.db").exists()
+    assert not list((tmp_path / "below").iterdir())
+    if "uri" in url:
+        monkeypatch.setenv("DATABASE_URL", "sqlite:///file:app.db?mode=ro&uri=true")
+        assert not Project.load().status().pending
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError, database_words
 
@@ -46,6 +46,8 @@ _FILES = ("sqlite", "duckdb")
 """Databases in a file, which a connection would create."""
 _NO_FILES = ("file:", "md:", "motherduck:")
 """How a name begins that is a URI of SQLite, or a database of MotherDuck."""
+_TRUE = frozenset("1 on t true y yes".split())
+"""What SQLAlchemy takes for true in the query of a URL."""
 _PUBLIC_OPTIONS = frozenset(
     "application_name autocommit cache channel_binding charset client_encoding client_flag "
     "collation connect_timeout gssencmode host hostaddr keepalives keepalives_count "
@@ -114,9 +116,29 @@ def _file(url: URL, root: Path | None) -> URL:
     if url.drivername == "sqlite+aiosqlite":
         url = url.set(drivername="sqlite")
     file = url.database
+    if root is not None and _is_uri(url) and (path := _path_of_uri(url)):
+        return url.set(database=f"file:{quote(str(root / path))}")
     if root is None or file in (None, "", ":memory:") or file.startswith(_NO_FILES):
         return url
     return url.set(database=str(root / file))
+
+
+def _is_uri(url: URL) -> bool:
+    """Return whether the database is a URI, such as file:app.db?mode=ro&uri=true."""
+    is_asked = str(url.query.get("uri", "")).lower() in _TRUE
+    return is_asked and (url.database or "").startswith("file:")
+
+
+def _path_of_uri(url: URL) -> str | None:
+    """Return the path in a URI of SQLite; None for a database in memory.
+
+    https://www.sqlite.org/uri.html
+    """
+    path = re.split("[?#]", (url.database or "").removeprefix("file:"))[0]
+    if path.startswith("//"):  # an authority: empty, or localhost
+        path = "/" + path[2:].partition("/")[2]
+    is_in_memory = url.query.get("mode") == "memory" or path in ("", ":memory:")
+    return None if is_in_memory else unquote(path)
 
 
 def _with_driver(url: URL, backend: str) -> URL:
@@ -192,7 +214,8 @@ def open_connection(
     from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
     if _is_missing_file(url) and not create:
-        url = url.set(database=":memory:")
+        query = {} if _is_uri(url) else url.query  # they would be a part of the name
+        url = url.set(database=":memory:", query=query)
     try:
         # The pool closes each connection, which also ends its transaction, so it need not reset it.
         engine = sa.create_engine(
@@ -320,6 +343,9 @@ def _is_missing_file(url: URL) -> bool:
     file = url.database
     if url.get_backend_name() not in _FILES or file in (None, "", ":memory:"):
         return False
+    if _is_uri(url):
+        path = _path_of_uri(url)
+        return path is not None and not Path(path).exists()
     return not file.startswith(_NO_FILES) and not Path(file).exists()
 
 
