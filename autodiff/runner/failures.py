@@ -23,6 +23,10 @@ from autodiff.runner.transaction_guard import ENDED_BY_HAND
 __all__ = ["driver_error", "failure", "flat_sql", "reason", "stopped"]
 
 
+_UNDO = {"upgrade": "autodiff downgrade --yes", "downgrade": "autodiff upgrade"}
+"""The command that undoes the finished steps of a run; without a terminal, nobody can say yes."""
+
+
 def driver_error(error: BaseException | None) -> BaseException | None:
     """Return the driver's error that ended a migration, None if another error did."""
     while isinstance(error, MigrationFailedError):
@@ -51,12 +55,11 @@ def failure(
         lines.append(
             "it failed in a hand-written part, which is run again to reach the remaining steps"
         )
-    lines.append(_kept_migrations(kind, done))
+    lines += _kept(kind, done, sink)
     hint = "the failed migration left nothing behind: fix it and run the same command again"
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if progress.has_begun:
-        lines += _kept_steps(sink)
         hint = _ways_out(migration, sink)
         if progress.in_doubt is not None:
             lines.append(f"sent and not confirmed: {progress.in_doubt.step}")
@@ -90,14 +93,12 @@ def stopped(
             hint=f"run autodiff {kind} to continue with the next migration",
         )
     lines = [f"{kind} of {migration.path.name} was stopped: {reason(error)}"]
-    lines.append(_kept_migrations(kind, done))
+    lines += _kept(kind, done, sink)
     hint = f"it left nothing behind; run autodiff {kind} to start it again"
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if sink.entry.progress.has_begun:
-        other = "downgrade" if kind == "upgrade" else "upgrade"
-        lines += _kept_steps(sink)
-        hint = f"run autodiff {kind} to resume, or autodiff {other} to undo those steps"
+        hint = f"run autodiff {kind} to resume, or {_UNDO[kind]} to undo those steps"
         if sink.entry.progress.in_doubt is not None:
             lines.append(f"sent and not confirmed: {sink.entry.progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
@@ -137,6 +138,13 @@ def _kept_migrations(kind: Kind, done: Sequence[Migration]) -> str:
     return f"{_past(kind)} before it, and kept: {_names(done)}"
 
 
+def _kept(kind: Kind, done: Sequence[Migration], sink: JournaledSink) -> list[str]:
+    """Describe what stays of a run: the migrations before the failed one, and parts of that."""
+    if not sink.entry.progress.has_begun:
+        return [_kept_migrations(kind, done)]
+    return [*([_kept_migrations(kind, done)] if done else []), *_kept_steps(sink)]
+
+
 def _kept_steps(sink: JournaledSink) -> list[str]:
     """Describe what stays of a migration: its finished steps, and rows of the current one."""
     lines = [f"finished steps, which stay: {'; '.join(sink.permanent_steps) or 'none'}"]
@@ -155,8 +163,7 @@ def _ways_out(migration: Migration, sink: JournaledSink) -> str:
     resume = f"{resume}; the file may be edited after the finished steps"
     if migration.is_sql:
         return f"{resume}. Or {SETTLE_BY_HAND}"
-    other = "downgrade" if kind == "upgrade" else "upgrade"
-    return f"{resume}. Or run autodiff {other} to undo those steps"
+    return f"{resume}. Or run {_UNDO[kind]} to undo those steps"
 
 
 def _past(kind: Kind) -> str:

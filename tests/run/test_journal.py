@@ -75,13 +75,14 @@ def test_a_failure_reports_finished_steps_and_both_solutions(
     """
     error = fail_second(mariadb, folder)
     assert "Duplicate entry 'ann' for key 'uq_email'" in error.message
+    assert "and kept: nothing" not in error.message
     assert error.message.endswith(
         "\nfinished steps, which stay: + column users.email; "
         "~ execute UPDATE users SET email = name"
     )
     assert error.hint == (
         "fix the cause and run autodiff upgrade to resume; the file may be edited after the "
-        "finished steps. Or run autodiff downgrade to undo those steps"
+        "finished steps. Or run autodiff downgrade --yes to undo those steps"
     )
     entry = mariadb.runner(folder).unfinished()
     assert entry is not None

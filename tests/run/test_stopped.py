@@ -111,7 +111,7 @@ def test_a_stopped_run_reports_what_was_kept(any_database: sa.URL, folder: Folde
     ]
     if steps_kept:
         assert lines[-2].startswith("finished steps, which stay: ~ execute INSERT INTO")
-        hint = "to resume, or autodiff downgrade to undo those steps"
+        hint = "to resume, or autodiff downgrade --yes to undo those steps"
     else:
         hint = "to start it again"
     assert lines[-1].startswith("hint: ")
