@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from autodiff.errors import AutodiffError
 from autodiff.fleet.pool import WorkerPool
 from autodiff.fleet.requests import FleetRequest, known_targets, settings_of
 from autodiff.fleet.results import Outcomes, TargetStatus
 from autodiff.fleet.settings import FleetSettings, parse_settings
+from autodiff.fleet.sources import targets_of
 from autodiff.fleet.target_run import (
     connect_target,
     current_migration,
@@ -68,6 +71,9 @@ def recorded_run(
 ) -> Outcomes:
     """Return the outcomes of a run, as far as its shards have recorded them.
 
+    A target that did not succeed and was then removed from the list of targets is left out: no
+    shard can repeat it.
+
     Raises ConfigError if there is no run of this name, DatabaseError if the database of the
     outcomes cannot be read.
     """
@@ -75,4 +81,13 @@ def recorded_run(
 
     table = project.config.targets
     settings = FleetSettings() if table is None else parse_settings(table)
-    return recorded_outcomes(outcomes_url(project.config, outcomes or settings.outcomes), run)
+    recorded = recorded_outcomes(outcomes_url(project.config, outcomes or settings.outcomes), run)
+    if recorded or table is None:
+        return recorded
+    try:
+        known = {target.name for target in targets_of(project)}
+    except AutodiffError:  # such as a list in a database that cannot be reached now
+        return recorded
+    kept = tuple(one for one in recorded if one.succeeded or one.name in known)
+    removed = len(recorded) - len(kept)
+    return replace(recorded, outcomes=kept, total=(recorded.total or 0) - removed)

@@ -186,6 +186,19 @@ def test_a_run_can_begin_with_a_part_of_the_targets(sqlite_project: MakeProject)
     assert project.recorded_run("r").total == 3
 
 
+def test_a_failed_target_that_was_removed_is_left_out(
+    sqlite_project: MakeProject, tmp_path: Path
+) -> None:
+    """No run can repeat it. Targets that succeeded stay in the record."""
+    project = sqlite_project(3)
+    break_target(tmp_path, "t02")
+    assert not project.upgrade_all(run="r")
+    assert not project.recorded_run("r")
+    report = sqlite_project(2).recorded_run("r")
+    assert results(report) == {"t00": "upgraded", "t01": "upgraded"}
+    assert (bool(report), report.total, report.missing) == (True, 2, 0)
+
+
 def test_a_killed_process_leaves_its_target_running(sqlite_project: MakeProject) -> None:
     """The table shows it, and the next run repeats it."""
     project = sqlite_project(2)
