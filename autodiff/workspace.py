@@ -6,7 +6,7 @@ import reprlib
 import shlex
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path, PurePath
@@ -89,6 +89,7 @@ class Workspace:
         self._metadata = metadata
         self._hooks = hooks
         self._on_connect: Callable[[str], None] | None = None
+        self._while_connecting: Callable[[], AbstractContextManager[object]] = nullcontext
         self._config_path: Path | None = None
         self._on_step: Callable[[str], None] | None = None
 
@@ -129,6 +130,7 @@ class Workspace:
         project._hooks = None
         project._by = by
         project._on_connect = None
+        project._while_connecting = nullcontext
         project._config_path = Path(path).resolve() if Path(path).is_file() else config.root
         project._on_step = None
         return project
@@ -154,6 +156,14 @@ class Workspace:
                 password.
         """
         self._on_connect = listener
+
+    def while_connecting(self, show: Callable[[], AbstractContextManager[object]]) -> None:
+        """Enter a context manager while a connection is opened, which a server can leave waiting.
+
+        Args:
+            show: Returns the context manager, such as one that shows progress.
+        """
+        self._while_connecting = show
 
     def announce(self) -> None:
         """Call the function of `on_connect`, once."""
@@ -463,7 +473,10 @@ class Workspace:
         self.announce()
         if self._by is None:
             prepare = self._prepare_to_read if to_read else None
-            with open_connection(self.url, create=create, prepare=prepare) as connection:
+            with ExitStack() as stack:
+                with self._while_connecting():
+                    opened = open_connection(self.url, create=create, prepare=prepare)
+                    connection = stack.enter_context(opened)
                 yield connection
             return
         from autodiff.dialects import dialect_of

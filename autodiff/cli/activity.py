@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 from autodiff.cli.terminal import format_duration, print_lines, set_live_output, start_spinner
@@ -116,13 +117,21 @@ class Activity:
 
 @contextmanager
 def show_activity(text: str, *, is_shown: bool = True) -> Iterator[Callable[[str], None]]:
-    """Show a text while the block runs, and yield a function that changes the text."""
-    if not is_shown:
+    """Show a text while the block runs, and yield a function that changes the text.
+
+    Inside another such block, the text of that one stays.
+    """
+    if not is_shown or _is_running.get():
         yield lambda text: None
         return
     activity = Activity(text)
+    token = _is_running.set(True)
     activity.start()
     try:
         yield activity.describe
     finally:
         activity.stop()
+        _is_running.reset(token)
+
+
+_is_running = ContextVar("_is_running", default=False)

@@ -59,6 +59,7 @@ class Shell:
         for name, value in project.config.variables.items():
             os.environ.setdefault(name, value)
         project.on_connect(lambda database: self.note(f"database: {database}"))
+        project.while_connecting(lambda: self.working("connecting to the database"))
         return project
 
     @property

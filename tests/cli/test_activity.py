@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 from collections.abc import Sequence
 
@@ -29,6 +30,21 @@ def test_a_spinner_after_a_second(blog: Folder, options: Sequence[str], is_shown
     assert ("\x1b[?25l" in terminal.raw) is is_shown
     assert terminal.raw.count("\x1b[?25l") == terminal.raw.count("\x1b[?25h")
     assert terminal.text.endswith('"notes": []\n}\n' if "--json" in options else "no drift\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "text"), [("status", "connecting to the database"), ("check", WORK)]
+)
+def test_a_server_that_does_not_answer(
+    blog: Folder, monkeypatch: pytest.MonkeyPatch, command: str, text: str
+) -> None:
+    """A line in a log says what a command waits for, once."""
+    monkeypatch.setattr("autodiff.cli.activity._FIRST_PAUSE", 1.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"postgresql://u@127.0.0.1:{server.getsockname()[1]}/d?connect_timeout=2"
+        result = blog.run(command, "--url", url)
+    assert result.code == 2
+    assert re.findall("(?m)^(.*): 1[.][2-9] s$", result.err) == [text]
 
 
 def test_a_short_activity_shows_nothing(capsys: pytest.CaptureFixture[str]) -> None:
