@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.errors import AutodiffError, FillNeededError, PlanError
+from autodiff.errors import AutodiffError, FillNeededError, PlanError, RehearsalFailedError
 from tests.support import opened
 
 
@@ -175,3 +176,48 @@ def test_tables_of_migration_tools_in_the_models_are_ignored(
     project.upgrade()
     assert project.generate("nothing") is None
     assert not project.check()
+
+
+def shop(*columns: sa.Column[Any]) -> sa.MetaData:
+    """Return models of two tables that do not refer to each other."""
+    metadata = sa.MetaData()
+    sa.Table("regions", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    sa.Table("orders", metadata, sa.Column("id", sa.Integer, primary_key=True), *columns)
+    return metadata
+
+
+def with_rows(url: sa.URL, folder: Path) -> None:
+    """Create the tables of the shop, with a row in each."""
+    project = Project(url, shop(), folder)
+    project.generate("first")
+    project.upgrade()
+    with opened(url) as db:
+        db.execute("INSERT INTO regions VALUES (7)", "INSERT INTO orders VALUES (1)")
+
+
+def test_a_value_from_another_table(any_database: sa.URL, tmp_path: Path) -> None:
+    """The rehearsal has the table, although the change does not affect it."""
+    with_rows(any_database, tmp_path / "m")
+    project = Project(
+        any_database, shop(sa.Column("region", sa.Integer, nullable=False)), tmp_path / "m"
+    )
+    query = "sql:coalesce((SELECT max(id) FROM regions), 0)"
+    assert project.generate("region", fills={"orders.region": query}) is not None
+    project.upgrade()
+    with opened(any_database) as db:
+        assert db.rows("SELECT id, region FROM orders") == [(1, 7)]
+    project.downgrade("-1")
+    assert not Project(any_database, shop(), tmp_path / "m").diff().changes
+
+
+@pytest.mark.parametrize("value", ["upper(nam)", "upper(name", "(SELECT id FROM nothing)"])
+def test_a_value_with_a_mistake(any_database: sa.URL, tmp_path: Path, value: str) -> None:
+    """The hint names the option: the mistake is not one of autodiff."""
+    with_rows(any_database, tmp_path / "m")
+    project = Project(
+        any_database, shop(sa.Column("code", sa.String(9), nullable=False)), tmp_path / "m"
+    )
+    with pytest.raises(RehearsalFailedError, match="fill code: ") as caught:
+        project.generate("code", fills={"orders.code": f"sql:{value}"})
+    assert caught.value.hint is not None
+    assert caught.value.hint.startswith("correct the value that fills orders.code: ")

@@ -43,6 +43,7 @@ from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Name, Schema, View
 from autodiff.schema.operations import (
     AddConstraint,
+    Backfill,
     CreateEnum,
     CreateNamespace,
     CreateSequence,
@@ -409,11 +410,21 @@ def _views(operations: Iterable[Operation]) -> list[View]:
     return [operation.view for operation in operations if isinstance(operation, CreateView)]
 
 
+def _read_by_fills(plan: Plan) -> set[Name]:
+    """Return the tables that queries in the values of fills name."""
+    fills = [item for item in plan.operations if isinstance(item, Backfill)]
+    texts = [text for fill in fills for _, text in fill.values if "select" in text.lower()]
+    names = {name.lower() for text in texts for name in names_in(text)}
+    tables = (*plan.current.tables, *plan.desired.tables) if names else ()
+    return {table for table in tables if table.name.lower() in names}
+
+
 def _affected_tables(plan: Plan) -> tuple[set[Name], set[Name]]:
     """Return the tables that the plan can affect, before and after it."""
     names = NameMap.of_operations(plan.operations)
     used = {name for operation in plan.operations for name in tables_of(operation)}
     used |= {name for view in _views(plan.setup) for name in view.reads}
+    used |= _read_by_fills(plan)
     old = affected_tables(plan.current, set(map(names.table_before, used)) | used)
     new = affected_tables(plan.desired, set(map(names.table_after, used)) | used)
     while True:

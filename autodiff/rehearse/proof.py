@@ -20,7 +20,7 @@ from autodiff.runner.events import Direction
 from autodiff.runner.failures import driver_error
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import ColumnType, Name, Schema, Table
-from autodiff.schema.operations import AlterColumn, ColumnPatch, Operation
+from autodiff.schema.operations import AlterColumn, Backfill, ColumnPatch, Operation
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -163,7 +163,22 @@ class ProofRun:
         if self._is_out_of_locks(error):
             return _MORE_LOCKS
         cause = driver_error(error)
-        return None if cause is None else self.dialect.session.cure(connection, cause)
+        if cause is None:
+            return None
+        return self.dialect.session.cure(connection, cause) or self._cure_of_fill(error)
+
+    def _cure_of_fill(self, error: Exception) -> str | None:
+        """Return what to do if the failed statement is the fill of a column."""
+        statement = getattr(error, "statement", None) or ""
+        fills = (item for item in self.operations if isinstance(item, Backfill))
+        for fill in fills:
+            for column, value in fill.values:
+                if value in statement and self.dialect.quote_name(fill.table) in statement:
+                    return (
+                        f"correct the value that fills {fill.table}.{column}: a literal, or SQL "
+                        f"with the columns of the table (--fill {fill.table}.{column}=sql:...)"
+                    )
+        return None
 
     def _is_out_of_locks(self, error: Exception) -> bool:
         cause = driver_error(error)
