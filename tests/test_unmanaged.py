@@ -456,3 +456,22 @@ def test_a_dropped_index_that_identifies_rows(
         "table items has REPLICA IDENTITY USING INDEX once, which the migration drops: the "
         "setting would be lost"
     ]
+
+
+def test_a_table_of_the_models_that_is_a_view(any_database: sa.URL, tmp_path: Path) -> None:
+    """The message says so, with the way out: a generated model of a view is a table."""
+    start(any_database, tmp_path / "m")
+    with opened(any_database) as db:
+        db.execute("CREATE VIEW names AS SELECT id FROM users")
+    metadata = models(nick())
+    sa.Table("names", metadata, sa.Column("id", sa.Integer))
+    project = Project(any_database, metadata, tmp_path / "m")
+    message = "names is a table in the models and a view in the database"
+    assert [finding.message for finding in project.diff().findings] == [message]
+    with pytest.raises(RehearsalFailedError, match=message) as caught:
+        project.generate("names")
+    assert caught.value.hint is not None and "exclude_tables" in caught.value.hint
+    assert (
+        Project(any_database, metadata, tmp_path / "m", exclude_tables=["names"]).generate("names")
+        is None
+    )

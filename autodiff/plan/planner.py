@@ -87,6 +87,7 @@ from autodiff.plan.row_checks import (
     build_row_checks,
 )
 from autodiff.plan.rowid_keys import plan_rowid_keys
+from autodiff.plan.taken_names import taken_name_findings
 from autodiff.plan.time_zones import time_zone_findings
 from autodiff.plan.views import plan_view, sort_views
 from autodiff.schema.changes import (
@@ -300,6 +301,7 @@ class _Planner:
             maps=self.maps,
             reversible_operations=() if reversible == operations else reversible,
             findings=(
+                *taken_name_findings(self.changes, self.current),
                 *time_zone_findings(self.changes, self.dialect),
                 *key_target_findings(self.changes, self.desired, self.dialect),
             ),
