@@ -21,15 +21,24 @@ Check: TypeAlias = Callable[[str], str | None]
 def check_statements(connection: Connection, check: Check) -> None:
     """Pass each statement of a connection, and of others of its engine, through a function.
 
-    Statements of a driver's own cursor are not seen.
+    Functions that listen to the connection later, and send statements of their own, do so after the
+    check. Statements of a driver's own cursor are not seen.
     """
 
     def before(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:
         instead = check(statement)
         return (statement, parameters) if instead is None else (instead, ())
 
-    for target in (connection, connection.engine):
-        sa.event.listen(target, "before_cursor_execute", before, retval=True)
+    def before_others(
+        other: Connection, cursor: Any, statement: str, parameters: Any, *_: Any
+    ) -> tuple[str, Any]:
+        is_checked = other is connection
+        return (
+            (statement, parameters) if is_checked else before(other, cursor, statement, parameters)
+        )
+
+    sa.event.listen(connection, "before_cursor_execute", before, retval=True)
+    sa.event.listen(connection.engine, "before_cursor_execute", before_others, retval=True)
 
 
 def outside_scratch(what: str) -> DatabaseError:

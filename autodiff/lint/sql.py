@@ -14,8 +14,8 @@ from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import block_statements, single_actions, spelled_plainly
 from autodiff.lint.sql_tables import Reader, is_true
 from autodiff.lint.statements import Harmless, TransactionControl, Unparsed
-from autodiff.runner.loader import split_statements
 from autodiff.runner.transaction_control import refuse_transaction_control
+from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:

@@ -103,7 +103,7 @@ def deliberate_error(error: BaseException, migration: Migration) -> str | None:
 def has_empty_downgrade(migration: Migration) -> bool:
     """Return whether the downgrade does nothing: `pass`, or an SQL file with comments only."""
     if migration.is_sql:
-        from autodiff.runner.loader import split_statements
+        from autodiff.schema.sql_statements import split_statements
 
         return not list(split_statements(migration.down_text))
     body = next(

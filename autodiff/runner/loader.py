@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from types import CodeType, ModuleType
@@ -17,10 +17,10 @@ from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind, l
 from autodiff.runner.context import current_executor, with_settings
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
-from autodiff.schema.sql_bodies import is_unfinished
+from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["Loader", "call_name", "load_step", "require_sql_only", "split_statements"]
+__all__ = ["Loader", "call_name", "load_step", "require_sql_only"]
 
 _PREFIX = "autodiff_migration_"
 _ONE_AT_A_TIME = threading.RLock()
@@ -199,25 +199,3 @@ def _run_sql(migration: Migration, direction: Direction) -> None:
         require_sql_only(migration, direction)
     for statement in split_statements(_sql_of(migration, direction), backslashes=backslashes):
         executor.submit(Execute(sql=statement))
-
-
-def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
-    """Yield the statements of SQL text, without the semicolons between them.
-
-    Bodies of triggers and procedures (BEGIN ... END) are not split. With `backslashes`, the text
-    is read as by MySQL: see `tokens`; blocks can also begin with IF, CASE or a loop.
-    """
-    found: list[tuple[str, str]] = []
-    for kind, token in tokens(text, backslashes=backslashes):
-        if token == ";" and not is_unfinished(found, compounds=backslashes):
-            yield from _statement(found)
-            found = []
-        else:
-            found.append((kind, token))
-    yield from _statement(found)
-
-
-def _statement(found: Sequence[tuple[str, str]]) -> Iterator[str]:
-    """Yield the statement unless it has only comments; /*! ... */ is code on MySQL."""
-    if any(kind != "space" or token.startswith("/*!") for kind, token in found):
-        yield "".join(token for _, token in found).strip()

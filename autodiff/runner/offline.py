@@ -22,11 +22,11 @@ from autodiff.runner.alembic_versions import alembic_part
 from autodiff.runner.events import Direction
 from autodiff.runner.history_table import HistoryTable
 from autodiff.runner.journal import Journal, actor
-from autodiff.runner.loader import split_statements
 from autodiff.runner.ranges import Range
 from autodiff.runner.replay import plain_statements
 from autodiff.runner.script_sink import Line, TransactionBoundary, open_script_sink
 from autodiff.schema.operations import Require
+from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens
 from autodiff.utils.quoting import sql_comment
 

@@ -20,11 +20,12 @@ from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
 from autodiff.runner.failures import reason
-from autodiff.runner.loader import load_step, split_statements
+from autodiff.runner.loader import load_step
 from autodiff.runner.sinks import LiveSink, RecordingSink, asks_the_database
 from autodiff.runner.transactions import needs_own_transaction
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import Backfill, Operation, Require
+from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from autodiff.errors import MigrationFailedError
-from autodiff.runner.loader import split_statements
+from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens
 
 __all__ = ["refuse_transaction_control"]

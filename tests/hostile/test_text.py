@@ -28,7 +28,7 @@ from autodiff.errors import (
     PlanError,
     database_words,
 )
-from autodiff.runner.loader import split_statements
+from autodiff.schema.sql_statements import split_statements
 from autodiff.utils.quoting import html_text, markdown_text, one_line
 from tests.hostile.project import Result, SmallProject
 

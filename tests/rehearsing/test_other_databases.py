@@ -98,6 +98,13 @@ def test_another_database_can_be_read(server: Database, tmp_path: Path) -> None:
         "CREATE OR REPLACE VIEW v AS SELECT a FROM logs.ev",
         "INSERT INTO t VALUES ('DELETE FROM logs.ev', 'GRANT')",
         "UPDATE t SET a = 'x' /* logs.ev */ WHERE t.user = 1",
+        "DELETE FROM t WHERE id IN (SELECT id FROM logs.ev)",
+        "UPDATE t SET a = (SELECT max(x) FROM logs.ev WHERE (x > 1)), b = 2",
+        "CREATE TABLE copy LIKE logs.ev",
+        "CREATE ALGORITHM = MERGE DEFINER = a@b SQL SECURITY INVOKER VIEW v AS SELECT logs.f()",
+        "WITH x AS (SELECT 1 FROM logs.ev) SELECT * FROM x",
+        "/*!50001 CREATE VIEW v AS SELECT user FROM t */",
+        "/* only a comment about a user */",
         "ALTER DATABASE CHARACTER SET utf8mb4",
         "START TRANSACTION",
         "CREATE TABLE t (role INT, `use` INT, password TEXT)",
@@ -120,6 +127,11 @@ def test_statements_of_the_scratch_are_sent(sql: str) -> None:
         "CALL logs.p()",
         "DROP TABLE IF EXISTS logs.ev",
         "-- a comment\nDELETE FROM logs.ev",
+        "WITH x AS (SELECT 1) DELETE FROM logs.ev WHERE id IN (SELECT 1 FROM x)",
+        "DELETE FROM logs/**/.ev",
+        "/*!50001 DELETE FROM logs.ev */",
+        "/*M! DROP TABLE logs.ev */",
+        "UPDATE t SET a = (SELECT 1 FROM t), logs.ev.b = 2",
         "CREATE DATABASE IF NOT EXISTS more",
         "KILL 5",
         "SHUTDOWN",
@@ -152,7 +164,10 @@ GUARDED = (
 )
 
 
-@pytest.mark.parametrize("create", [ROLE, GUARDED], ids=["create", "guarded"])
+SEVERAL = "CREATE TABLE more (id int); CREATE ROLE {role}; DROP TABLE more"
+
+
+@pytest.mark.parametrize("create", [ROLE, GUARDED, SEVERAL], ids=["create", "guarded", "several"])
 def test_roles_of_postgresql_are_dropped_or_left(
     database: Callable[[str], sa.URL], tmp_path: Path, create: str
 ) -> None:
@@ -162,7 +177,8 @@ def test_roles_of_postgresql_are_dropped_or_left(
         create.format(role=role),
         "CREATE TABLE t (id int)",
         f"GRANT SELECT ON t TO {role}",
-        f"ALTER ROLE {role} CONNECTION LIMIT 3",
+        f"ALTER ROLE {role} CONNECTION LIMIT 3; SELECT 1",
+        f"DO $$ BEGIN ALTER ROLE {role} CREATEDB; END $$",
     )
     write(
         tmp_path / "m",
@@ -171,17 +187,17 @@ def test_roles_of_postgresql_are_dropped_or_left(
     )
     url = database("postgresql")
     project = Project(url, sa.MetaData(), tmp_path / "m")
-    limit = f"SELECT rolconnlimit FROM pg_roles WHERE rolname = '{role}'"
+    limit = f"SELECT rolconnlimit, rolcreatedb FROM pg_roles WHERE rolname = '{role}'"
     with opened(url) as db:
         assert not [step.problems for step in project.rehearse().steps if step.problems]
         project.relock()
         assert db.rows(limit) == []
         project.upgrade()
-        assert db.rows(limit) == [(3,)]
-        db.execute(f"ALTER ROLE {role} CONNECTION LIMIT 5")
+        assert db.rows(limit) == [(3, True)]
+        db.execute(f"ALTER ROLE {role} CONNECTION LIMIT 5 NOCREATEDB")
         assert not [step.problems for step in project.rehearse().steps if step.problems]
         project.relock()
-        assert db.rows(limit) == [(5,)]
+        assert db.rows(limit) == [(5, False)]
         project.downgrade("base")
         assert db.rows(limit) == []
 

@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from autodiff import Project
 from autodiff.errors import MigrationFailedError, MigrationFileError
 from autodiff.migrations import read_migration
-from autodiff.runner.loader import load_step, split_statements
+from autodiff.runner.loader import load_step
+from autodiff.schema.sql_statements import split_statements
 from tests.support import Folder, opened
 
 SPLIT_TEXTS = [

@@ -27,7 +27,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autodiff.runner.loader import split_statements
+from autodiff.schema.sql_statements import split_statements
 
 __all__ = ["DATABASES", "FOLDER", "Scenario", "all_scenarios", "metadata_of", "purpose_of"]
 

@@ -21,9 +21,8 @@ __all__ = ["check_for_scratch", "other_databases"]
 _NOTHING = "DO 0"
 _READABLE = frozenset(("information_schema", "performance_schema", "sys"))
 """Databases that nothing can be written to."""
-_READING = frozenset(("DESC", "DESCRIBE", "EXPLAIN", "SELECT", "SHOW", "TABLE", "VALUES", "WITH"))
+_READING = frozenset(("desc", "describe", "explain", "select", "show", "table", "values", "("))
 """First words of statements that read."""
-_COPYING = frozenset(("INSERT", "REPLACE"))
 _BEFORE_TABLES = frozenset(
     "call exists from function ignore into join procedure references table to trigger truncate "
     "update view".split()
@@ -44,24 +43,23 @@ _DATABASE = re.compile(
     r"(?!(DEFAULT|CHARACTER|CHARSET|COLLATE|COMMENT)\b)(?P<name>\S+)",
     re.IGNORECASE,
 )
-_QUALIFIED = re.compile(r"([\w$]+|`[^`]+`)\s*\.")
+_NAME = re.compile(r"[\w$]+|`[^`]+`")
+_CODE_IN_COMMENT = re.compile(r"/\*M?!\d*(.*?)\*/", re.DOTALL)
+"""A comment that the server runs: https://dev.mysql.com/doc/refman/en/comments.html"""
 _SUSPECT = re.compile(
     r"\b(GRANT|REVOKE|FLUSH|USER|ROLE|GLOBAL|PERSIST|PERSIST_ONLY|PASSWORD|MASTER|REPLICATION|SERVER"
     r"|INSTALL|UNINSTALL|KILL|PURGE|RESET|SHUTDOWN|START|STOP|USE|DATABASE|SCHEMA|PREPARE|IMMEDIATE)\b",
     re.IGNORECASE,
 )
+_Token = tuple[str, str]
 
 
 def other_databases(connection: Connection) -> frozenset[str]:
-    """Return the databases of a server that a statement could change, except the current one.
-
-    Those whose name begins with its name belong to the same scratch.
-    """
-    current = str(connection.exec_driver_sql("SELECT DATABASE()").scalar_one())
+    """Return the databases of a server that a statement could change, except the current one."""
+    current = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
     found = connection.exec_driver_sql("SHOW DATABASES").scalars().all()
     connection.rollback()
-    names = {str(name).lower() for name in found if not str(name).startswith(current)}
-    return frozenset(names - _READABLE)
+    return frozenset({str(name).lower() for name in found if name != current} - _READABLE)
 
 
 def check_for_scratch(sql: str, others: Collection[str]) -> str | None:
@@ -69,10 +67,10 @@ def check_for_scratch(sql: str, others: Collection[str]) -> str | None:
 
     Raises DatabaseError for a statement that would change another database or the server.
     """
-    qualifiers = _QUALIFIED.findall(sql)
-    if not _SUSPECT.search(sql) and not any(_plain(name) in others for name in qualifiers):
+    if not _SUSPECT.search(sql) and not any(_plain(name) in others for name in _NAME.findall(sql)):
         return None
-    parts = [part for part in tokens(sql, backslashes=True) if part[0] != "space"]
+    code = _CODE_IN_COMMENT.sub(r" \1 ", sql)
+    parts = [part for part in tokens(code, backslashes=True) if part[0] != "space"]
     text = " ".join(token for _, token in parts)
     if _ACCOUNTS.match(text):
         return _NOTHING
@@ -80,7 +78,7 @@ def check_for_scratch(sql: str, others: Collection[str]) -> str | None:
         raise outside_scratch(f"names the database {found['name']}")
     if _SERVER.match(text):
         raise outside_scratch("changes the server")
-    name = next(_named_databases(parts, others), None)
+    name = next(_changed_databases(parts, others), None)
     if name is not None:
         raise outside_scratch(f"names the database {name}")
     if {"PREPARE", "IMMEDIATE"} & {token.upper() for kind, token in parts if kind == "word"}:
@@ -94,25 +92,49 @@ def _plain(name: str) -> str:
     return unquote_identifier(name).lower()
 
 
-def _named_databases(parts: Sequence[tuple[str, str]], others: Collection[str]) -> Iterator[str]:
-    """Yield the other databases in which a statement names something, unless it only reads that.
+def _changed_databases(parts: Sequence[_Token], others: Collection[str]) -> Iterator[str]:
+    """Yield the other databases in which a statement names something that it can change.
 
     A qualifier is the table of a column if the statement also names a table of that name.
     """
     names = [_plain(token) if kind in ("word", "quoted") else token for kind, token in parts]
-    first = names[0].upper() if names else ""
-    if first in _READING:
-        return
-    is_copy = first in _COPYING or (first == "CREATE" and {"table", "view"} & {*names[:8]})
-    end = names.index("select") if is_copy and "select" in names else len(names)
-    followed = zip(names, [*names[1:], ""], strict=True)
-    unqualified = {name for name, after in followed if after != "."}
-    for place, name in enumerate(names[:end]):
-        if name in others and names[place + 1 : place + 2] == ["."]:
-            is_part = place > 0 and names[place - 1] == "."
-            if not is_part and (name not in unqualified or _begins_a_table(names, place)):
+    following = [*names[1:], ""]
+    unqualified = {name for name, after in zip(names, following, strict=False) if after != "."}
+    for place in _places_of_targets(names):
+        name = names[place]
+        if name in others and following[place] == "." and names[place - 1 : place] != ["."]:
+            is_table = names[place - 1 : place] and names[place - 1] in _BEFORE_TABLES
+            if is_table or name not in unqualified:
                 yield name
 
 
-def _begins_a_table(names: Sequence[str], place: int) -> bool:
-    return place > 0 and names[place - 1] in _BEFORE_TABLES
+def _places_of_targets(names: Sequence[str]) -> Iterator[int]:
+    """Yield the places of the tokens that are not in a query, which only reads."""
+    first = names[0] if names else ""
+    if first in _READING or (first == "with" and not {"delete", "update"} & {*names}):
+        return
+    source = _source_words(first, names)
+    queries: list[int] = []
+    depth = 0
+    for place, name in enumerate(names):
+        if name == "(":
+            depth += 1
+            if names[place + 1 : place + 2] == ["select"]:
+                queries.append(depth)
+        elif name == ")":
+            if queries[-1:] == [depth]:
+                queries.pop()
+            depth -= 1
+        elif not queries and name in source:
+            return
+        if not queries:
+            yield place
+
+
+def _source_words(first: str, names: Sequence[str]) -> Collection[str]:
+    """Return the words after which a statement only reads."""
+    if first in ("insert", "replace"):
+        return ("select",)
+    created = {"event", "function", "procedure", "table", "trigger", "view"}
+    kind = next((name for name in names if name in created), "") if first == "create" else ""
+    return ("select", "like") if kind in ("table", "view") else ()

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.scratch_guard import check_statements
+from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens, unquote_identifier
 
 if TYPE_CHECKING:
@@ -36,8 +37,10 @@ _SUSPECT = re.compile(
     r"\b(ROLE|USER|GROUP|GRANT|REVOKE|SYSTEM|DATABASE|TABLESPACE|SUBSCRIPTION|OWNED)\b",
     re.IGNORECASE,
 )
-_CREATED = re.compile(
-    r"\bCREATE\s+(?:ROLE|USER|GROUP)\s+(?!MAPPING\b)(\"[^\"]+\"|[\w$]+)", re.IGNORECASE
+_IN_BODY = re.compile(
+    r"\b(CREATE|ALTER|DROP)\s+(?:ROLE|USER|GROUP)\s+(?!MAPPING\b)(?:IF\s+EXISTS\s+)?"
+    r"(\"[^\"]+\"|[\w$]+)",
+    re.IGNORECASE,
 )
 
 
@@ -61,6 +64,18 @@ def keep_server(connection: Connection) -> Iterator[None]:
 
 
 def _check(sql: str, before: frozenset[str], created: dict[str, None]) -> str | None:
+    """Return what to send instead of a text, which can contain several statements."""
+    statements = list(split_statements(sql))
+    if len(statements) < 2:
+        return _check_one(sql, before, created)
+    instead = [_check_one(statement, before, created) for statement in statements]
+    if not any(instead):
+        return None
+    kept = [statement for statement, other in zip(statements, instead, strict=True) if not other]
+    return ";\n".join(kept) or _NOTHING
+
+
+def _check_one(sql: str, before: frozenset[str], created: dict[str, None]) -> str | None:
     """Return what to send instead of a statement, and note the roles that it may create."""
     words = [
         token.upper() if kind == "word" else token for kind, token in tokens(sql) if kind != "space"
@@ -77,8 +92,11 @@ def _check(sql: str, before: frozenset[str], created: dict[str, None]) -> str | 
     if _MEMBERSHIP.match(text):
         roles = {_plain(word) for word in words[1:]}
         return None if roles & created.keys() else _NOTHING
-    for name in _CREATED.findall(sql):
-        created[_plain(name)] = None
+    for verb, name in _IN_BODY.findall(sql):  # a DO block, or a function
+        if verb.upper() == "CREATE":
+            created[_plain(name)] = None
+        elif _plain(name) in before:
+            return _NOTHING
     return None
 
 
