@@ -344,8 +344,8 @@ def test_a_recreated_view_that_reads_a_renamed_object(
         f"view v {changed}, which the migration renames: the migration would fail"
     )
     assert caught.value.hint == (
-        "rename in a migration of its own first, which the view follows; or create the view again "
-        "with the new name in this one, with op.drop_view and op.create_view"
+        "rename it in an earlier migration, which the view then follows; or create the view again "
+        "with the new name in this migration, with op.drop_view and op.create_view"
     )
     for length in (5, 9):
         project = Project(url, declare(renamed=True, length=length), tmp_path)

@@ -47,8 +47,8 @@ _RENAMED_VIEW_HINT = (
     "op.create_view, or by hand"
 )
 _FOLLOWING_VIEW_HINT = (
-    "rename it in an earlier migration, because the view then follows the rename; or create the view "
-    "again with the new name in this migration, with op.drop_view and op.create_view"
+    "rename it in an earlier migration, which the view then follows; or create the view again "
+    "with the new name in this migration, with op.drop_view and op.create_view"
 )
 _SET_AGAIN_HINT = "set it again in the migration after that, with op.execute"
 _OTHER_IDENTITY_HINT = (
