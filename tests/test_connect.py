@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -79,6 +80,8 @@ def test_a_project_works_with_any_driver(
         ("sqlite:///file:///a.db?mode=ro&uri=true", "sqlite:///file:/a.db?mode=ro&uri=true"),
         ("sqlite:///file://localhost/a.db?uri=true", "sqlite:///file:/a.db?uri=true"),
         ("sqlite:///file:a?mode=memory&uri=true", "sqlite:///file:a?mode=memory&uri=true"),
+        ("sqlite:///file:/a?vfs=memdb&uri=true", "sqlite:///file:/a?vfs=memdb&uri=true"),
+        ("sqlite:///file:a?vfs=memdb&uri=true", "sqlite:///file:a?vfs=memdb&uri=true"),
         ("sqlite:///file::memory:?uri=true", "sqlite:///file::memory:?uri=true"),
         ("mssql+pyodbc://h/db", "mssql+pyodbc://h/db"),
     ],
@@ -326,6 +329,18 @@ def test_a_relative_file_is_resolved_against_the_configuration(
     if "uri" in url:
         monkeypatch.setenv("DATABASE_URL", "sqlite:///file:app.db?mode=ro&uri=true")
         assert not Project.load().status().pending
+
+
+@pytest.mark.parametrize("name", ["/{}?vfs=memdb", "{}?mode=memory&cache=shared"])
+def test_a_shared_database_in_memory_is_read(tmp_path: Path, name: str) -> None:
+    """It is no file that is missing."""
+    uri = f"file:{name.format('shared_by_a_test')}"
+    Folder(tmp_path / "m").write("aaaa", 'op.execute("CREATE TABLE t (a)")')
+    project = Project(f"sqlite:///{uri}&uri=true", directory=tmp_path / "m")
+    with closing(sqlite3.connect(uri, uri=True)) as other:
+        project.upgrade()
+        assert other.execute("SELECT * FROM t").fetchall() == []
+        assert not project.status().pending
 
 
 def test_a_folder_that_does_not_exist(tmp_path: Path) -> None:

@@ -137,8 +137,8 @@ def _path_of_uri(url: URL) -> str | None:
     path = re.split("[?#]", (url.database or "").removeprefix("file:"))[0]
     if path.startswith("//"):  # an authority: empty, or localhost
         path = "/" + path[2:].partition("/")[2]
-    is_in_memory = url.query.get("mode") == "memory" or path in ("", ":memory:")
-    return None if is_in_memory else unquote(path)
+    is_in_memory = url.query.get("mode") == "memory" or url.query.get("vfs") == "memdb"
+    return None if is_in_memory or path in ("", ":memory:") else unquote(path)
 
 
 def _with_driver(url: URL, backend: str) -> URL:
