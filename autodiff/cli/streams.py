@@ -44,6 +44,15 @@ class _Notes(io.FileIO):
             return memoryview(data).nbytes
 
 
+class _Unbuffered(io.BufferedWriter):
+    """Keeps nothing after a write, and repeats a raw write that took only a part."""
+
+    def write(self, data: ReadableBuffer, /) -> int:
+        written = super().write(data)
+        self.flush()
+        return written
+
+
 def prepare_streams() -> None:
     """Replace the standard streams of this process by streams that are open.
 
@@ -67,11 +76,11 @@ def _can_fail(stream: TextIO | None, original: TextIO | None) -> bool:
 
 def _text(stream: TextIO | None, raw: io.FileIO) -> TextIO:
     """Return a text stream with the settings of the one that it replaces."""
-    buffer = io.BufferedWriter(raw)
     if not isinstance(stream, io.TextIOWrapper):
-        return io.TextIOWrapper(buffer, encoding="utf-8", errors="backslashreplace")
+        return io.TextIOWrapper(io.BufferedWriter(raw), encoding="utf-8", errors="backslashreplace")
     return io.TextIOWrapper(
-        buffer,
+        # PYTHONUNBUFFERED sets it:
+        _Unbuffered(raw) if stream.write_through else io.BufferedWriter(raw),
         encoding=stream.encoding,
         errors=stream.errors,
         line_buffering=stream.line_buffering,

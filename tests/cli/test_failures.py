@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -373,3 +376,33 @@ def test_notes_that_cannot_be_written(blog: Folder, target: str) -> None:
     assert blog.shell("generate -m comments", target).code == 0
     assert blog.shell("upgrade", target).code == 0
     assert blog.shell("check", target).out == "no drift\n"
+
+
+@pytest.mark.parametrize(
+    ("unbuffered", "out", "err"), [("", "", "a line\n"), ("1", "printed\nrest", "a line\nrest")]
+)
+def test_streams_are_buffered_as_those_of_python(unbuffered: str, out: str, err: str) -> None:
+    """A process that is killed has written what it printed if PYTHONUNBUFFERED is set."""
+    code = (
+        "import os, sys\nfrom autodiff.cli.streams import prepare_streams\nprepare_streams()\n"
+        "print('printed')\nsys.stdout.write('rest')\n"
+        "print('a line', file=sys.stderr)\nsys.stderr.write('rest')\nos._exit(3)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONUNBUFFERED": unbuffered},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (result.returncode, result.stdout, result.stderr) == (3, out, err)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_prints_of_the_models_come_at_once(
+    blog: Folder, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    blog.write(models="import os\nprint('printed')\nos._exit(3)\n")
+    result = blog.shell("check", "")
+    assert (result.code, result.err) == (3, "printed\n")
