@@ -98,7 +98,7 @@ def stopped(
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if sink.entry.progress.has_begun:
-        hint = f"run autodiff {kind} to resume, or {_UNDO[kind]} to undo those steps"
+        hint = f"run autodiff {kind} to resume, or {_undoing(migration, sink)}"
         if sink.entry.progress.in_doubt is not None:
             lines.append(f"sent and not confirmed: {sink.entry.progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
@@ -159,11 +159,16 @@ def _ways_out(migration: Migration, sink: JournaledSink) -> str:
     kind = sink.entry.kind
     resume = f"fix the cause and run autodiff {kind} to resume"
     if sink.keeps_hand_written_part:
-        return f"{resume}, without an edit of the file; or {SETTLE_BY_HAND}"
+        return f"{resume}, without an edit of the file; or {_undoing(migration, sink)}"
     resume = f"{resume}; the file may be edited after the finished steps"
-    if migration.is_sql:
-        return f"{resume}. Or {SETTLE_BY_HAND}"
-    return f"{resume}. Or run {_UNDO[kind]} to undo those steps"
+    return f"{resume}. Or {_undoing(migration, sink)}"
+
+
+def _undoing(migration: Migration, sink: JournaledSink) -> str:
+    """Return how to undo finished steps; those of SQL and of hand-written code have no reverse."""
+    if migration.is_sql or sink.keeps_hand_written_part:
+        return SETTLE_BY_HAND
+    return f"run {_UNDO[sink.entry.kind]} to undo those steps"
 
 
 def _past(kind: Kind) -> str:

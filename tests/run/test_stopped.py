@@ -111,7 +111,7 @@ def test_a_stopped_run_reports_what_was_kept(any_database: sa.URL, folder: Folde
     ]
     if steps_kept:
         assert lines[-2].startswith("finished steps, which stay: ~ execute INSERT INTO")
-        hint = "to resume, or autodiff downgrade --yes to undo those steps"
+        hint = "or --half-way reverted (if it has nothing of it)"
     else:
         hint = "to start it again"
     assert lines[-1].startswith("hint: ")
@@ -122,6 +122,43 @@ def test_a_stopped_run_reports_what_was_kept(any_database: sa.URL, folder: Folde
         assert (second.outcome, f"{second.error}".splitlines()[0]) == ("failed", "interrupted")
         assert (db.runner(folder).unfinished() is not None) == steps_kept
         assert db.history() == ["aaaa"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "way"),
+    [
+        ("CREATE TABLE a (x INT);\nSELECT 7;", "complete or undo it by hand"),
+        (
+            'op.get_bind().exec_driver_sql("SELECT 1")\nop.execute("SELECT 7")',
+            "complete or undo it by hand",
+        ),
+        (
+            'op.create_table("a", sa.Column("x", sa.Integer()))\nop.execute("SELECT 7")',
+            "run autodiff downgrade --yes to undo those steps",
+        ),
+    ],
+    ids=["SQL file", "hand-written part", "operations"],
+)
+def test_the_hint_after_a_stop_names_only_what_is_possible(
+    database: Callable[[str], sa.URL], tmp_path: Path, steps: str, way: str
+) -> None:
+    """Steps without a reverse are not undone one by one."""
+    folder = Folder(tmp_path / "m")
+    if steps.startswith("op."):
+        folder.write("aaaa", steps)
+    else:
+        folder.write_sql("aaaa", steps, "DROP TABLE a;")
+    with opened(database("mariadb")) as db:
+
+        @sa.event.listens_for(db.connection, "before_cursor_execute")
+        def stop(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement == "SELECT 7":
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt) as caught:
+            db.runner(folder).upgrade()
+    [note] = caught.value.__notes__
+    assert f"hint: run autodiff upgrade to resume, or {way}" in note
 
 
 @pytest.mark.parametrize(
