@@ -23,6 +23,7 @@ __all__ = [
     "hint_for",
     "mask_passwords",
     "mask_passwords_in_text",
+    "no_schema_hint",
     "only_public_options",
     "open_connection",
     "parse_url",
@@ -372,13 +373,19 @@ def _later_hint(reason: str) -> str:
     if "locked" in reason or "timeout" in reason:
         return "another program is writing to the database: try again when it has finished"
     if "no schema has been selected" in reason:
-        return (
-            "no schema of the search_path exists: create one, or correct the search_path in the "
-            "URL, or of the role or the database"
-        )
+        return no_schema_hint()
     if "not a database" in reason:
         return "the file is not a SQLite database: check the path in the URL"
     return "check the privileges of the user in the URL; --debug shows the statement"
+
+
+def no_schema_hint(path: str = "") -> str:
+    """Return what to do if PostgreSQL finds no schema of the search_path, which may be shown."""
+    shown = f" ({path})" if path else ""
+    return (
+        f"no schema of the search_path{shown} exists: create one, or correct the search_path in "
+        "the URL, or of the role or the database"
+    )
 
 
 def _install_hint(url: URL) -> str:

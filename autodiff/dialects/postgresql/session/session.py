@@ -16,6 +16,7 @@ from autodiff.dialects.session import NO_WATCH, KeyWatch, Session
 from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 from autodiff.schema.objects import Name
 from autodiff.schema.operations import CreateIndex, Operation
+from autodiff.utils.connections import no_schema_hint
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -203,27 +204,21 @@ class PostgreSQLSession(Session):
         Each table and index that a transaction creates or drops needs one.
         https://www.postgresql.org/docs/current/runtime-config-locks.html
         """
-        code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-        return code == "53200" and "max_locks_per_transaction" in str(error)
+        return _code(error) == "53200" and "max_locks_per_transaction" in str(error)
 
     def cure(self, connection: Connection, error: BaseException) -> str | None:
         """Return how to get a schema for names without one, if there is none (3F000)."""
-        if getattr(error, "sqlstate", None) != "3F000" or self.current_schema(connection):
+        if _code(error) != "3F000" or self.current_schema(connection):
             return None
-        path = self.search_path(connection) or "empty"
-        return (
-            f"no schema of the search_path ({path}) exists: create one, or correct the search_path "
-            "in the URL, or of the role or the database"
-        )
+        return no_schema_hint(self.search_path(connection) or "empty")
 
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is a lock timeout, a deadlock or a serialization failure.
 
         https://www.postgresql.org/docs/current/errcodes-appendix.html
         """
-        code = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
         # lock_not_available, deadlock_detected, serialization_failure
-        return code in ("55P03", "40P01", "40001")
+        return _code(error) in ("55P03", "40P01", "40001")
 
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
         """Return up to three sessions with a lock on one of the tables, on any if none is named."""
@@ -262,6 +257,12 @@ class PostgreSQLSession(Session):
         from autodiff.dialects.postgresql.session.script import PsqlWriter
 
         return PsqlWriter(self.dialect, history_table)
+
+
+def _code(error: BaseException) -> str | None:
+    """Return the SQLSTATE of an error of psycopg, or of psycopg2."""
+    code: str | None = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
+    return code
 
 
 def _prepare_after(driver: Any, times: int | None) -> None:
