@@ -407,7 +407,8 @@ def _install_hint(url: URL) -> str:
 
 def _reason(url: URL, error: Exception) -> str:
     """Return the message of the driver on one line, without passwords."""
-    if isinstance(error, AttributeError) and "charset" in url.query:  # PyMySQL
+    if isinstance(error, AttributeError) and "'encoding'" in f"{error}" and "charset" in url.query:
+        # PyMySQL has looked for the encoding of the charset.
         return f"the driver knows no charset {url.query['charset']!r}"
     reason = hide_secrets(database_words(getattr(error, "orig", None) or error).strip(), url)
     lines = [line.strip() for line in reason.splitlines() if line.strip()]
@@ -466,7 +467,7 @@ _HINTS = (
                 "does not support ssl",
                 "charset",
             ),
-            *("configuration parameter", "value for", "statement timeout"),
+            *("configuration parameter", "value for", "statement timeout", "has no attribute"),
         ),
         "check the options after ? in the URL",
     ),
