@@ -379,10 +379,13 @@ class Project(Workspace):
         drafted = self.draft(message, **options)
         if drafted is not None:
             return drafted.write()
-        if options.get("source") != "history" and options.get("format") != "alembic":
-            from autodiff.commands.lock_spelling import respell_lock
+        from autodiff.commands.lock_spelling import respell_lock
 
-            respell_lock(self)
+        respell_lock(
+            self,
+            source=options.get("source", "database"),
+            format=options.get("format", "python"),
+        )
         return None
 
     def push(

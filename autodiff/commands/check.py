@@ -274,8 +274,8 @@ def _three_ways(
 
     if lock is None:
         return Drift(database=comparer.model_lines(current, desired))
-    desired = without_partitions(current, desired)  # the lock file knows no partitions
     same = desired == lock.declared
+    desired = without_partitions(current, desired)  # the lock file describes no partitions
     models = () if same else comparer.model_lines(lock.described, desired)
     by_hand = comparer.lines(current, lock.described, reverse=True)
     return Drift(

@@ -18,11 +18,16 @@ if TYPE_CHECKING:
 __all__ = ["respell_lock"]
 
 
-def respell_lock(project: Workspace) -> None:
+def respell_lock(project: Workspace, *, source: str = "database", format: str = "python") -> None:
     """Write the models to the lock file if a server describes them as the lock file does.
 
     `check --offline` asks no server, and would report the difference in spelling forever.
+
+    source, format: those of the draft that found nothing to do. Without a database, and in the
+    history of Alembic, there is nothing to write.
     """
+    if source != "database" or format == "alembic":
+        return
     lock = project.lock()
     if lock is None or project.declare(project.dialect_of_lock(lock)) == lock.declared:
         return

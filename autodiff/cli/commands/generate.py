@@ -222,10 +222,10 @@ def run_generate(
             location=location,
             online=online,
         )
-        if draft is None and not dry_run and source == "database" and format != "alembic":
+        if draft is None and not dry_run:
             from autodiff.commands.lock_spelling import respell_lock
 
-            respell_lock(project)
+            respell_lock(project, source=source, format=format)
     more = shell.note_unmanaged(project) if verbose and source == "database" else {}
     drafts = () if draft is None else (*draft.previous, draft)
     found = [finding for each in drafts for finding in project.lint_draft(each)]
