@@ -7,16 +7,20 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
+from autodiff import Project
 from autodiff.dialects import dialect_of
 from autodiff.dialects.mysql.scratch import PREFIX, sweep
+from autodiff.errors import RehearsalFailedError
 from autodiff.schema.objects import Column, ColumnType, Name, Table
 from autodiff.schema.operations import CreateTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from sqlalchemy import URL
 
@@ -173,3 +177,30 @@ def test_scratch_connections_use_the_engine_settings(db: Database) -> None:
             assert scratch is not None
             assert scratch.exec_driver_sql("SELECT @mark").scalar_one() == "marked"
     engine.dispose()
+
+
+def versioned(*columns: sa.Column[int]) -> sa.MetaData:
+    """Return models with a system-versioned table."""
+    metadata = sa.MetaData()
+    number = sa.Column("id", sa.Integer, primary_key=True)
+    sa.Table("t", metadata, number, *columns, mysql_with_system_versioning=True)
+    return metadata
+
+
+def test_a_change_of_a_system_versioned_table(
+    database: Callable[[str], URL], tmp_path: Path
+) -> None:
+    """The hint of the refusal names a setting, with which the migration is rehearsed and run."""
+    url, directory = database("mariadb"), tmp_path / "m"
+    project = Project(url, versioned(), directory)
+    project.generate("versioned")
+    project.upgrade()
+    changed = versioned(sa.Column("a", sa.Integer))
+    with pytest.raises(RehearsalFailedError, match="system_versioning_alter_history") as refused:
+        Project(url, changed, directory).draft("a")
+    assert refused.value.hint is not None
+    setting = refused.value.hint.partition("?init_command=")[2].removesuffix(" in the URL")
+    project = Project(url.update_query_dict({"init_command": setting}), changed, directory)
+    project.generate("a")
+    project.upgrade()
+    assert not project.check()

@@ -210,6 +210,18 @@ class MySQLSession(Session):
             return query
         return f"{grouped[1]} SQL_BIG_RESULT{query[grouped.end(1) :]}"
 
+    def cure(self, connection: Connection, error: BaseException) -> str | None:
+        """Return how to change a system-versioned table, which MariaDB refuses (4119).
+
+        https://mariadb.com/kb/en/system-versioned-tables/#system_versioning_alter_history
+        """
+        if error.args[:1] != (4119,):
+            return None
+        return (
+            "set system_versioning_alter_history = KEEP on the server, or write "
+            "?init_command=SET system_versioning_alter_history=KEEP in the URL"
+        )
+
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether the error is ER_LOCK_WAIT_TIMEOUT (1205) or ER_LOCK_DEADLOCK (1213).
 
