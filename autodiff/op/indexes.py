@@ -98,17 +98,16 @@ def drop_index(
     Raises:
         MigrationFailedError: The index does not exist, or a foreign key needs it.
     """
-    executor = current_executor()
-    operation = DropIndex(
-        table=qualified_name(table_name, schema) if table_name is not None else None,
-        name=index_name,
-        schema=schema,
-        concurrently=bool(kw.get("postgresql_concurrently")),
-        if_exists=bool(if_exists),
+    table = qualified_name(table_name, schema) if table_name is not None else None
+    submit(
+        DropIndex(
+            table=table,
+            name=index_name,
+            schema=schema,
+            concurrently=bool(kw.get("postgresql_concurrently")),
+            if_exists=bool(if_exists),
+        )
     )
-    table = executor.dialect.ddl.required_table(operation) if if_exists else None
-    if table is None or executor.ask(lambda: executor.find_to_drop(table) is not None):
-        executor.submit(operation)
 
 
 @checked
