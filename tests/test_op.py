@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 
 from autodiff import op
 from autodiff.dialects import dialect_of
@@ -1391,7 +1393,13 @@ def test_public_functions_have_docstrings() -> None:
     assert all((getattr(op, name).__doc__ or "").strip() for name in op.__all__)
 
 
-def test_the_op_of_alembic_is_refused(scripts_on: Callable[[str], Scripts]) -> None:
+@pytest.mark.parametrize("was_used", [False, True])
+def test_the_op_of_alembic_is_refused(scripts_on: Callable[[str], Scripts], was_used: bool) -> None:
+    """Alembic raises another error after it has run in the same process."""
+    if was_used:
+        connection = sa.create_engine("sqlite://").connect()
+        with connection, Operations.context(MigrationContext.configure(connection)):
+            pass
     with pytest.raises(MigrationFailedError) as caught:
         scripts_on("sqlite").run("from alembic import op as other\nother.execute('SELECT 1')")
     assert caught.value.hint is not None

@@ -161,8 +161,9 @@ class Compiler:
             formatted = name
         if formatted is None:
             return None
-        what = f"{type(thing).__name__} of table {thing.table}"
-        require_short_name(what, formatted, self._max_name_length, self.dialect.name)
+        if len(formatted) > self._max_name_length:
+            what = f"{type(thing).__name__} of table {thing.table}"
+            require_short_name(what, formatted, self._max_name_length, self.dialect.name)
         return str(formatted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 
 from sqlalchemy.exc import DBAPIError
@@ -109,9 +110,15 @@ def _own_hint(error: Exception) -> str | None:
     """Return what an error says about how to correct the file."""
     if isinstance(error, AutodiffError):
         return error.hint
-    if isinstance(error, NameError) and "Alembic 'Operations' class" in str(error):
+    if isinstance(error, NameError | AttributeError) and _is_raised_by_alembic(error):
         return "write: from autodiff import op; the op of alembic works only in Alembic's scripts"
     return None
+
+
+def _is_raised_by_alembic(error: Exception) -> bool:
+    """Return whether a function of `alembic.op` was called outside of Alembic, or after it."""
+    frames = (frame for frame, _ in traceback.walk_tb(error.__traceback__))
+    return any(frame.f_globals.get("__name__") == "alembic.op" for frame in frames)
 
 
 def _line(migration: Migration, error: Exception) -> str:

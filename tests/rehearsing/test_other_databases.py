@@ -106,6 +106,7 @@ def test_another_database_can_be_read(server: Database, tmp_path: Path) -> None:
         "/*!50001 CREATE VIEW v AS SELECT user FROM t */",
         "/* only a comment about a user */",
         "ALTER DATABASE CHARACTER SET utf8mb4",
+        "CREATE DATABASE `autodiff_scratch_1`",
         "START TRANSACTION",
         "CREATE TABLE t (role INT, `use` INT, password TEXT)",
     ],

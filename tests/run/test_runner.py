@@ -315,7 +315,8 @@ def test_a_file_that_cannot_be_imported_stops_the_whole_run(
     with pytest.raises(MigrationFileError) as caught:
         sqlite.runner(folder).upgrade()
     assert caught.value.message == (
-        f"cannot read migration {path}: ModuleNotFoundError: No module named 'no_such_module'"
+        f"cannot read migration {path}: ModuleNotFoundError: No module named 'no_such_module' "
+        "(line 1)"
     )
     assert (sqlite.tables(), sqlite.history()) == ([], [])
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from autodiff.dialects.mysql.scratch_guard import check_for_scratch, other_databases
+from autodiff.dialects.mysql.scratch_guard import PREFIX, check_for_scratch, other_databases
 from autodiff.dialects.mysql.session.sql_mode import with_backslash_escapes
 from autodiff.dialects.scratch import Scratch
 from autodiff.dialects.scratch_guard import check_statements
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
 
 __all__ = ["PREFIX", "MySQLScratch", "sweep"]
-
-PREFIX = "autodiff_scratch"
-"""The start of the name of each scratch database."""
 
 _SCRATCH_NAME = re.compile(rf"(?P<base>{PREFIX}_(?P<time>[0-9a-f]{{8}})[0-9a-f]{{4}})(?:_.*)?")
 """The name of a scratch database: the server's time in seconds, a random number, a namespace.

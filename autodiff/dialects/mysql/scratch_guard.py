@@ -16,8 +16,10 @@ from autodiff.schema.sqltext import tokens, unquote_identifier, unquote_literal
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["check_for_scratch", "other_databases"]
+__all__ = ["PREFIX", "check_for_scratch", "other_databases"]
 
+PREFIX = "autodiff_scratch"
+"""The start of the name of each scratch database."""
 _NOTHING = "DO 0"
 _READABLE = frozenset(("information_schema", "performance_schema", "sys"))
 """Databases that nothing can be written to."""
@@ -55,11 +57,12 @@ _Token = tuple[str, str]
 
 
 def other_databases(connection: Connection) -> frozenset[str]:
-    """Return the databases of a server that a statement could change, except the current one."""
+    """Return the databases of a server that a statement could change, and that are no scratch."""
     current = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()
     found = connection.exec_driver_sql("SHOW DATABASES").scalars().all()
     connection.rollback()
-    return frozenset({str(name).lower() for name in found if name != current} - _READABLE)
+    names = {str(name).lower() for name in found if name != current}
+    return frozenset({name for name in names if not name.startswith(PREFIX)} - _READABLE)
 
 
 def check_for_scratch(sql: str, others: Collection[str]) -> str | None:
@@ -74,7 +77,7 @@ def check_for_scratch(sql: str, others: Collection[str]) -> str | None:
     text = " ".join(token for _, token in parts)
     if _ACCOUNTS.match(text):
         return _NOTHING
-    if found := _DATABASE.match(text):
+    if (found := _DATABASE.match(text)) and not _plain(found["name"]).startswith(PREFIX):
         raise outside_scratch(f"names the database {found['name']}")
     if _SERVER.match(text):
         raise outside_scratch("changes the server")
