@@ -14,7 +14,7 @@ from sqlalchemy.sql.functions import AnsiFunction, now
 
 from autodiff.dialects.literals import plain_dialect
 from autodiff.models.long_names import require_short_name
-from autodiff.schema.sqltext import end_comment, strip_parentheses, without_schema
+from autodiff.schema.sqltext import bare_expression, end_comment, without_schema
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect as SQLAlchemyDialect
@@ -95,7 +95,7 @@ class Compiler:
 
     def bare_expression(self, clause: ClauseElement) -> str:
         """Return the SQL of a clause without outer parentheses."""
-        return self.end_comment(strip_parentheses(self.expression(clause)))
+        return bare_expression(self.expression(clause), backslashes=self._backslashes)
 
     def end_comment(self, sql: str) -> str:
         """Return SQL with a newline if it ends in a comment."""

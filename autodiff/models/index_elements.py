@@ -17,7 +17,7 @@ from sqlalchemy.sql.elements import (
 )
 
 from autodiff.schema.objects import IndexElement, plain_element
-from autodiff.schema.sqltext import end_comment, strip_parentheses, tokens, unquote_identifier
+from autodiff.schema.sqltext import bare_expression, tokens, unquote_identifier
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -184,8 +184,7 @@ def parse_element(text: str, dialect: Dialect) -> IndexElement:
 
 
 def _expression(text: str, dialect: Dialect) -> str:
-    backslashes = dialect.features.backslash_escapes
-    return end_comment(strip_parentheses(text), backslashes=backslashes)
+    return bare_expression(text, backslashes=dialect.features.backslash_escapes)
 
 
 def _possible_ends(spelled: list[_Token]) -> list[int]:

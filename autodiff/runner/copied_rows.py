@@ -6,7 +6,7 @@ from itertools import pairwise
 
 from autodiff.errors import MigrationFailedError
 from autodiff.schema.sql_statements import split_statements
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import first_word, tokens
 
 __all__ = ["refuse_copied_rows"]
 
@@ -24,7 +24,7 @@ def refuse_copied_rows(sql: str) -> None:
     for statement in split_statements(sql):
         words = [token.upper() for kind, token in tokens(statement) if kind == "word"]
         found = [pair for pair in pairwise(words) if pair in _ENDS]
-        if words[:1] == ["COPY"] and found:
+        if first_word(statement) == "COPY" and found:
             shown = f"COPY {' '.join(found[0])}"
             raise MigrationFailedError(
                 f"{shown} is not possible in a migration: it needs a client that sends or receives "

@@ -18,7 +18,7 @@ from autodiff.runner.context import current_executor, with_settings
 from autodiff.runner.events import Direction
 from autodiff.schema.operations import Execute
 from autodiff.schema.sql_statements import split_statements
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import first_word
 
 __all__ = ["Loader", "call_name", "load_step", "require_sql_only"]
 
@@ -85,8 +85,7 @@ def require_sql_only(migration: Migration, direction: Direction) -> None:
     if "DELIMITER" not in text.upper():
         return
     for statement in split_statements(text, backslashes=True):
-        words = (token for kind, token in tokens(statement, backslashes=True) if kind == "word")
-        if next(words, "").upper() == "DELIMITER":
+        if first_word(statement, backslashes=True) == "DELIMITER":
             raise MigrationFileError(
                 str(migration.path),
                 "DELIMITER is a command of a client, and not SQL",

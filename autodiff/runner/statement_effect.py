@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from enum import Enum
 
 from autodiff.schema.operations import CreateNamespace, DropNamespace, Execute, Operation
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import first_word, tokens
 
 __all__ = [
     "Effect",
@@ -77,19 +77,11 @@ def effect_of(
 
 def changes_only_rows(sql: str, *, backslashes: bool) -> bool:
     """Return whether a statement reads or changes rows, and no object of the schema."""
-    return _first_word(sql, backslashes) in _ROW_STATEMENTS
-
-
-def _first_word(sql: str, backslashes: bool) -> str | None:
-    return next(_each_word(sql, backslashes), None)
+    return first_word(sql, backslashes=backslashes) in _ROW_STATEMENTS
 
 
 def _words(sql: str, backslashes: bool) -> list[str]:
-    return list(_each_word(sql, backslashes))
-
-
-def _each_word(sql: str, backslashes: bool) -> Iterator[str]:
-    return (token.upper() for kind, token in tokens(sql, backslashes=backslashes) if kind == "word")
+    return [token.upper() for kind, token in tokens(sql, backslashes=backslashes) if kind == "word"]
 
 
 def _defines_object(sql: str, backslashes: bool) -> bool:
@@ -124,7 +116,7 @@ def runs_in_transaction(sql: str) -> bool:
 
 def can_stop_partway(sql: str, *, backslashes: bool) -> bool:
     """Return whether a statement that the server refused may have had a part of its effect."""
-    return _first_word(sql, backslashes) in _PROGRAMS
+    return first_word(sql, backslashes=backslashes) in _PROGRAMS
 
 
 def can_change_settings(sql: str, *, backslashes: bool) -> bool:

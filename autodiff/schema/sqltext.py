@@ -13,8 +13,10 @@ from functools import cache, lru_cache
 from itertools import pairwise
 
 __all__ = [
+    "bare_expression",
     "end_comment",
     "ends_in_comment",
+    "first_word",
     "in_few_words",
     "is_constant",
     "mentions",
@@ -104,6 +106,12 @@ def tokens(text: str, *, backslashes: bool = False) -> Iterator[tuple[str, str]]
     for match in (_MYSQL_TOKEN if backslashes else _TOKEN).finditer(text):
         kind = match.lastgroup or "other"
         yield _KINDS.get(kind, kind), match.group()
+
+
+def first_word(sql: str, *, backslashes: bool = False) -> str:
+    """Return the first word of a statement in upper case, "" if it has none."""
+    found = tokens(sql, backslashes=backslashes)
+    return next((token.upper() for kind, token in found if kind == "word"), "")
 
 
 def without_trailing_spaces(text: str) -> str:
@@ -273,6 +281,11 @@ def end_comment(sql: str, *, backslashes: bool = False) -> str:
     """Return SQL after which more can follow: with a newline if it ends in a comment."""
     may_comment = "--" in sql or (backslashes and "#" in sql)
     return f"{sql}\n" if may_comment and ends_in_comment(sql, backslashes=backslashes) else sql
+
+
+def bare_expression(sql: str, *, backslashes: bool = False) -> str:
+    """Return an expression without outer parentheses, after which more SQL can follow."""
+    return end_comment(strip_parentheses(sql), backslashes=backslashes)
 
 
 def terminate_statement(sql: str) -> str:

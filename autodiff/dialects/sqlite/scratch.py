@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection
 
 from autodiff.dialects.scratch import Scratch, SharedScratch
 from autodiff.dialects.scratch_guard import check_statements, outside_scratch
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import first_word
 
 __all__ = ["SQLiteScratch"]
 
@@ -78,7 +78,5 @@ class SQLiteScratch(Scratch):
 
 def _refuse_files(sql: str) -> None:
     """Raise DatabaseError for a statement that attaches a file."""
-    if "attach" in sql.lower() and ":memory:" not in sql:
-        words = (token.upper() for kind, token in tokens(sql) if kind != "space")
-        if next(words, "") == "ATTACH":
-            raise outside_scratch("attaches a file")
+    if "attach" in sql.lower() and ":memory:" not in sql and first_word(sql) == "ATTACH":
+        raise outside_scratch("attaches a file")

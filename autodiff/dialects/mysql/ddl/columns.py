@@ -46,7 +46,7 @@ from autodiff.schema.operations import (
     RenameColumn,
     SwapColumns,
 )
-from autodiff.schema.sqltext import end_comment, rename_in_default, strip_parentheses
+from autodiff.schema.sqltext import bare_expression, rename_in_default
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -287,7 +287,7 @@ def _default_clauses(default: str, type_sql: str) -> list[str]:
 
 def _default_value(value: str, type_sql: str) -> str:
     """Return the value of a DEFAULT clause; an expression needs parentheses."""
-    default = end_comment(strip_parentheses(value), backslashes=True)
+    default = bare_expression(value, backslashes=True)
     base = type_sql.split("(")[0].split(" ")[0]
     needs_expression = base in _EXPRESSION_DEFAULTS and default.lower() != "null"
     if (is_literal(default) and not needs_expression) or canonical_now(default, type_sql):

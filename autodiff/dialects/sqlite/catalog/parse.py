@@ -30,7 +30,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeAlias
 
-from autodiff.schema.sqltext import end_comment, split_top_level, strip_parentheses, tokens
+from autodiff.schema.sqltext import bare_expression, split_top_level, tokens
 
 __all__ = ["ColumnDefinition", "ParsedColumn", "ParsedConstraint", "ParsedIndex", "ParsedTable"]
 __all__ += ["parse_index", "parse_table"]
@@ -272,7 +272,7 @@ def _table_constraint(text: str) -> ParsedConstraint:
     name = unquote(stream.take()) if stream.accept("CONSTRAINT") else None
     kind = stream.take().upper()
     if kind == "CHECK":
-        condition = _bare(stream.brackets() or "")
+        condition = bare_expression(stream.brackets() or "")
         return ParsedConstraint(kind=kind, name=name, sql=condition)
     if kind in ("PRIMARY", "FOREIGN"):
         stream.accept("KEY")
@@ -375,7 +375,7 @@ def _column_constraint(
             column.not_null = True
             column.not_null_conflict = stream.conflict()
         case "CHECK":
-            condition = _bare(stream.brackets() or "")
+            condition = bare_expression(stream.brackets() or "")
             table.constraints.append(ParsedConstraint(kind="CHECK", name=name, sql=condition))
         case "DEFAULT":
             sign = stream.take() if stream.peek() in ("+", "-") else ""
@@ -385,7 +385,7 @@ def _column_constraint(
         case "REFERENCES":
             table.constraints.append(_foreign_key(stream, name, columns))
         case "AS":
-            column.generated = _bare(stream.brackets() or "")
+            column.generated = bare_expression(stream.brackets() or "")
             column.stored = stream.accept("STORED")
             stream.accept("VIRTUAL")
         case _:  # GENERATED ALWAYS, NULL
@@ -433,12 +433,7 @@ def _index_element(text: str) -> tuple[str, str | None, bool]:
         words = words[:-2]
     if len(words) == 1 and not words[0].startswith("("):
         return unquote(words[0]), collation, descending
-    return "(" + _bare(_expression(text, len(words))) + ")", collation, descending
-
-
-def _bare(text: str) -> str:
-    """Return an expression without outer parentheses, after which more SQL can follow."""
-    return end_comment(strip_parentheses(text))
+    return "(" + bare_expression(_expression(text, len(words))) + ")", collation, descending
 
 
 def _expression(text: str, count: int) -> str:
