@@ -14,7 +14,7 @@ from autodiff.op._arguments import checked
 from autodiff.op._executor import compiler_for, qualified_name, sql_part
 from autodiff.runner.context import current_executor, current_settings
 from autodiff.schema.operations import Backfill, Require
-from autodiff.schema.sqltext import tokens
+from autodiff.schema.sqltext import first_word
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -81,8 +81,7 @@ def require(query: str | sa.ClauseElement, message: str) -> None:
     """
     executor = current_executor()
     text = query if isinstance(query, str) else compiler_for(executor).select(query)
-    words = (token.upper() for kind, token in tokens(text) if kind == "word")
-    if next(words, "") in _CHANGES:
+    if first_word(text, backslashes=executor.dialect.features.backslash_escapes) in _CHANGES:
         raise WrongArgumentError(f"op.require(): query must be a SELECT, not {text!r:.60}")
     executor.submit(Require(query=text, message=message))
 

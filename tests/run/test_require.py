@@ -114,6 +114,20 @@ def test_a_query_may_be_a_clause_or_contain_special_characters(
     assert db.history() == ["aaaa"]
 
 
+@pytest.mark.parametrize("kind", ["mariadb", "mysql"])
+def test_a_query_may_have_a_comment_of_mysql(
+    database: Callable[[str], sa.URL], folder: Folder, kind: str
+) -> None:
+    """A word after # is no statement, and a statement after it is one."""
+    folder.write("aaaa", 'op.require("# insert note\\nSELECT id FROM users", "nobody")')
+    folder.write("bbbb", 'op.require("# select\\nDELETE FROM users", "nobody")')
+    with opened(database(kind)) as db:
+        db.execute(TABLE)
+        with pytest.raises(MigrationFailedError, match="query must be a SELECT, not '# select"):
+            db.runner(folder).upgrade()
+        assert db.history() == ["aaaa"]
+
+
 def test_a_later_check_reports_the_finished_steps(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:
