@@ -163,6 +163,11 @@ class Session(ABC):
         yield
 
     @contextmanager
+    def recording(self, connection: Connection) -> Iterator[None]:
+        """Write records of migrations, after which the keys need not be checked again."""
+        yield
+
+    @contextmanager
     def keep_limits(self, connection: Connection, limits: Limits) -> Iterator[None]:
         """Set limits on the session once, so that its transactions need not set them each.
 

@@ -522,7 +522,8 @@ class JournaledSink(Sink):
             with self._dialect.session.checking_keys(self._connection):
                 yield
             self._counter.complete(keys, descriptions)
-            self._writer.write(self._counter.progress)
+            with self._dialect.session.recording(self._connection):
+                self._writer.write(self._counter.progress)
 
     def _was_done(self, description: str) -> bool:
         """Return whether a step of an earlier run took effect, according to a person.

@@ -249,6 +249,32 @@ def test_no_row_is_deleted_outside_the_transaction(
     assert db.rows("PRAGMA foreign_keys") == [(1,)]
 
 
+def test_each_step_outside_the_transaction_is_checked_once(db: Database, folder: Folder) -> None:
+    """The state after a step is that before the next one: only the journal is written between."""
+    db.execute(ORDERS, "INSERT INTO parent (id) VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    step = 'op.execute("UPDATE orders SET parent_id = 1")\n'
+    folder.write("aaaa", f"with op.autocommit():\n{textwrap.indent(step * 20, '    ')}")
+    assert len(checks(db, lambda: db.runner(folder).upgrade())) == 21
+
+
+def test_rows_of_another_connection_are_seen_between_steps(db: Database, folder: Folder) -> None:
+    """A row that it broke meanwhile is no mistake of the next step."""
+    db.execute(ORDERS, "INSERT INTO parent (id) VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
+    step = """
+        import sqlite3
+
+        path = op.get_bind().engine.url.database
+        with op.autocommit():
+            op.execute("UPDATE orders SET parent_id = 1")
+            with sqlite3.connect(path) as other:
+                other.execute("INSERT INTO orders VALUES (2, 7)")
+            op.execute("UPDATE orders SET parent_id = 1 WHERE id = 1")
+    """
+    folder.write("aaaa", step)
+    db.runner(folder).upgrade()
+    assert db.rows("SELECT * FROM orders ORDER BY id") == [(1, 1), (2, 7)]
+
+
 def test_a_key_broken_outside_the_transaction_is_refused(db: Database, folder: Folder) -> None:
     """A dropped table keeps the rows that refer to it, so it stays."""
     db.execute(ORDERS, "INSERT INTO parent VALUES (5, 'a')", "INSERT INTO orders VALUES (1, 5)")

@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -32,7 +33,13 @@ if TYPE_CHECKING:
 
     from autodiff.schema.objects import Name
 
-__all__ = ["ForeignKeyWatch", "Violations", "find_violations", "forget_violations"]
+__all__ = [
+    "ForeignKeyWatch",
+    "Violations",
+    "find_violations",
+    "forget_violations",
+    "keeping_violations",
+]
 
 _KNOWN = "autodiff_violations"
 """The key of the last result in the information that SQLAlchemy keeps with a connection."""
@@ -191,6 +198,15 @@ def forget_violations(connection: Connection) -> None:
     """Check again next time: a transaction was rolled back, which no number shows."""
     if not (connection.closed or connection.invalidated):
         connection.info.pop(_KNOWN, None)
+
+
+@contextmanager
+def keeping_violations(connection: Connection) -> Iterator[None]:
+    """Keep the result of the last check: what is written inside has no foreign keys."""
+    known = _known_violations(connection)
+    yield
+    if known is not None:
+        connection.info[_KNOWN] = (_state(connection), known)
 
 
 def find_violations(connection: Connection) -> Violations:

@@ -16,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.dialects.session import KeyWatch, Session
-from autodiff.dialects.sqlite.session.foreign_keys import ForeignKeyWatch, forget_violations
+from autodiff.dialects.sqlite.session.foreign_keys import (
+    ForeignKeyWatch,
+    forget_violations,
+    keeping_violations,
+)
 from autodiff.dialects.sqlite.session.settings import run_pragma
 from autodiff.dialects.timeouts import NO_LIMITS, Limits
 from autodiff.errors import DatabaseError
@@ -138,6 +142,20 @@ class SQLiteSession(Session):
             yield
             hint = "each step in op.autocommit() must keep the keys: change the rows in that order"
             watch.refuse_new_violations(enforced=False, hint=hint)
+        except BaseException:
+            forget_violations(connection)
+            raise
+
+    @contextmanager
+    def recording(self, connection: Connection) -> Iterator[None]:
+        with keeping_violations(connection):
+            yield
+
+    @contextmanager
+    def autocommit(self, connection: Connection, limits: Limits | None = None) -> Iterator[None]:
+        try:
+            with super().autocommit(connection, limits):
+                yield
         except BaseException:
             forget_violations(connection)
             raise
