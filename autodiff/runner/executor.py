@@ -93,8 +93,12 @@ class Executor:
 
     def execute_clause(self, clause: ClauseElement, rows: Sequence[Mapping[str, Any]] = ()) -> None:
         """Run a SQLAlchemy statement."""
+        from sqlalchemy import DDL, TextClause
+
         self.flush()
-        refuse_copied_rows(str(clause))
+        match clause:
+            case TextClause(text=sql) | DDL(statement=sql):
+                refuse_copied_rows(sql)
         self.sink.execute_clause(clause, rows)
 
     def find(self, name: Name) -> Table | None:

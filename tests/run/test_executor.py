@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.expression import ClauseElement, Executable
 
 from autodiff import op
 from autodiff.dialects import dialect_of
@@ -231,6 +233,27 @@ def test_migrations_may_be_nested(db: Database) -> None:
         with executing(inner):
             assert current_executor() is inner
         assert current_executor() is outer
+
+
+class _Counted(Executable, ClauseElement):
+    """A statement that counts how often it is compiled."""
+
+    inherit_cache = False
+    compiled = 0
+
+
+@compiles(_Counted)
+def _compile_counted(element: _Counted, compiler: object, **options: object) -> str:
+    element.compiled += 1
+    return "SELECT 1"
+
+
+def test_a_clause_is_compiled_to_show_and_to_run_it(db: Database) -> None:
+    """Compiling an INSERT of many rows takes a second."""
+    dialect = dialect_of(db.connection)
+    clause = _Counted()
+    Executor(dialect, LiveSink(db.connection, dialect)).execute_clause(clause)
+    assert clause.compiled == 2
 
 
 def test_threads_do_not_interfere(database: Callable[[str], sa.URL], tmp_path: Path) -> None:

@@ -319,20 +319,25 @@ COPIES = [
     "-- all\ncopy users (id) from stdin with (format csv)",
     "COPY (SELECT 1) TO STDOUT",
 ]
+FORMS = {
+    "op": "op.execute({!r})",
+    "text": "op.execute(sa.text({!r}))",
+    "DDL": "op.execute(sa.DDL({!r}))",
+}
 
 
 @pytest.mark.parametrize("sql", COPIES)
-@pytest.mark.parametrize("is_file", [False, True], ids=["op", "file"])
+@pytest.mark.parametrize("form", [*FORMS, "file"])
 def test_copying_rows_through_the_client_is_refused(
-    database: Callable[[str], sa.URL], tmp_path: Path, sql: str, is_file: bool
+    database: Callable[[str], sa.URL], tmp_path: Path, sql: str, form: str
 ) -> None:
     """The server would wait for rows that nobody sends."""
     folder = Folder(tmp_path / "copies")
     folder.write("aaaa", 'op.create_table("users", sa.Column("id", sa.Integer()))')
-    if is_file:
+    if form == "file":
         folder.write_sql("bbbb", f"{sql};\n5\n\\.\n")
     else:
-        folder.write("bbbb", f"op.execute({sql!r})")
+        folder.write("bbbb", FORMS[form].format(sql))
     with opened(database("postgresql")) as db:
         error = upgrade_error(db, folder)
         assert "is not possible in a migration: it needs a client" in error.message
