@@ -293,6 +293,50 @@ def test_columns_of_a_dropped_key_have_no_duplicates(
     assert [finding.code for finding in findings if finding.code == "AD203"] == codes
 
 
+REPEATING = {
+    "a new type": ("postgresql", 'op.alter_column("users", "age", type_=sa.SmallInteger(), '
+                   'postgresql_using="(age / 1000)::smallint")'),
+    "SQL for a new type": (
+        "mariadb", sql("ALTER TABLE users MODIFY age varchar(1)")
+    ),
+    "a new column": ("sqlite", 'op.drop_column("users", "age")\n'
+                     'op.add_column("users", sa.Column("age", sa.Integer(), server_default="1"))'),
+    "a renamed column": ("mariadb", 'op.rename_column("users", "age", "years")\n'
+                         'op.rename_column("users", "team_id", "age")'),
+    "copied rows": ("postgresql", sql("INSERT INTO users (age) SELECT team_id FROM users")),
+    "merged rows": ("postgresql", sql("MERGE INTO users USING teams ON users.id = teams.id "
+                                      "WHEN NOT MATCHED THEN INSERT (id) VALUES (teams.id)")),
+    "bulk insert": ("sqlite", 'op.bulk_insert(sa.table("users", sa.column("age")), [{"age": 1}])'),
+    "a procedure": ("mariadb", sql("CALL fill_users()")),
+    "a function": ("postgresql", sql("SELECT fill_users()")),
+    "Python": ("sqlite", "op.run(print)"),
+    "a character set": ("mariadb", sql("ALTER TABLE users CONVERT TO CHARACTER SET latin1")),
+    "another table": ("postgresql", 'op.rename_table("users", "old")\n'
+                      'op.rename_table("teams", "users")'),
+}  # fmt: skip
+NOT_REPEATING = {
+    "another column": ("postgresql", 'op.alter_column("users", "email", type_=sa.String(9))'),
+    "a default": ("postgresql", 'op.alter_column("users", "age", server_default="1")'),
+    "another table": ("sqlite", sql("INSERT INTO teams (id) VALUES (7)")),
+    "fewer rows": ("mariadb", sql("DELETE FROM users WHERE id > 9")),
+    "a new column": ("mariadb", 'op.add_column("users", sa.Column("c", sa.Integer()))'),
+}
+
+
+@pytest.mark.parametrize(("database", "change"), REPEATING.values(), ids=REPEATING)
+def test_values_that_change_after_a_dropped_key_can_be_repeated(database: str, change: str) -> None:
+    body = f"{UNINDEXED}\n{change}\n{INDEXED}"
+    findings = checked(database, body, setup=SETUP + INDEXED).findings
+    assert "AD203" in [finding.code for finding in findings]
+
+
+@pytest.mark.parametrize(("database", "change"), NOT_REPEATING.values(), ids=NOT_REPEATING)
+def test_other_changes_after_a_dropped_key_repeat_no_values(database: str, change: str) -> None:
+    body = f"{UNINDEXED}\n{change}\n{INDEXED}"
+    findings = checked(database, body, setup=SETUP + INDEXED).findings
+    assert "AD203" not in [finding.code for finding in findings]
+
+
 RENAMED = 'op.rename_column("users", "age", "years")'
 DROPPED = 'op.drop_column("users", "age")'
 AGES = "CREATE VIEW v AS SELECT age FROM users"

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
-from autodiff.lint.context import Step
+from autodiff.lint.context import Action, Step
 from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
-from autodiff.lint.statements import ChangeRows, UseIndex
-from autodiff.schema.objects import Check, IndexElement, Name, PrimaryKey, Table, Unique
+from autodiff.lint.statements import (
+    ChangeRows,
+    ChangeTable,
+    Harmless,
+    PythonCode,
+    Unparsed,
+    UseIndex,
+)
+from autodiff.schema.objects import Check, Column, IndexElement, Name, PrimaryKey, Table, Unique
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -20,8 +27,12 @@ from autodiff.schema.operations import (
     DropConstraint,
     DropIndex,
     Operation,
+    RenameColumn,
+    RenameTable,
     Require,
     SetComment,
+    SwapColumns,
+    SyncColumns,
     tables_of,
 )
 from autodiff.schema.sqltext import normalize, quote_identifier, tokens
@@ -159,16 +170,76 @@ def _is_compared_whole(element: IndexElement) -> bool:
 def _unique_keys(step: Step, table: Name, *, nulls: bool) -> Iterator[tuple[str, ...]]:
     """Yield the columns of each key that is unique, or was until this migration dropped it.
 
-    The rows did not change meanwhile. With `nulls`, only keys in which NULLs are equal, or cannot
-    be, are yielded.
+    With `nulls`, only keys in which NULLs are equal, or cannot be, are yielded.
     """
-    known = step.tables[table]
-    yield from _keys_of(known, nulls=nulls)
+    yield from _keys_of(step.tables[table], nulls=nulls)
     for other in step.earlier_of(DropConstraint, DropIndex):
         match other.action:
             case DropConstraint(table=owner) | DropIndex(table=owner) if owner == table:
                 if table in other.tables:
-                    yield from _keys_of(other.tables[table], nulls=nulls)
+                    keys = _keys_of(other.tables[table], nulls=nulls)
+                    yield from _without_repeated(keys, table, step, other)
+
+
+_CHANGING_VALUES = (
+    AddColumn,
+    AlterColumn,
+    Backfill,
+    ChangeRows,
+    ChangeTable,
+    Harmless,
+    PythonCode,
+    RenameColumn,
+    RenameTable,
+    SwapColumns,
+    SyncColumns,
+    Unparsed,
+)
+
+
+def _without_repeated(
+    keys: Iterable[tuple[str, ...]], table: Name, step: Step, drop: Step
+) -> Iterator[tuple[str, ...]]:
+    """Yield the keys whose values no step between `drop` and `step` can have repeated."""
+    changes = [
+        other.action
+        for other in step.earlier_of(*_CHANGING_VALUES)
+        if other.position > drop.position
+    ]
+    for key in keys:
+        if not any(_can_repeat(action, table, key) for action in changes):
+            yield key
+
+
+def _can_repeat(action: Action, table: Name, key: Sequence[str]) -> bool:
+    """Return whether a step of `_CHANGING_VALUES` can give rows of a table equal values of a key.
+
+    SQL that no rule is about can call a function.
+    """
+    match action:
+        case AlterColumn(table=owner, name=name, after=patch):
+            changes_values = not _CHANGING_FIELDS.isdisjoint(patch.fields)
+            return owner == table and name in key and changes_values
+        case (
+            AddColumn(table=owner, column=Column(name=name))
+            | RenameColumn(table=owner, after=name)
+            | SyncColumns(table=owner, after=name)
+        ):
+            return owner == table and name in key
+        case SwapColumns(table=owner, one=one, other=other):
+            return owner == table and not {one, other}.isdisjoint(key)
+        case ChangeRows(table=owner, verb=verb):
+            return owner == table and verb != "DELETE"
+        case ChangeTable(table=owner, kind=kind):
+            return owner == table and kind == "charset"
+        case Backfill(table=owner) | RenameTable(after=owner):
+            return owner == table
+        case _:
+            return True
+
+
+_CHANGING_FIELDS = frozenset(("computed", "nullable", "type"))
+"""What changes values of a column; NULL becomes 0 or an empty string on MySQL."""
 
 
 def _keys_of(table: Table, *, nulls: bool) -> Iterator[tuple[str, ...]]:
