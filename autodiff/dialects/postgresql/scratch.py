@@ -217,12 +217,12 @@ class PostgreSQLScratch(Scratch):
             _copy_extensions(live, scratch)
 
     def creatable_names(self, live: Connection) -> frozenset[str]:
-        from autodiff.dialects.postgresql.prerequisites import creatable_names
+        from autodiff.dialects.postgresql.scratch_functions import creatable_names
 
         return creatable_names(live)
 
     def creating_statements(self, live: Connection, names: Collection[str]) -> list[str]:
-        from autodiff.dialects.postgresql.prerequisites import creating_statements
+        from autodiff.dialects.postgresql.scratch_functions import creating_statements
 
         return creating_statements(live, names)
 

@@ -9,6 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
+from autodiff.dialects import dialect_of
 from autodiff.rehearse.proof import Proof
 from tests.support import opened
 
@@ -121,6 +122,40 @@ def test_a_function_of_the_migrations(database: Callable[[str], sa.URL], tmp_pat
     project.upgrade()
     rehearsal = project.rehearse()
     assert rehearsal.passed, rehearsal.lines()
+
+
+def test_a_function_of_rows_has_the_name_of_a_table(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """PostgREST shows them as columns of the row. They cannot come before the tables."""
+    url = database("postgresql")
+    metadata = models()
+    sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    project = Project(url, metadata, tmp_path / "m")
+    project.generate("first")
+    project.upgrade()
+    with opened(url) as db:
+        db.execute(
+            "CREATE FUNCTION items(users) RETURNS SETOF items LANGUAGE sql "
+            "AS 'SELECT * FROM items WHERE id = $1.id'",
+            "CREATE FUNCTION items(users[]) RETURNS integer LANGUAGE sql AS 'SELECT 1'",
+            "CREATE FUNCTION items(OUT items, OUT n integer) LANGUAGE sql "
+            "AS 'SELECT i, 1 FROM items i'",
+        )
+    metadata.tables["items"].append_column(sa.Column("later", sa.Integer))
+    assert rehearsed(project).skipped is None
+
+
+def test_only_functions_of_the_users_can_be_created(database: Callable[[str], sa.URL]) -> None:
+    with opened(database("postgresql")) as db:
+        db.execute(
+            "CREATE EXTENSION pg_trgm",
+            "CREATE TABLE users (id integer)",
+            "CREATE FUNCTION users(users) RETURNS text LANGUAGE sql AS 'SELECT ''x''::text'",
+            CREATE_CODE,
+        )
+        names = dialect_of(db.connection).scratch.creatable_names(db.connection)
+        assert names == {"code()"}
 
 
 def test_what_cannot_be_copied(database: Callable[[str], sa.URL], tmp_path: Path) -> None:

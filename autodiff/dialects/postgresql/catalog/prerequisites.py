@@ -12,7 +12,7 @@ from autodiff.dialects.unmanaged import Prerequisite
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["DOMAIN_DEFINITION", "find_prerequisites"]
+__all__ = ["DOMAIN_DEFINITION", "HAS_NO_ROWS", "IN_NO_EXTENSION", "find_prerequisites"]
 
 DOMAIN_DEFINITION = """concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
        (SELECT format('COLLATE %I', l.collname) FROM pg_collation l
@@ -23,14 +23,24 @@ DOMAIN_DEFINITION = """concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
         FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c'))"""
 """The definition of the domain `t`, after CREATE DOMAIN ... AS."""
 
+IN_NO_EXTENSION = """NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = '{catalog}'::regclass
+                    AND e.objid = {oid} AND e.deptype = 'e')"""
+"""Whether an object of a catalog, such as pg_proc, belongs to no extension."""
+
+HAS_NO_ROWS = """NOT EXISTS (
+    SELECT 1 FROM unnest(p.prorettype || coalesce(p.proallargtypes, p.proargtypes::oid[])) u (oid)
+    JOIN pg_type t ON t.oid = u.oid
+    LEFT JOIN pg_type i ON i.oid = t.typelem
+    JOIN {relations} r ON r.oid = coalesce(nullif(t.typrelid, 0), i.typrelid))"""
+"""Whether the function `p` takes and returns no rows of `relations`, a subquery."""
+
 _NAMED = "format('CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid, true))"
 
 _PREREQUISITES = f"""
 WITH RECURSIVE relations AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'v', 'm')
-    AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
-                    AND e.objid = c.oid AND e.deptype = 'e')
+    AND {IN_NO_EXTENSION.format(catalog="pg_class", oid="c.oid")}
 ), edges AS (
   SELECT classid, objid, refclassid, refobjid FROM pg_depend WHERE refobjid >= 16384
   UNION ALL
@@ -106,10 +116,7 @@ JOIN pg_namespace n ON n.oid = p.pronamespace
 LEFT JOIN pg_aggregate a ON a.aggfnoid = p.oid
 WHERE p.prokind IN ('f', 'a')
   AND (a.aggfnoid IS NULL OR (a.aggkind = 'n' AND a.aggmtransfn = 0 AND a.aggsortop = 0))
-  AND NOT EXISTS (SELECT 1 FROM pg_type t JOIN relations r ON r.oid = t.typrelid
-                  LEFT JOIN pg_type l ON l.typelem = t.oid AND l.oid = t.typarray
-                  WHERE p.prorettype IN (t.oid, l.oid)
-                     OR coalesce(p.proallargtypes, p.proargtypes::oid[]) && ARRAY[t.oid, l.oid])
+  AND {HAS_NO_ROWS.format(relations="relations")}
 ORDER BY 1, 2
 """
 # An object is created after those that it needs, so it has a larger number.

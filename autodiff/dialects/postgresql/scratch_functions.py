@@ -1,4 +1,4 @@
-"""Write the statements that create functions and collations of a database again."""
+"""Write the statements that create functions and collations of a database in a scratch."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from autodiff.dialects.postgresql.catalog.prerequisites import HAS_NO_ROWS, IN_NO_EXTENSION
 from autodiff.schema.sqltext import names_in
 
 if TYPE_CHECKING:
@@ -14,55 +15,57 @@ if TYPE_CHECKING:
 
 __all__ = ["creatable_names", "creating_statements"]
 
-_NAMES = """
-SELECT p.proname || '()'
+_RELATIONS = f"""(
+    SELECT c.oid, c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND {IN_NO_EXTENSION.format(catalog="pg_class", oid="c.oid")})"""
+_OWN_FUNCTIONS = f"""
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prokind <> 'a' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-UNION
-SELECT c.collname
-FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-WHERE n.nspname !~ '^pg_'
+  AND {IN_NO_EXTENSION.format(catalog="pg_proc", oid="p.oid")}
+  AND (NOT EXISTS (SELECT 1 FROM {_RELATIONS} c WHERE c.relname = p.proname)
+       OR {HAS_NO_ROWS.format(relations=_RELATIONS)})
 """
-_FUNCTIONS = sa.text("""
+_OWN_COLLATIONS = f"""
+FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
+WHERE n.nspname !~ '^pg_' AND {IN_NO_EXTENSION.format(catalog="pg_collation", oid="c.oid")}
+"""
+_NAMES = f"SELECT p.proname || '()' {_OWN_FUNCTIONS} UNION SELECT c.collname {_OWN_COLLATIONS}"
+_FUNCTIONS = sa.text(f"""
 SELECT p.oid, n.nspname AS schema, pg_get_functiondef(p.oid) AS definition, p.prosrc AS body
-FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-WHERE p.proname || '()' = ANY(:names) AND p.prokind <> 'a'
-  AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
-                  AND e.objid = p.oid AND e.deptype = 'e')
+{_OWN_FUNCTIONS} AND p.proname || '()' = ANY(:names)
 """)
 # The column of the locale has another name in each version, so the row is read as JSON.
-_COLLATIONS = sa.text("""
+_COLLATIONS = sa.text(f"""
 SELECT c.oid, n.nspname AS schema, format(
          'CREATE COLLATION %I.%I (PROVIDER = %s, %s%s%s)', n.nspname, c.collname,
          CASE c.collprovider WHEN 'c' THEN 'libc' WHEN 'i' THEN 'icu' ELSE 'builtin' END,
          CASE c.collprovider
            WHEN 'c' THEN format('LC_COLLATE = %L, LC_CTYPE = %L', c.collcollate, c.collctype)
-           ELSE format('LOCALE = %L', coalesce(r.json ->> 'colllocale', r.json ->> 'colliculocale',
-                                               c.collcollate)) END,
+           ELSE format('LOCALE = %L', coalesce(to_jsonb(c) ->> 'colllocale',
+                                               to_jsonb(c) ->> 'colliculocale', c.collcollate)) END,
          CASE WHEN c.collisdeterministic THEN '' ELSE ', DETERMINISTIC = false' END,
-         coalesce(', RULES = ' || quote_literal(r.json ->> 'collicurules'), '')) AS definition,
+         coalesce(', RULES = ' || quote_literal(to_jsonb(c) ->> 'collicurules'), '')) AS definition,
        '' AS body
-FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-CROSS JOIN LATERAL (SELECT to_jsonb(c) AS json) r
-WHERE c.collname = ANY(:names) AND n.nspname !~ '^pg_'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_collation'::regclass
-                  AND e.objid = c.oid AND e.deptype = 'e')
+{_OWN_COLLATIONS} AND c.collname = ANY(:names)
 """)
 _WITHOUT_BODIES = "SET check_function_bodies = off"
 """What a function calls, and the tables that it reads, need not exist yet."""
 
 
 def creatable_names(connection: Connection) -> frozenset[str]:
-    """Return the names of the functions, with `()`, and of the collations that the users made."""
+    """Return the names of the functions, with `()`, and collations that can be created.
+
+    Those of extensions are left out, and so are aggregates, and functions of rows with the name of
+    a table: they cannot come before the tables, and `posts (` in SQL is mostly the table.
+    """
     return frozenset(connection.exec_driver_sql(_NAMES).scalars())
 
 
 def creating_statements(connection: Connection, names: Collection[str]) -> list[str]:
     """Return the statements for the functions and collations with the names, in order.
 
-    Functions have `()` after their name. What a function names is created before it. What belongs
-    to an extension is left out, and so are aggregates.
+    Functions have `()` after their name. What a function names is created before it. The same is
+    left out as in `creatable_names`.
     """
     found: dict[int, str] = {}
     schemas: set[str] = set()
