@@ -299,6 +299,10 @@ RENAMED = {
     "table": ("CREATE VIEW v AS SELECT id, a FROM t", "t:things"),
     "type": ("CREATE VIEW v AS SELECT id, a FROM t WHERE kind <> 'x'", "kind:sort"),
     "value": ("CREATE VIEW v AS SELECT id, a FROM t WHERE kind <> 'x'", "kind.x:z"),
+    "type in a schema": (
+        "CREATE VIEW v AS SELECT id, a FROM t WHERE kind <> 'x'",
+        "shop.kind:sort",
+    ),
 }
 
 
@@ -320,7 +324,10 @@ def test_a_recreated_view_that_reads_a_renamed_object(
             sa.Column(
                 "sort" if new == "column" else "kind",
                 sa.Enum(
-                    "y", "z" if new == "value" else "x", name="sort" if new == "type" else "kind"
+                    "y",
+                    "z" if new == "value" else "x",
+                    name="sort" if new.startswith("type") else "kind",
+                    schema="shop" if what == "type in a schema" else None,
                 ),
             ),
         )
@@ -338,6 +345,7 @@ def test_a_recreated_view_that_reads_a_renamed_object(
         "column": "reads t.kind",
         "table": "reads table t",
         "type": "names enum kind",
+        "type in a schema": "names enum shop.kind",
         "value": "names kind.x",
     }[what]
     assert caught.value.problems[0] == (

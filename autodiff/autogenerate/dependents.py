@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from autodiff.autogenerate.plan import Plan
@@ -294,9 +293,9 @@ def _views_of_renamed_enums(plan: Plan) -> Iterator[Finding]:
 
 def _renamed_enums_in(sql: str, plan: Plan) -> Iterator[str]:
     """Yield the enum types and values that a view casts to or contains, and the plan renames."""
-    found = list(tokens(sql))
+    found = [(kind, token) for kind, token in tokens(sql) if kind != "space"]
     values = {unquote_literal(token) for kind, token in found if kind == "string"}
-    types = {unquote_identifier(token) for (_, sign), (_, token) in pairwise(found) if sign == "::"}
+    types = set(_cast_types([token for _, token in found]))
     for operation in plan.operations:
         match operation:
             case RenameEnum(before=enum) if enum.name in types:
@@ -304,6 +303,14 @@ def _renamed_enums_in(sql: str, plan: Plan) -> Iterator[str]:
             case RenameEnumValue(enum=enum, before=value) if value in values:
                 if mentions(sql, enum.name):
                     yield f"{enum}.{value}"
+
+
+def _cast_types(found: Sequence[str]) -> Iterator[str]:
+    """Yield the names of the types, without schemas, after each `::` in tokens."""
+    for place, token in enumerate(found[:-1], start=1):
+        if token == "::":
+            is_qualified = found[place + 1 : place + 2] == ["."]
+            yield unquote_identifier(found[place + 2 if is_qualified else place])
 
 
 def _reads(
