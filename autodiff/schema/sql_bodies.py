@@ -22,10 +22,12 @@ _BEFORE_NAME = frozenset(
 """Words after which BEGIN and END are the names of a column or another object."""
 _BEFORE_STATEMENT = frozenset(
     "; : ) BEGIN THEN ELSE DO LOOP REPEAT ROW DETERMINISTIC SQL DATA INVOKER DEFINER "
-    "FOUND SQLEXCEPTION SQLWARNING".split()
+    "FOUND SQLEXCEPTION SQLWARNING UNSIGNED SIGNED ZEROFILL PRECISION".split()
 )
 """Tokens after which a statement can begin, also the first one of a body."""
-_BEFORE_NAME_AND_STATEMENT = frozenset(("RETURNS", "FOLLOWS", "PRECEDES", "COMMENT"))
+_BEFORE_NAME_AND_STATEMENT = frozenset(
+    "RETURNS FOLLOWS PRECEDES COMMENT CHARSET SET COLLATE SQLSTATE VALUE".split()
+)
 """Words of which the argument can be the last token before a body."""
 _EXPRESSION = "expression"
 
@@ -130,4 +132,14 @@ def _begins_block(before: Sequence[Token], *, is_first: bool) -> bool:
 def _begins_statement(before: Sequence[Token]) -> bool:
     """Return whether a statement of a body can begin after these tokens."""
     tokens = [token for _, token in before]
-    return not tokens or tokens[-1] in _BEFORE_STATEMENT or tokens[0] in _BEFORE_NAME_AND_STATEMENT
+    if not tokens or tokens[-1] in _BEFORE_STATEMENT or tokens[0] in _BEFORE_NAME_AND_STATEMENT:
+        return True
+    return _is_condition(before)
+
+
+def _is_condition(before: Sequence[Token]) -> bool:
+    """Return whether the last token is the number or name of an error, for a handler."""
+    (_, previous), (kind, token) = before[0], before[-1]
+    if kind == "number":
+        return previous in ("FOR", ",")
+    return previous == "FOR" and kind in ("word", "quoted") and token != "SELECT"
