@@ -9,7 +9,6 @@ from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from autodiff.dialects.literals import MissingValueError
 from autodiff.errors import ModelsError
-from autodiff.models.long_names import is_cut, require_short_name
 from autodiff.models.options import dialect_options, has_options
 from autodiff.models.spelling_check import creates_type
 from autodiff.models.type_call import TypeCall
@@ -41,7 +40,7 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
         first, by_name = known
         found = by_name.get(column.name)
         if found is None:
-            found = by_name[column.name] = first.named(_name(column, dialect, compiler))
+            found = by_name[column.name] = first.named(str(column.name))
         return found
     except MissingValueError as error:
         message = f"cannot declare column {_place(column)}: {error}"
@@ -88,23 +87,10 @@ def _place(column: sa.Column[Any]) -> str:
     return f"{column.table.fullname}.{column.name}" if column.table is not None else column.name
 
 
-def _name(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> str:
-    """Return the name of a column, and note whether the server cuts it.
-
-    Raises ModelsError if the database refuses a name of that length.
-    """
-    name, most = str(column.name), dialect.features.max_name_length
-    if is_cut(name, dialect):
-        compiler.has_cut_names = True
-    else:
-        require_short_name("column", name, most, dialect.name)
-    return name
-
-
 def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
     if column.server_default is None:  # neither a default, nor computed, nor an identity
         return Column(
-            name=_name(column, dialect, compiler),
+            name=str(column.name),
             type=declare_type(column.type, dialect, compiler, column),
             nullable=bool(column.nullable)
             and not (column.primary_key and dialect.features.primary_keys_not_null),
@@ -120,7 +106,7 @@ def _declare(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Co
     default = None if column.computed is not None else compiler.default(column)
     serial = _is_serial(default, column, dialect, compiler)
     return Column(
-        name=_name(column, dialect, compiler),
+        name=str(column.name),
         type=type_,
         nullable=bool(column.nullable) and not never_null,
         default=None if serial else default,

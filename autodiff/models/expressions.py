@@ -58,7 +58,6 @@ class Compiler:
     columns, types, counting: results for earlier columns, to reuse for equal ones. Columns are
         kept by their definition: the first one, and all by their name.
     renamed: the old names that tables declare.
-    has_cut_names: whether the server may cut the name of a table or a column.
     """
 
     def __init__(
@@ -80,7 +79,6 @@ class Compiler:
         self._max_name_length = min([dialect.max_identifier_length, *filter(None, limits)])
         self.sequences: frozenset[str] = frozenset()
         self.renamed: list[Renamed] = []
-        self.has_cut_names = False
         self.columns: dict[Any, tuple[Column, dict[str, Column]]] = {}
         self.types: dict[Any, ColumnType] = {}
         self.counting: dict[Any, bool] = {}

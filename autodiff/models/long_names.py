@@ -11,12 +11,12 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from autodiff.errors import ModelsError
-from autodiff.schema.objects import ColumnType, IndexElement, Name, Schema
+from autodiff.schema.objects import ColumnType, IndexElement, Name, Schema, Table
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
 
-__all__ = ["cut_long_names", "is_cut", "require_short_name"]
+__all__ = ["cut_long_names", "has_names_to_cut", "is_cut", "require_short_name"]
 
 _T = TypeVar("_T")
 _NAMES = frozenset(("name", "columns", "include", "referred_columns"))
@@ -41,6 +41,22 @@ def is_cut(name: str, dialect: Dialect) -> bool:
     return features.cuts_names_by_bytes and (
         not name.isascii() or len(name) > features.max_name_length
     )
+
+
+def has_names_to_cut(table: Table, dialect: Dialect) -> bool:
+    """Return whether the server may cut the name of a table or of one of its columns.
+
+    Raises ModelsError for a name that the database refuses.
+    """
+    cuts, most = dialect.features.cuts_names_by_bytes, dialect.features.max_name_length
+    names = [table.name.name, *[column.name for column in table.columns]]
+    if max(map(len, names)) <= most:
+        return cuts and not "".join(names).isascii()
+    require_short_name("table", names[0], most, dialect.name)
+    if not cuts:
+        for name in names[1:]:
+            require_short_name(f"column of table {table.name}", name, most, dialect.name)
+    return cuts
 
 
 def cut_long_names(schema: Schema, most_bytes: int) -> Schema:

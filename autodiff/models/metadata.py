@@ -15,7 +15,12 @@ from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
 from autodiff.models.expressions import Compiler
-from autodiff.models.long_names import cut_long_names, is_cut, require_short_name
+from autodiff.models.long_names import (
+    cut_long_names,
+    has_names_to_cut,
+    is_cut,
+    require_short_name,
+)
 from autodiff.models.tables import declare_table, name_of
 from autodiff.schema.objects import (
     Constraint,
@@ -59,7 +64,7 @@ def declare_metadata(
     )
     all_sequences = declared_sequences(all_metadata, dialect)
     compiler.sequences = frozenset(name.name for name in all_sequences)
-    compiler.has_cut_names = any(is_cut(name, dialect) for name in compiler.sequences)
+    has_cut_names = any(is_cut(name, dialect) for name in compiler.sequences)
     own_tables = selection.own_tables
     features = dialect.features
     tables: dict[Name, Table] = {}
@@ -79,8 +84,7 @@ def declare_metadata(
             views[name] = declared_view(name, table, dialect, compiler)
             continue
         tables[name] = declare_table(table, dialect, compiler)
-        require_short_name("table", name.name, features.max_name_length, dialect.name)
-        compiler.has_cut_names |= is_cut(name.name, dialect)
+        has_cut_names |= has_names_to_cut(tables[name], dialect)
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
         if features.enum_types and [None for c in tables[name].columns if c.type.enum is not None]:
@@ -101,7 +105,7 @@ def declare_metadata(
         renamed=tuple(compiler.renamed),
         domains=tuple(domains.values()),
     )
-    if compiler.has_cut_names:
+    if has_cut_names:
         schema = cut_long_names(schema, features.max_name_length)
     return selection.declared(schema)
 
