@@ -7,7 +7,6 @@ from dataclasses import fields
 from pathlib import Path
 from textwrap import dedent
 
-import pytest
 from mypy import api
 
 from autodiff import Project
@@ -99,10 +98,15 @@ with op.batch_alter_table("a", recreate="always", table_args=()) as batch:
 """
 
 
-@pytest.fixture(scope="module")
-def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
+EXPECTED = {
+    number: line.rpartition("# error: ")[2]
+    for number, line in enumerate(CODE.splitlines(), 1)
+    if "# error: " in line
+}
+
+
+def messages(folder: Path) -> dict[int, str]:
     """Return the errors of mypy in strict mode by the lines of CODE."""
-    folder = tmp_path_factory.mktemp("typing")
     file = folder / "application.py"
     file.write_text(dedent(CODE), encoding="utf-8")
     arguments = ["--strict", "--no-error-summary", "--hide-error-context", "--no-color-output"]
@@ -116,27 +120,17 @@ def messages(tmp_path_factory: pytest.TempPathFactory) -> dict[int, str]:
     return found
 
 
-EXPECTED = {
-    number: line.rpartition("# error: ")[2]
-    for number, line in enumerate(CODE.splitlines(), 1)
-    if "# error: " in line
-}
-
-
-def test_a_misspelt_argument_is_an_error(messages: dict[int, str]) -> None:
-    """The error names the argument."""
+def test_a_misspelt_argument_is_an_error(tmp_path: Path) -> None:
+    """The error names the argument, and no line with correct arguments has an error."""
+    found = messages(tmp_path)
     accepted = [
         (line, argument)
         for line, argument in EXPECTED.items()
-        if f'"{argument}"' not in messages.get(line, "")
+        if f'"{argument}"' not in found.get(line, "")
     ]
     assert EXPECTED
     assert accepted == []
-
-
-def test_correct_arguments_are_accepted(messages: dict[int, str]) -> None:
-    """No other line has an error."""
-    assert messages.keys() <= EXPECTED.keys()
+    assert found.keys() <= EXPECTED.keys()
 
 
 def test_every_setting_can_be_given_in_code() -> None:
