@@ -203,6 +203,24 @@ def test_roles_of_postgresql_are_dropped_or_left(
         assert db.rows(limit) == []
 
 
+@pytest.mark.parametrize("create", [ROLE, GUARDED], ids=["create", "guarded"])
+def test_roles_that_exist_get_no_membership(
+    database: Callable[[str], sa.URL], tmp_path: Path, create: str
+) -> None:
+    """A migration that names such a role in CREATE ROLE does not make it a role of its own."""
+    role = f"reader_{secrets.token_hex(4)}"
+    statements = (create.format(role=role), f"GRANT pg_read_all_data TO {role}")
+    write(tmp_path / "m", "\n    ".join(f"op.execute({sql!r})" for sql in statements))
+    url = database("postgresql")
+    with opened(url) as db:
+        db.execute(f"CREATE ROLE {role}")
+        [step] = Project(url, sa.MetaData(), tmp_path / "m").rehearse().steps
+        assert not step.problems
+        members = f"SELECT 1 FROM pg_auth_members WHERE member = '{role}'::regrole"
+        assert db.rows(members) == []
+        db.execute(f"DROP ROLE {role}")
+
+
 @pytest.mark.parametrize(
     "sql",
     [

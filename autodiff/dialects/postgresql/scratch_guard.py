@@ -46,9 +46,9 @@ _IN_BODY = re.compile(
 
 @contextmanager
 def keep_server(connection: Connection) -> Iterator[None]:
-    """Leave out what changes the server, and drop the roles at the end that were created.
+    """Leave out what changes the server, and drop the created roles at the end.
 
-    A role that exists stays as it is.
+    Roles that exist already are not changed.
     """
     before = _roles(connection)
     created: dict[str, None] = {}
@@ -60,7 +60,7 @@ def keep_server(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        _drop(connection, [name for name in created if name not in before])
+        _drop(connection, list(created))
 
 
 def _check(sql: str, before: frozenset[str], created: dict[str, None]) -> str | None:
@@ -85,17 +85,17 @@ def _check_one(sql: str, before: frozenset[str], created: dict[str, None]) -> st
         return _NOTHING
     if found := _ROLE.match(text):
         name = _plain(found["name"])
-        exists = name in before
-        if found["verb"] == "CREATE":
+        if found["verb"] == "CREATE" and name not in before:
             created[name] = None
-        return _NOTHING if exists or name not in created else None
+        return None if name in created else _NOTHING
     if _MEMBERSHIP.match(text):
         roles = {_plain(word) for word in words[1:]}
         return None if roles & created.keys() else _NOTHING
-    for verb, name in _IN_BODY.findall(sql):  # a DO block, or a function
-        if verb.upper() == "CREATE":
-            created[_plain(name)] = None
-        elif _plain(name) in before:
+    for verb, role in _IN_BODY.findall(sql):  # a DO block, or a function
+        name, creates = _plain(role), verb.upper() == "CREATE"
+        if creates and name not in before:
+            created[name] = None
+        elif not creates and name in before:
             return _NOTHING
     return None
 
