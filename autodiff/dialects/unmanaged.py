@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from autodiff.schema.objects import Name
 
 __all__ = ["DependentObject", "DependentView", "IndexUse", "Prerequisite", "UnmanagedObject"]
+__all__ += ["shown_name"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,3 +85,8 @@ class IndexUse:
     def identifies_rows(self) -> bool:
         """Whether replicas find rows by the index."""
         return self.setting.startswith("REPLICA IDENTITY")
+
+
+def shown_name(name: str, schema: str | None, default_schema: str) -> str:
+    """Return the name of an object for messages, with its schema unless that is the default one."""
+    return name if schema in (None, default_schema) else f"{schema}.{name}"

@@ -22,9 +22,11 @@ def refuse_copied_rows(sql: str) -> None:
     if "STDIN" not in sql.upper() and "STDOUT" not in sql.upper():
         return
     for statement in split_statements(sql):
+        if first_word(statement) != "COPY":
+            continue
         words = [token.upper() for kind, token in tokens(statement) if kind == "word"]
         found = [pair for pair in pairwise(words) if pair in _ENDS]
-        if first_word(statement) == "COPY" and found:
+        if found:
             shown = f"COPY {' '.join(found[0])}"
             raise MigrationFailedError(
                 f"{shown} is not possible in a migration: it needs a client that sends or receives "

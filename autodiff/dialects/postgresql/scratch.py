@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
+from autodiff.dialects.postgresql.catalog.conditions import in_no_extension
 from autodiff.dialects.postgresql.embedded import EXTRA, is_installed, open_server
 from autodiff.dialects.postgresql.scratch_guard import keep_server
 from autodiff.dialects.scratch import Scratch
@@ -55,10 +56,6 @@ _IDENTITY = """
 SELECT concat_ws(' ', pg_postmaster_start_time(), oid) FROM pg_database
 WHERE datname = current_database()
 """
-_OWNED = """
-SELECT 1 FROM pg_depend e
-WHERE e.classid = '{catalog}'::regclass AND e.objid = {oid} AND e.deptype = 'e'
-"""
 _CONTENTS = f"""
 SELECT kind, name, target, place FROM (
   SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
@@ -69,20 +66,20 @@ SELECT kind, name, target, place FROM (
          CASE WHEN c.relkind = 'S' THEN 2 ELSE 1 END AS place
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f') AND NOT c.relispartition
-    AND NOT EXISTS ({_OWNED.format(catalog="pg_class", oid="c.oid")})
+    AND {in_no_extension("pg_class", "c.oid")}
     AND NOT EXISTS (SELECT 1 FROM pg_depend i WHERE i.classid = 'pg_class'::regclass
                     AND i.objid = c.oid AND i.deptype IN ('a', 'i') AND c.relkind = 'S')
   UNION ALL
   SELECT 'routine', p.pronamespace, p.proname, p.oid::regprocedure::text, 3
   FROM pg_proc p
-  WHERE NOT EXISTS ({_OWNED.format(catalog="pg_proc", oid="p.oid")})
+  WHERE {in_no_extension("pg_proc", "p.oid")}
   UNION ALL
   SELECT CASE t.typtype WHEN 'd' THEN 'domain' ELSE 'type' END, t.typnamespace, t.typname,
          format('%I.%I', n.nspname, t.typname), 4
   FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
   LEFT JOIN pg_class c ON c.oid = t.typrelid
   WHERE (t.typtype IN ('d', 'e', 'r') OR (t.typtype = 'c' AND c.relkind = 'c'))
-    AND NOT EXISTS ({_OWNED.format(catalog="pg_type", oid="t.oid")})
+    AND {in_no_extension("pg_type", "t.oid")}
 ) found JOIN pg_namespace s ON s.oid = found.namespace
 WHERE s.nspname !~ '^pg_' AND s.nspname <> 'information_schema'
 ORDER BY place, kind, s.nspname, name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from autodiff.dialects.postgresql.catalog.prerequisites import HAS_NO_ROWS, IN_NO_EXTENSION
+from autodiff.dialects.postgresql.catalog.conditions import HAS_NO_ROWS, in_no_extension
 from autodiff.schema.sqltext import names_in
 
 if TYPE_CHECKING:
@@ -17,17 +17,17 @@ __all__ = ["creatable_names", "creating_statements"]
 
 _RELATIONS = f"""(
     SELECT c.oid, c.relname FROM pg_class c WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
-    AND {IN_NO_EXTENSION.format(catalog="pg_class", oid="c.oid")})"""
+    AND {in_no_extension("pg_class", "c.oid")})"""
 _OWN_FUNCTIONS = f"""
 FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prokind <> 'a' AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND {IN_NO_EXTENSION.format(catalog="pg_proc", oid="p.oid")}
+  AND {in_no_extension("pg_proc", "p.oid")}
   AND (NOT EXISTS (SELECT 1 FROM {_RELATIONS} c WHERE c.relname = p.proname)
        OR {HAS_NO_ROWS.format(relations=_RELATIONS)})
 """
 _OWN_COLLATIONS = f"""
 FROM pg_collation c JOIN pg_namespace n ON n.oid = c.collnamespace
-WHERE n.nspname !~ '^pg_' AND {IN_NO_EXTENSION.format(catalog="pg_collation", oid="c.oid")}
+WHERE n.nspname !~ '^pg_' AND {in_no_extension("pg_collation", "c.oid")}
 """
 _NAMES = f"SELECT p.proname || '()' {_OWN_FUNCTIONS} UNION SELECT c.collname {_OWN_COLLATIONS}"
 _FUNCTIONS = sa.text(f"""

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from autodiff.dialects.postgresql.catalog.conditions import HAS_NO_ROWS, in_no_extension
 from autodiff.dialects.scope import Scope
-from autodiff.dialects.unmanaged import Prerequisite
+from autodiff.dialects.unmanaged import Prerequisite, shown_name
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["DOMAIN_DEFINITION", "HAS_NO_ROWS", "IN_NO_EXTENSION", "find_prerequisites"]
+__all__ = ["DOMAIN_DEFINITION", "find_prerequisites"]
 
 DOMAIN_DEFINITION = """concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
        (SELECT format('COLLATE %I', l.collname) FROM pg_collation l
@@ -23,24 +24,13 @@ DOMAIN_DEFINITION = """concat_ws(' ', format_type(t.typbasetype, t.typtypmod),
         FROM pg_constraint c WHERE c.contypid = t.oid AND c.contype = 'c'))"""
 """The definition of the domain `t`, after CREATE DOMAIN ... AS."""
 
-IN_NO_EXTENSION = """NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = '{catalog}'::regclass
-                    AND e.objid = {oid} AND e.deptype = 'e')"""
-"""Whether an object of a catalog, such as pg_proc, belongs to no extension."""
-
-HAS_NO_ROWS = """NOT EXISTS (
-    SELECT 1 FROM unnest(p.prorettype || coalesce(p.proallargtypes, p.proargtypes::oid[])) u (oid)
-    JOIN pg_type t ON t.oid = u.oid
-    LEFT JOIN pg_type i ON i.oid = t.typelem
-    JOIN {relations} r ON r.oid = coalesce(nullif(t.typrelid, 0), i.typrelid))"""
-"""Whether the function `p` takes and returns no rows of `relations`, a subquery."""
-
 _NAMED = "format('CONSTRAINT %I %s', c.conname, pg_get_constraintdef(c.oid, true))"
 
 _PREREQUISITES = f"""
 WITH RECURSIVE relations AS (
   SELECT c.oid FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('r', 'p', 'v', 'm')
-    AND {IN_NO_EXTENSION.format(catalog="pg_class", oid="c.oid")}
+    AND {in_no_extension("pg_class", "c.oid")}
 ), edges AS (
   SELECT classid, objid, refclassid, refobjid FROM pg_depend WHERE refobjid >= 16384
   UNION ALL
@@ -134,7 +124,7 @@ def find_prerequisites(
     return [
         Prerequisite(
             kind=row.kind,
-            name=row.name if row.nspname in (None, default_schema) else f"{row.nspname}.{row.name}",
+            name=shown_name(row.name, row.nspname, default_schema),
             sql=row.sql.strip(),
             reverse_sql=row.reverse_sql,
         )

@@ -7,8 +7,15 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
+from autodiff.dialects.postgresql.catalog.conditions import in_no_extension
 from autodiff.dialects.scope import Scope
-from autodiff.dialects.unmanaged import DependentObject, DependentView, IndexUse, UnmanagedObject
+from autodiff.dialects.unmanaged import (
+    DependentObject,
+    DependentView,
+    IndexUse,
+    UnmanagedObject,
+    shown_name,
+)
 from autodiff.schema.objects import Name
 
 if TYPE_CHECKING:
@@ -24,7 +31,7 @@ __all__ = [
     "unmanaged_objects",
 ]
 
-_UNMANAGED = """
+_UNMANAGED = f"""
 SELECT CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view'
                       WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind,
        n.nspname, c.relname AS name, 'belongs to the extension ' || x.extname AS reason
@@ -59,8 +66,7 @@ UNION ALL
 SELECT 'composite type', n.nspname, c.relname, 'composite types are not compared'
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = ANY(:schemas) AND c.relkind = 'c'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_type'::regclass
-                  AND e.objid = c.reltype AND e.deptype = 'e')
+  AND {in_no_extension("pg_type", "c.reltype")}
 UNION ALL
 SELECT CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
        n.nspname, p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',
@@ -84,8 +90,7 @@ SELECT 'option', n.nspname, o.option || ' of ' || c.relname, 'options of views a
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 CROSS JOIN LATERAL unnest(c.reloptions) AS o (option)
 WHERE n.nspname = ANY(:schemas) AND c.relkind IN ('v', 'm')
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
-                  AND e.objid = c.oid AND e.deptype = 'e')
+  AND {in_no_extension("pg_class", "c.oid")}
 UNION ALL
 SELECT 'default', n.nspname, 'of ' || c.relname || '.' || a.attname,
        'defaults of views are not compared'
@@ -124,8 +129,7 @@ UNION ALL
 SELECT 'range type', n.nspname, t.typname, 'range types are not compared'
 FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
 WHERE n.nspname = ANY(:schemas) AND t.typtype = 'r'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_type'::regclass
-                  AND e.objid = t.oid AND e.deptype = 'e')
+  AND {in_no_extension("pg_type", "t.oid")}
 UNION ALL
 SELECT 'comment', NULL, 'on schema ' || n.nspname, 'comments on schemas are not compared'
 FROM pg_namespace n
@@ -148,13 +152,12 @@ WHERE n.nspname !~ '^pg_' AND n.nspname NOT IN ('information_schema', 'public')
   AND NOT n.nspname = ANY(:schemas)
 """
 
-_TABLES_NAMED = """
+_TABLES_NAMED = f"""
 SELECT n.nspname AS schema, c.relname AS name
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relname = ANY(:names) AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_class'::regclass
-                  AND e.objid = c.oid AND e.deptype = 'e')
+  AND {in_no_extension("pg_class", "c.oid")}
 ORDER BY 1, 2
 """
 
@@ -250,7 +253,7 @@ WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2, 3, 4
 """
 
-_ROUTINES = """
+_ROUTINES = f"""
 SELECT DISTINCT CASE p.prokind WHEN 'p' THEN 'procedure' ELSE 'function' END AS kind,
        n.nspname AS home, p.proname AS name, tn.nspname AS table_schema, c.relname AS table,
        p.prosrc AS body
@@ -261,10 +264,13 @@ LEFT JOIN pg_trigger t ON t.tgfoid = p.oid AND NOT t.tgisinternal
 LEFT JOIN pg_class c ON c.oid = t.tgrelid
 LEFT JOIN pg_namespace tn ON tn.oid = c.relnamespace
 WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
-  AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.classid = 'pg_proc'::regclass
-                  AND e.objid = p.oid AND e.deptype = 'e')
+  AND {in_no_extension("pg_proc", "p.oid")}
 ORDER BY 1, 2, 3, 4, 5
 """
+
+
+def _name(name: str, schema: str, default_schema: str) -> Name:
+    return Name(name, None if schema == default_schema else schema)
 
 
 def find_extension_names(connection: Connection) -> dict[str, frozenset[str]]:
@@ -282,7 +288,7 @@ def find_extension_objects(
         "schemas": sorted({name.schema or default_schema for name in names}),
     }
     rows = connection.execute(sa.text(_EXTENSION_OBJECTS), values)
-    owned = {Name(row.name, None if row.schema == default_schema else row.schema) for row in rows}
+    owned = {_name(row.name, row.schema, default_schema) for row in rows}
     return frozenset(owned.intersection(names))
 
 
@@ -291,7 +297,7 @@ def find_tables_named(
 ) -> list[Name]:
     """Return the tables of all schemas that have one of the names."""
     rows = connection.execute(sa.text(_TABLES_NAMED), {"names": list(names)})
-    return [Name(row.name, None if row.schema == default_schema else row.schema) for row in rows]
+    return [_name(row.name, row.schema, default_schema) for row in rows]
 
 
 def unmanaged_objects(
@@ -306,7 +312,7 @@ def unmanaged_objects(
     return [
         UnmanagedObject(
             kind=row.kind,
-            name=row.name if row.nspname in (None, default_schema) else f"{row.nspname}.{row.name}",
+            name=shown_name(row.name, row.nspname, default_schema),
             reason=row.reason,
         )
         for row in rows
@@ -319,14 +325,10 @@ def find_dependent_views(connection: Connection, default_schema: str) -> list[De
     PostgreSQL refuses to alter or drop them while the view exists.
     https://www.postgresql.org/docs/current/ddl-depend.html
     """
-
-    def name(schema: str, plain: str) -> Name:
-        return Name(plain, None if schema == default_schema else schema)
-
     return [
         DependentView(
-            view=name(row.view_schema, row.view),
-            table=name(row.table_schema, row.table),
+            view=_name(row.view, row.view_schema, default_schema),
+            table=_name(row.table, row.table_schema, default_schema),
             column=row.column,
         )
         for row in connection.execute(sa.text(_DEPENDENT_VIEWS))
@@ -340,15 +342,11 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
     It does not know what the text of a routine names. Statistics over a column and grants on it are
     dropped with it.
     """
-
-    def name(schema: str, plain: str) -> Name:
-        return Name(plain, None if schema == default_schema else schema)
-
     found = [
         DependentObject(
             kind=row.kind,
             name=row.name,
-            table=name(row.table_schema, row.table),
+            table=_name(row.table, row.table_schema, default_schema),
             column=row.column,
             is_lost=is_lost,
         )
@@ -358,8 +356,10 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
     routines = [
         DependentObject(
             kind=row.kind,
-            name=str(name(row.home, row.name)),
-            table=None if row.table is None else name(row.table_schema, row.table),
+            name=shown_name(row.name, row.home, default_schema),
+            table=(
+                None if row.table is None else _name(row.table, row.table_schema, default_schema)
+            ),
             text=row.body,
         )
         for row in connection.execute(sa.text(_ROUTINES))
@@ -374,7 +374,7 @@ def find_index_uses(connection: Connection, default_schema: str) -> list[IndexUs
     """
     return [
         IndexUse(
-            table=Name(row.table, None if row.table_schema == default_schema else row.table_schema),
+            table=_name(row.table, row.table_schema, default_schema),
             index=row.name,
             columns=tuple(row.columns),
             setting=row.setting,
