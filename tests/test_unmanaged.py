@@ -310,7 +310,7 @@ RENAMED = {
 def test_a_recreated_view_that_reads_a_renamed_object(
     database: Callable[[str], sa.URL], tmp_path: Path, what: str
 ) -> None:
-    """It would be created as it was, so the error says what to do; alone, the rename is allowed."""
+    """It would get its old text, so the rename is refused with a hint; alone, it is allowed."""
     view, rename = RENAMED[what]
 
     def declare(*, renamed: bool, length: int) -> sa.MetaData:
@@ -467,7 +467,7 @@ def test_a_dropped_index_that_identifies_rows(
 
 
 def test_a_table_of_the_models_that_is_a_view(any_database: sa.URL, tmp_path: Path) -> None:
-    """The message says so, with the way out: a generated model of a view is a table."""
+    """The error has a hint: tools that generate models declare views as tables."""
     start(any_database, tmp_path / "m")
     with opened(any_database) as db:
         db.execute("CREATE VIEW names AS SELECT id FROM users")

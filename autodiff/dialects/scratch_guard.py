@@ -21,8 +21,8 @@ Check: TypeAlias = Callable[[str], str | None]
 def check_statements(connection: Connection, check: Check) -> None:
     """Pass each statement of a connection, and of others of its engine, through a function.
 
-    Functions that listen to the connection later, and send statements of their own, do so after the
-    check. Statements of a driver's own cursor are not seen.
+    A function that starts to listen to the connection later is called after the check, so it can
+    send statements of its own. Statements of a driver's own cursor are not checked.
     """
 
     def before(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> tuple[str, Any]:

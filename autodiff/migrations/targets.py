@@ -119,7 +119,7 @@ def find(graph: Graph, target: str) -> Migration:
 def _refuse_inside(graph: Graph, target: _Target) -> None:
     """Raise HistoryError for a squashed revision that others of its squash follow.
 
-    No file ends at that revision any more. The last revision stands for the whole squash.
+    No file ends at that revision any more; the last revision represents the whole squash.
     """
     if target.start not in graph.replaced:
         return

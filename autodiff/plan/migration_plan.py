@@ -62,7 +62,7 @@ class MigrationPlan:
     phase: the part of the plan that it is.
     guards: queries that find no row if no old version of the application is in use.
     setup: operations that an earlier part of the plan ran, and that no schema shows.
-    stands_alone: whether it must create all that it needs, as a baseline in an empty database.
+    stands_alone: whether it must create everything that it needs: a baseline for an empty database.
     """
 
     dialect: Dialect

@@ -158,8 +158,8 @@ class _Walk:
     def _end_of_batch(self, low: _Key | None) -> _Key | None:
         """Return the key of the last row of the next batch.
 
-        None if fewer rows are left, or if the key has a value that no Python object holds, such as
-        a date of infinity, or that may come back to the server as another type, such as an array.
+        None if fewer rows are left, or if the key cannot be sent back: Python has no date for
+        infinity, and an array may arrive as an array of another type.
 
         PostgreSQL has no statistics of a new column, and expects that few rows are NULL: it would
         sort the whole table for each batch. CASE hides the condition, so that it takes the key.

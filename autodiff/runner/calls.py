@@ -46,7 +46,7 @@ def call_completely(function: Callable[..., object], name: str, *arguments: Any)
 
 
 def line_in(path: Path, error: BaseException) -> int | None:
-    """Return the last line of a file that ran before an error, None if none of it did."""
+    """Return the last line of a file that was executed before an error, None if there is none."""
     frames = traceback.extract_tb(error.__traceback__)
     return next((each.lineno for each in reversed(frames) if each.filename == str(path)), None)
 

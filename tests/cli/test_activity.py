@@ -38,7 +38,7 @@ def test_a_spinner_after_a_second(blog: Folder, options: Sequence[str], is_shown
 def test_a_server_that_does_not_answer(
     blog: Folder, monkeypatch: pytest.MonkeyPatch, command: str, text: str
 ) -> None:
-    """A line in a log says what a command waits for."""
+    """A log gets a line with what the command waits for."""
     monkeypatch.setattr("autodiff.cli.activity._FIRST_PAUSE", 1.2)
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"postgresql://u@127.0.0.1:{server.getsockname()[1]}/d?connect_timeout=2"

@@ -345,7 +345,7 @@ def test_passwords_are_masked(folder: Folder, debug: list[str]) -> None:
     "command", ["status", "status --json", "show 1 --sql", "downgrade base --yes", "--help"]
 )
 def test_a_result_that_cannot_be_written(blog: Folder, command: str, target: str) -> None:
-    """The message says so, also with --json, and what the command did is kept."""
+    """There is a message, even with --json, and the changes of the command stay."""
     blog.ok("upgrade")
     result = blog.shell(command, target)
     assert result.code == 2

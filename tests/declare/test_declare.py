@@ -242,7 +242,7 @@ def test_long_names_are_truncated_as_by_sqlalchemy() -> None:
 def test_names_that_are_too_long(
     item: Callable[[], sa.schema.SchemaItem], what: str, dialect: str, most: int
 ) -> None:
-    """The message says what has the name, before a server refuses it or cuts it."""
+    """The message names the object before a server refuses or cuts the name."""
     message = f"^{what}.* has a name of 70 characters, and {dialect} allows {most}: n{{70}}\n"
     with pytest.raises(ModelsError, match=message):
         table(sa.Column("a", sa.Integer), sa.Column("b", sa.Integer), item(), dialect=dialect)

@@ -70,7 +70,7 @@ def test_each_difference_is_seen(kind: str, change: str) -> None:
 
 
 def test_columns_are_shared_after_the_tables_were_created() -> None:
-    """Creating a table reads the options of its columns, which sets none of them."""
+    """Creating a table reads the options of its columns, and sets none."""
     metadata, dialect = sa.MetaData(), dialect_for("sqlite")
     one, other = (
         sa.Table(name, metadata, sa.Column("a", sa.String(20), nullable=False))

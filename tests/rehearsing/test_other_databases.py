@@ -1,4 +1,4 @@
-"""Test that migrations in a scratch database leave the rest of the server as it is."""
+"""Test that migrations in a scratch database do not change the rest of the server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ REACHING = {
 
 @pytest.mark.parametrize("step", REACHING)
 def test_another_database_is_not_changed(server: Database, tmp_path: Path, step: str) -> None:
-    """The rehearsal refuses the statement before it is sent, and says which database it names."""
+    """The rehearsal refuses the statement before it is sent, and names the database."""
     other = server.connection.info["other"]
     write(tmp_path / "m", REACHING[step].format(other=other))
     project = Project(server.connection.engine.url, sa.MetaData(), tmp_path / "m")
@@ -172,7 +172,7 @@ SEVERAL = "CREATE TABLE more (id int); CREATE ROLE {role}; DROP TABLE more"
 def test_roles_of_postgresql_are_dropped_or_left(
     database: Callable[[str], sa.URL], tmp_path: Path, create: str
 ) -> None:
-    """A role that the rehearsal creates is gone after it; one that exists stays as it is."""
+    """A role that the rehearsal creates is dropped; one that exists is not changed."""
     role = f"reader_{secrets.token_hex(4)}"
     statements = (
         create.format(role=role),

@@ -258,7 +258,7 @@ def test_each_step_outside_the_transaction_is_checked_once(db: Database, folder:
 
 
 def test_rows_of_another_connection_are_seen_between_steps(db: Database, folder: Folder) -> None:
-    """A row that it broke meanwhile is no mistake of the next step."""
+    """The next step is not blamed for a row that another connection broke."""
     db.execute(ORDERS, "INSERT INTO parent (id) VALUES (1)", "INSERT INTO orders VALUES (1, 1)")
     step = """
         import sqlite3

@@ -98,7 +98,7 @@ def _is_written(sql: str, collation: str = "") -> bool:
 
 @lru_cache(4096)
 def reflected_types(sql: str) -> tuple[str, ...]:
-    """Return how SQLAlchemy may reflect a type that none of its classes writes, else nothing.
+    """Return the types that SQLAlchemy may reflect for one that none of its classes writes.
 
     SQLAlchemy drops the arguments that its class does not accept. SQLite ignores them too.
     """

@@ -42,7 +42,7 @@ def test_no_backslash_escapes(database: Callable[[str], sa.URL], kind: str, tmp_
 
 
 def test_oracle(database: Callable[[str], sa.URL], tmp_path: Path) -> None:
-    """Its grammar differs, so a command says what to change instead of sending its statements."""
+    """The mode has another grammar, so commands refuse it with a hint."""
     project = Project(in_mode(database("mariadb"), "ORACLE"), sa.MetaData(), tmp_path / "m")
     for command in (project.check, project.status, project.upgrade):
         with pytest.raises(DatabaseError, match="sql_mode of the connection has ORACLE"):

@@ -20,7 +20,7 @@ class PostgreSQLTriggerDDL(TriggerDDL):
     """
 
     def sync(self, operation: SyncColumns) -> list[str]:
-        """Return the statements, of which the first fails if a column is missing: CREATE does not.
+        """Return the statements. The first one fails if a column is missing; CREATE does not check.
 
         https://www.postgresql.org/docs/current/plpgsql-implementation.html
         """
