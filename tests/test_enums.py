@@ -86,6 +86,37 @@ def test_a_renamed_value_keeps_its_rows(moods_project: MoodProject, native: bool
     assert moods_project.moods() == ["sad", "ok"]
 
 
+@pytest.mark.parametrize(
+    ("values", "renames", "reason"),
+    [
+        (["ok"], ["sad:ok"], "mood already has that value"),
+        (["low"], ["sad:low", "ok:low"], "mood.ok gets that name"),
+    ],
+)
+def test_a_rename_that_merges_rows_is_refused(
+    moods_project: MoodProject, native: bool, values: list[str], renames: list[str], reason: str
+) -> None:
+    """The downgrade could not tell the rows apart; a map does not promise that."""
+    project = moods_project.project(models(*values, native=native))
+    with pytest.raises(PlanError) as caught:
+        project.draft("x", renames=[f"items.mood.{rename}" for rename in renames])
+    assert caught.value.message.endswith(reason)
+    assert f"mood.sad={values[0]}" in (caught.value.hint or "")
+
+
+def test_a_value_may_be_mapped_to_the_new_name_of_another(
+    moods_project: MoodProject, native: bool
+) -> None:
+    """The downgrade restores the renamed value."""
+    project = moods_project.project(models("low", native=native))
+    project.generate("low", renames=["items.mood.ok:low"], maps=["items.mood.sad=low"])
+    project.upgrade()
+    assert moods_project.moods() == ["low", "low"]
+    assert not project.check()
+    project.downgrade()
+    assert moods_project.moods() == ["ok", "ok"]
+
+
 def test_a_drop_and_an_add_may_be_assumed(moods_project: MoodProject, native: bool) -> None:
     """The old value is removed; its rows have to be mapped separately."""
     draft = moods_project.project(models("low", "ok", native=native)).draft(

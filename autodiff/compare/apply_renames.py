@@ -6,7 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from autodiff.compare.enum_values import Value, find_value, owner_values
-from autodiff.compare.enums import EnumRename, ValueRename, apply_enum_renames
+from autodiff.compare.enums import (
+    EnumRename,
+    ValueRename,
+    apply_enum_renames,
+    require_free_values,
+)
 from autodiff.compare.renames import (
     AnyRename,
     Rename,
@@ -49,6 +54,7 @@ def apply_all_renames(
         if not isinstance(item, Rename)
     ]
     renamed, enum_changes = apply_enum_renames(renamed, desired, enum_renames, dialect)
+    require_free_values([item for item in renames if isinstance(item, ValueRename)], current)
     return renamed, [*changes, *enum_changes]
 
 
@@ -110,12 +116,14 @@ def resolve_maps(
 ) -> tuple[dict[Value, str], list[ValueRename]]:
     """Return the new value of rows by their old one, and renames for values that are new.
 
-    The first value that is mapped to a new value is renamed to it, so that the new value exists
-    before the rows of others are changed to it.
+    The first value that is mapped to a new value is renamed to it, unless another one in `renames`
+    is, so that the new value exists before the rows of others are changed to it.
 
     Raises PlanError if the database has no such value.
     """
+    renames = list(renames)
     names = name_map_of(renames)
+    renamed_to = {item.new_value for item in renames if isinstance(item, ValueRename)}
     mapped: dict[Value, str] = {}
     value_renames: list[ValueRename] = []
     for text, new in maps.items():
@@ -130,9 +138,10 @@ def resolve_maps(
                 "--map items.mood.sad=ok for a value of a column",
             )
         wanted = owner_values(value_after(value, names), desired) or ()
-        taken = {*values, *(r.to for r in value_renames if r.value.owner == value.owner)}
-        if new in wanted and new not in taken:
-            value_renames.append(ValueRename(value=value, to=new))
+        rename = ValueRename(value=value, to=new)
+        if new in wanted and new not in values and rename.new_value not in renamed_to:
+            value_renames.append(rename)
+            renamed_to.add(rename.new_value)
         else:
             mapped[value] = new
     return mapped, value_renames

@@ -33,8 +33,12 @@ class Value:
     value: str
 
     def __str__(self) -> str:
-        column = f".{self.column}" if self.column else ""
-        return f"{self.owner}{column}.{self.value}"
+        return f"{self.place}.{self.value}"
+
+    @property
+    def place(self) -> str:
+        """The enum type or the column, without the value."""
+        return f"{self.owner}.{self.column}" if self.column else str(self.owner)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ from autodiff.schema.objects import (
 )
 
 __all__ = ["EnumRename", "ValueRename", "apply_enum_renames", "unambiguous_enum_renames"]
-__all__ += ["map_texts", "parse_enum_rename", "with_enum_changes"]
+__all__ += ["map_texts", "parse_enum_rename", "require_free_values", "with_enum_changes"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +73,11 @@ class ValueRename:
     def becomes(self) -> str:
         """The new name."""
         return self.to
+
+    @property
+    def new_value(self) -> Value:
+        """The value under its new name."""
+        return replace(self.value, value=self.to)
 
 
 def parse_enum_rename(old: str, new: str, current: Schema) -> EnumRename | ValueRename | None:
@@ -125,9 +130,8 @@ def apply_enum_renames(
     for before, after in enums.items():
         _require_type(before, after, current, desired)
         changes.append(EnumRenamed(before=before, after=after))
-    values = [item for item in renames if isinstance(item, ValueRename)]
-    for item in values:
-        changes.append(_value_renamed(item, names, current, desired, values))
+    for item in (item for item in renames if isinstance(item, ValueRename)):
+        changes.append(_value_renamed(item, names, desired))
     return with_enum_changes(current, changes, dialect), changes
 
 
@@ -145,11 +149,7 @@ def _require_type(before: Name, after: Name, current: Schema, desired: Schema) -
 
 
 def _value_renamed(
-    item: ValueRename,
-    names: NameMap,
-    current: Schema,
-    desired: Schema,
-    others: Sequence[ValueRename],
+    item: ValueRename, names: NameMap, desired: Schema
 ) -> EnumValueRenamed | ColumnValueRenamed:
     value = item.value
     owner = names.enum_after(value.owner) if value.column is None else value.owner
@@ -163,15 +163,29 @@ def _value_renamed(
         return ColumnValueRenamed(
             table=owner, column=value.column, before=value.value, after=item.to
         )
-    leaving = {other.value for other in others}
-    if item.to in (owner_values(value, current) or ()) and (
-        replace(value, value=item.to) not in leaving
-    ):
-        raise PlanError(
-            f"cannot rename {value} to {item.to}: {value.owner} already has that value",
-            hint=f"to change its rows to that value, pass --map {value}={item.to}",
-        )
     return EnumValueRenamed(enum=owner, before=value.value, after=item.to)
+
+
+def require_free_values(renames: Sequence[ValueRename], current: Schema) -> None:
+    """Raise PlanError for a value whose new name another value keeps or gets.
+
+    Their rows would be merged, and the downgrade could not tell them apart.
+    """
+    leaving = {item.value for item in renames}
+    for item in renames:
+        value, new = item.value, item.new_value
+        if item.to in (owner_values(value, current) or ()) and new not in leaving:
+            _refuse_merge(item, f"{value.place} already has that value")
+        for other in renames:
+            if other != item and other.new_value == new:
+                _refuse_merge(item, f"{other.value} gets that name")
+
+
+def _refuse_merge(item: ValueRename, why: str) -> None:
+    raise PlanError(
+        f"cannot rename {item.value} to {item.to}: {why}",
+        hint=f"to change its rows to that value, pass --map {item.value}={item.to}",
+    )
 
 
 def unambiguous_enum_renames(changes: Iterable[Change]) -> list[EnumRename]:

@@ -103,6 +103,7 @@ def test_old_value_must_exist(text: str, message: str, hint: str) -> None:
         ("mood.sad:low", "cannot rename mood.sad to low: the models have no such value"),
         ("mood.sad:ok", "cannot rename mood.sad to ok: mood already has that value"),
         ("items.kind.a:low", "cannot rename items.kind.a to low: the models have no such value"),
+        ("items.kind.a:b", "cannot rename items.kind.a to b: items.kind already has that value"),
     ],
 )
 def test_new_name_must_exist_in_models_and_be_unused(text: str, message: str) -> None:
