@@ -162,6 +162,27 @@ def test_a_value_that_fits_is_accepted(
     assert project.draft("v", fills=[f"users.v={value}"], rehearse=False) is not None
 
 
+def test_a_value_is_for_the_column_that_takes_the_name(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """The dropped column of that name has another type, and gets its own value in the downgrade."""
+    before = models(size(), sa.Column("label", sa.String(9)))
+    project = Project(any_database, before, tmp_path / "m")
+    project.generate("users")
+    project.upgrade()
+    with opened(any_database) as db:
+        db.execute("INSERT INTO users (id, size, label) VALUES (1, 5, NULL)")
+    after = models(sa.Column("size", sa.String(9), nullable=False))
+    project = Project(any_database, after, tmp_path / "m")
+    project.generate("size", renames=["users.label:size"], fills=["users.size=big"])
+    project.upgrade()
+    with opened(any_database) as db:
+        assert db.rows("SELECT id, size FROM users") == [(1, "big")]
+    project.downgrade()
+    with opened(any_database) as db:
+        assert db.rows("SELECT id, size, label FROM users") == [(1, 0, "big")]
+
+
 def test_tables_of_migration_tools_in_the_models_are_ignored(
     any_database: sa.URL, tmp_path: Path
 ) -> None:

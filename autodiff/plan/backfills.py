@@ -167,6 +167,7 @@ def downgrade_backfills(
     in `temporary` are added under that name, and renamed later.
     """
     names = NameMap.of_changes(changes)
+    fills = replace(fills, values=_without(fills.values, _filled_by_upgrade(changes)))
     for needed in downgrade_fills_needed(changes):
         column = needed.column.name
         temporary_name = temporary.get((needed.table, column))
@@ -230,14 +231,30 @@ def check_fill_values(
 
 
 def _filled_columns(changes: Iterable[Change]) -> Iterator[tuple[Name, Column]]:
+    """Yield the columns that a fill can mean.
+
+    A removed one is left out if the upgrade fills another column that takes its name.
+    """
+    changes = list(changes)
+    taken = _filled_by_upgrade(changes)
     for change in changes:
         match change:
-            case (
-                ColumnAdded(table=table, column=column) | ColumnRemoved(table=table, column=column)
-            ):
+            case ColumnAdded(table=table, column=column):
                 yield table, column
+            case ColumnRemoved(table=table, column=column):
+                if f"{table}.{column.name}" not in taken:
+                    yield table, column
             case ColumnAltered(table=table, after=column):
                 yield table, column
+
+
+def _filled_by_upgrade(changes: Sequence[Change]) -> set[str]:
+    """Return the columns, as table.column, whose existing rows the upgrade fills."""
+    return {item.key for item in fills_needed(changes)} | nullability_fills(changes)
+
+
+def _without(values: Mapping[str, str], keys: set[str]) -> dict[str, str]:
+    return {key: value for key, value in values.items() if key not in keys}
 
 
 def nullability_fills(changes: Iterable[Change]) -> set[str]:
