@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -241,3 +242,41 @@ def test_rows_that_must_reference_a_new_table_are_reported(
     assert found == ["c.x references the new table q, which has no rows (1 found: id 1)"] * rows
     is_required = any_database.get_backend_name() == "mysql"
     assert any("new table q" in str(item) for item in draft.plan.operations) is is_required
+
+
+@pytest.mark.parametrize(
+    ("column", "fills"),
+    [
+        (sa.Column("x", sa.Integer, nullable=False), {"c.x": "1"}),
+        (sa.Column("x", sa.Integer, nullable=False), {"c.x": "sql:id"}),
+        (sa.Column("x", sa.Integer, nullable=False, server_default="1"), {}),
+        (sa.Column("x", sa.Integer, server_default="1"), {}),
+        (sa.Column("x", sa.Integer), {}),
+        (sa.Column("old", sa.Integer, nullable=False), {"c.old": "1"}),
+    ],
+    ids=["fill", "expression", "default", "default of nullable", "nullable", "existing"],
+)
+@pytest.mark.parametrize("rows", [0, 1])
+def test_values_of_a_migration_that_must_reference_a_new_table_are_reported(
+    any_database: sa.URL, tmp_path: Path, column: sa.Column[Any], fills: dict[str, str], rows: int
+) -> None:
+    """No row can reference the new table: a rehearsal with sample rows only notes that it fails."""
+    number = sa.Integer
+    before, after = sa.MetaData(), sa.MetaData()
+    sa.Table("c", before, sa.Column("id", number, primary_key=True), sa.Column("old", number))
+    engine = sa.create_engine(any_database)
+    before.create_all(engine)
+    with engine.begin() as connection:
+        for _ in range(rows):
+            connection.exec_driver_sql("INSERT INTO c (id) VALUES (1)")
+    engine.dispose()
+    sa.Table("q", after, sa.Column("id", number, primary_key=True))
+    columns = {"old": sa.Column("old", number), column.name: column._copy()}
+    fk = sa.ForeignKeyConstraint([column.name], ["q.id"], name="fk")
+    sa.Table("c", after, sa.Column("id", number, primary_key=True), *columns.values(), fk)
+    draft = Project(any_database, after, tmp_path).draft("refer", fills=fills)
+    assert draft is not None
+    found = [item.message for item in draft.plan.findings if item.code == "rows-in-the-way"]
+    message = f"c.{column.name} references the new table q, which has no rows (1 found: id 1)"
+    has_values = bool(fills) or column.server_default is not None
+    assert found == [message] * (rows if has_values else 0)

@@ -271,12 +271,13 @@ class _Planner:
         reversible = self._reversible_operations() or operations
         replaced = split_replaced_columns(self.changes, self.dialect)
         backfills = tuple(downgrade_backfills(replaced, self.current, self.fills, self.temporary))
+        fills = {k: fill_sql(value, self.dialect) for k, value in self.fills.values.items()}
         checks = build_row_checks(
             replaced,
             current=self.current,
             desired=self.desired,
             dialect=self.dialect,
-            fills={k: fill_sql(value, self.dialect) for k, value in self.fills.values.items()},
+            fills=fills,
             maps=self.maps,
         )
         downgrade_checks = build_downgrade_checks(
@@ -296,7 +297,11 @@ class _Planner:
             checks=checks,
             downgrade_checks=downgrade_checks,
             reported_checks=build_reported_checks(
-                replaced, current=self.current, desired=self.desired, dialect=self.dialect
+                replaced,
+                current=self.current,
+                desired=self.desired,
+                dialect=self.dialect,
+                fills=fills,
             ),
             maps=self.maps,
             reversible_operations=() if reversible == operations else reversible,

@@ -68,10 +68,18 @@ def build_row_checks(
 
 
 def build_reported_checks(
-    changes: Sequence[Change], *, current: Schema, desired: Schema, dialect: Dialect
+    changes: Sequence[Change],
+    *,
+    current: Schema,
+    desired: Schema,
+    dialect: Dialect,
+    fills: Mapping[str, str],
 ) -> tuple[RowCheck, ...]:
-    """Return the queries for rows that lose values, or that the migration must deal with."""
-    context = CheckContext.of(changes, before=current, after=desired, dialect=dialect)
+    """Return the queries for rows that lose values, or that the migration must deal with.
+
+    `fills` is as for `build_row_checks`.
+    """
+    context = CheckContext.of(changes, before=current, after=desired, dialect=dialect, filled=fills)
     altered = (change for change in changes if isinstance(change, ColumnAltered))
     lossy = (check for change in altered for check in lossy_checks(change, context))
     keys = (change for change in changes if _adds_foreign_key(change))

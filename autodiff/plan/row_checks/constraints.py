@@ -262,13 +262,14 @@ def _references_to_new_table(
     It is required for databases that cannot roll back the new table. Elsewhere a migration may fill
     the table first.
     """
-    children = context.columns_of(name, key.columns)
-    if key.referred not in context.new_tables or not children:
+    kept = [column for column in key.columns if not context.fills_all_rows(name, column)]
+    children = context.columns_of(name, kept)
+    if key.referred not in context.new_tables or children is None:
         return
     quote = context.dialect.quote
     condition = " AND ".join(f"{quote(column.name)} IS NOT NULL" for column in children)
-    names = ", ".join(column.name for column in children)
-    place = f"{table.name}.{names}" if len(children) == 1 else f"{table.name} ({names})"
+    names = [context.names.column_before(name, column) for column in key.columns]
+    place = f"{table.name}.{names[0]}" if len(names) == 1 else f"{table.name} ({', '.join(names)})"
     yield RowCheck(
         query=context.select(table, condition),
         message=f"{place} references the new table {key.referred}, which has no rows",

@@ -152,6 +152,18 @@ class CheckContext:
         is_filled = column is not None and column.nullable and value is not None
         return value if is_filled and is_constant(value or "") else None
 
+    def fills_all_rows(self, table: Name, name: str) -> bool:
+        """Return whether the migration puts values in a column and leaves no NULL there."""
+        wanted = self.after.tables[table].column(name) if table in self.after.tables else None
+        if wanted is None:
+            return False
+        value = self.filled.get(f"{table}.{name}")
+        if (table, name) in self.new_columns:
+            value = wanted.default if value is None else value
+        if value is None or value.upper() == "NULL":
+            return False
+        return not wanted.nullable or is_constant(value)
+
     def new_collation(self, table: Name, name: str) -> str | None:
         """Return the collation that a column gets, if different texts can be equal in it."""
         column, wanted = self.column(table, name), self.after.tables.get(table)
