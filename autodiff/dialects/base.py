@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.features import Features
 from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
 from autodiff.dialects.neutral_values import neutral_value
+from autodiff.dialects.reserved_words import quoting_dialect
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -77,11 +78,11 @@ class Dialect(ABC):
         default_schema: str | None = None,
         scratch_url: URL | None = None,
     ) -> None:
-        self.sqlalchemy = sqlalchemy_dialect
+        self.sqlalchemy = quoting_dialect(sqlalchemy_dialect, self.features.reserved_words)
         self.version = version
         self.default_schema = default_schema or self.standard_schema
         self.scratch_url = scratch_url
-        preparer = copy.copy(sqlalchemy_dialect.identifier_preparer)
+        preparer = copy.copy(self.sqlalchemy.identifier_preparer)
         preparer._double_percents = False  # statements go to the driver without parameters
         preparer._strings = {}  # the cache of the other preparer, which doubles percent signs
         self._quote = preparer.quote

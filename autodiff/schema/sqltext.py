@@ -83,6 +83,12 @@ _KEYWORDS = frozenset(
     "session_user null true false not and or in is like between case when then else end cast "
     "collate exists select from where".split()
 )
+_MORE_RESERVED = frozenset(
+    "add alter autoincrement collation commit concurrently current_catalog current_schema delete "
+    "drop escape exists fetch index insert lateral nothing raise returning system_user tablesample "
+    "transaction update values variadic window with".split()
+)
+"""Words that PostgreSQL or SQLite reserve, and that SQLAlchemy has in no list for all databases."""
 _CONSTANT_WORDS = frozenset(
     "null true false now current_timestamp current_date current_time localtime localtimestamp "
     "date time timestamp interval".split()
@@ -381,11 +387,10 @@ def is_constant(text: str) -> bool:
 
 @cache
 def _reserved() -> frozenset[str]:
-    """Return words that no database accepts as a name without quotes."""
+    """Return words that some database does not accept as a name without quotes."""
     from sqlalchemy.sql.compiler import RESERVED_WORDS  # the command line starts without it
 
-    more = "add alter commit delete drop escape exists index insert update values".split()
-    return _KEYWORDS | RESERVED_WORDS | frozenset(more)
+    return _KEYWORDS | RESERVED_WORDS | _MORE_RESERVED
 
 
 def without_schema(text: str, schema: str) -> str:

@@ -61,12 +61,6 @@ class MySQL(Dialect):
         default_schema: str | None = None,
         scratch_url: URL | None = None,
     ) -> None:
-        super().__init__(
-            sqlalchemy_dialect,
-            version=version,
-            default_schema=default_schema,
-            scratch_url=scratch_url,
-        )
         register_options()
         refuse_oracle(getattr(sqlalchemy_dialect, "_sql_mode", ""))
         self.is_mariadb = bool(getattr(sqlalchemy_dialect, "is_mariadb", False))
@@ -74,6 +68,12 @@ class MySQL(Dialect):
             self.features = MARIADB_FEATURES
         elif version is not None and _parts(version) < _STRICT_KEYS:
             self.features = OLD_FEATURES
+        super().__init__(
+            sqlalchemy_dialect,
+            version=version,
+            default_schema=default_schema,
+            scratch_url=scratch_url,
+        )
 
     @classmethod
     def prepare_engine(cls, engine: Engine, tables: Sequence[str], schema: str | None) -> None:

@@ -46,6 +46,8 @@ FEATURES = Features(
     "autodiff_scratch (GRANT ALL ON `autodiff\\_scratch%`.* TO name)",
     # https://dev.mysql.com/doc/refman/en/identifier-length.html
     max_name_length=64,
+    # Those of MySQL 8.4 and 9: https://dev.mysql.com/doc/refman/en/keywords.html
+    reserved_words=frozenset("external library manual sets tablesample".split()),
 )
 
 OLD_FEATURES = replace(FEATURES, keys_reference_indexes=True)
@@ -54,5 +56,12 @@ OLD_FEATURES = replace(FEATURES, keys_reference_indexes=True)
 https://dev.mysql.com/doc/refman/8.4/en/server-system-variables.html
 """
 MARIADB_FEATURES = replace(
-    OLD_FEATURES, sequences=True, algorithms=("INSTANT", "NOCOPY", "INPLACE")
+    OLD_FEATURES,
+    sequences=True,
+    algorithms=("INSTANT", "NOCOPY", "INPLACE"),
+    # https://mariadb.com/kb/en/reserved-words/
+    reserved_words=frozenset(
+        "delete_domain_id master_demote_to_replica master_demote_to_slave portion "
+        "sql_buffer_result sql_cache sql_no_cache".split()
+    ),
 )

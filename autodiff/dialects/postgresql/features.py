@@ -32,4 +32,6 @@ FEATURES = Features(
     max_name_length=63,
     cuts_names_by_bytes=True,
     cuts_long_names=True,
+    # https://www.postgresql.org/docs/current/sql-keywords-appendix.html
+    reserved_words=frozenset("collation concurrently lateral system_user tablesample".split()),
 )

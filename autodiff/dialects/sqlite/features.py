@@ -17,4 +17,5 @@ FEATURES = Features(
     views_follow_renames=True,
     scratch_in_memory=True,
     max_name_length=1000,  # SQLite has no limit; no name that a person chose is longer
+    reserved_words=frozenset(("nothing", "returning")),
 )
