@@ -147,6 +147,12 @@ class Dialect(ABC):
 
     # Quoting
 
+    @property
+    def reserved_words(self) -> frozenset[str]:
+        """The words, in lower case, that must be quoted as names."""
+        quoted = self.sqlalchemy.identifier_preparer.reserved_words
+        return frozenset(quoted) - self.features.free_words
+
     def quote(self, identifier: str) -> str:
         """Return an identifier, in quotes if the database needs them."""
         text = str(identifier)

@@ -33,6 +33,7 @@ class Features:
     cuts_names_by_bytes: whether the server cuts a name that has more bytes.
     cuts_long_names: a longer name is cut without an error; the length is counted in bytes.
     reserved_words: words that must be quoted as names, and that SQLAlchemy does not quote.
+    free_words: words that need no quotes as names, and that SQLAlchemy quotes.
     named_primary_keys: a primary key can be given a name.
     index_prefixes: an index can have the first characters of a column: name(10).
     index_names_per_table: index names are unique in their table, not in their schema.
@@ -101,6 +102,7 @@ class Features:
     cuts_names_by_bytes: bool = False
     cuts_long_names: bool = False
     reserved_words: frozenset[str] = frozenset()
+    free_words: frozenset[str] = frozenset()
     named_primary_keys: bool = True
     index_prefixes: bool = False
     index_names_per_table: bool = False

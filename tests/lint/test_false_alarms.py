@@ -115,6 +115,10 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("mariadb", sql("ALTER TABLE users ADD body text, ADD period text"), []),
         ("mysql", sql("ALTER TABLE users ADD `rank` int"), ["AD615"]),
         ("mariadb", sql("ALTER TABLE users ADD `rank` int"), []),
+        ("mariadb", sql("ALTER TABLE users ADD `portion` int"), ["AD615"]),
+        ("mysql", sql("ALTER TABLE users ADD role int"), []),
+        ("postgresql", sql('ALTER TABLE users ADD old int, ADD "new" int, ADD "over" int'), []),
+        ("postgresql", sql('ALTER TABLE users ADD "lateral" int'), ["AD615"]),
         # Views and constraints that are dropped and created again
         ("postgresql", sql("DROP VIEW v; CREATE VIEW v AS SELECT 1"), []),
         ("postgresql", sql("DROP VIEW v; CREATE VIEW w AS SELECT 1"), ["AD308"]),

@@ -48,6 +48,11 @@ FEATURES = Features(
     max_name_length=64,
     # Those of MySQL 8.4 and 9: https://dev.mysql.com/doc/refman/en/keywords.html
     reserved_words=frozenset("external library manual sets tablesample".split()),
+    free_words=frozenset(
+        "admin array general get_master_public_key ignore_server_ids master_heartbeat_period "
+        "member parse_gcol_expr persist persist_only role slow sql_after_gtids "
+        "sql_before_gtids".split()
+    ),
 )
 
 OLD_FEATURES = replace(FEATURES, keys_reference_indexes=True)
@@ -59,9 +64,14 @@ MARIADB_FEATURES = replace(
     OLD_FEATURES,
     sequences=True,
     algorithms=("INSTANT", "NOCOPY", "INPLACE"),
-    # https://mariadb.com/kb/en/reserved-words/
+    # Some of the free words are reserved in Oracle mode: https://mariadb.com/kb/en/reserved-words/
     reserved_words=frozenset(
         "delete_domain_id master_demote_to_replica master_demote_to_slave portion "
         "sql_buffer_result sql_cache sql_no_cache".split()
+    ),
+    free_words=frozenset(
+        "body database elsif general goto history ignore_server_ids master_heartbeat_period option "
+        "others package period position raise rowtype schema slow system system_time versioning "
+        "window without".split()
     ),
 )

@@ -34,4 +34,5 @@ FEATURES = Features(
     cuts_long_names=True,
     # https://www.postgresql.org/docs/current/sql-keywords-appendix.html
     reserved_words=frozenset("collation concurrently lateral system_user tablesample".split()),
+    free_words=frozenset("between new of off old over".split()),
 )

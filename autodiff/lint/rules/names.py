@@ -66,9 +66,9 @@ def _new_names(step: Step) -> Iterator[tuple[str, str, str]]:
 
 
 def _reserved(step: Step) -> Iterator[Match]:
-    words = step.dialect.sqlalchemy.identifier_preparer.reserved_words
+    words = step.dialect.reserved_words
     for kind, name, place in _new_names(step):
-        if name.lower() in words and name.lower() not in _IN_ORACLE_MODE:
+        if name.lower() in words:
             yield Match(message=f"the {kind} name {name} is a reserved word", object=place)
 
 
@@ -89,14 +89,6 @@ def _mixed_case(step: Step) -> Iterator[Match]:
             yield Match(message=f"the {kind} name {name} has capital letters", object=place)
 
 
-_IN_ORACLE_MODE = frozenset(
-    "body elsif goto history others package period raise rowtype system system_time versioning "
-    "without".split()
-)
-"""Words that SQLAlchemy quotes although MariaDB reserves them in Oracle mode only.
-
-https://mariadb.com/kb/en/reserved-words/
-"""
 _LONG = "ix_users_by_the_nickname_that_they_chose_when_they_signed_up_first"
 
 RULES = (
