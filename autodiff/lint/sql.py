@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from autodiff.errors import MigrationFailedError
 from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import block_statements, single_actions, spelled_plainly
-from autodiff.lint.sql_tables import Reader, is_true
+from autodiff.lint.sql_rows import is_true
+from autodiff.lint.sql_tables import Reader
 from autodiff.lint.statements import Harmless, TransactionControl, Unparsed
 from autodiff.runner.transaction_control import refuse_transaction_control
 from autodiff.schema.sql_statements import split_statements

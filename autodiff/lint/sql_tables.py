@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import UNNAMED
+from autodiff.lint.sql_rows import target_tables
 from autodiff.lint.sql_words import actions_of_words
 from autodiff.lint.statements import (
     AddColumnConstraint,
@@ -73,7 +74,7 @@ from autodiff.utils.quoting import python_string
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
 
-__all__ = ["Reader", "is_true"]
+__all__ = ["Reader"]
 
 _SERIALS = {
     "smallserial": "smallint",
@@ -92,27 +93,6 @@ _OPTIONS: dict[str, Any] = {
     "LockProperty": "lock",
 }
 """The clauses about a whole table, by the class that sqlglot has for them."""
-
-
-def is_true(condition: Any) -> bool:
-    """Return whether every row meets a condition, as far as its constants say."""
-    from sqlglot import exp
-
-    match condition:
-        case exp.Paren():
-            return is_true(condition.this)
-        case exp.Boolean():
-            return bool(condition.this)
-        case exp.Literal():
-            return not condition.is_string and float(condition.this) != 0
-        case exp.EQ(this=exp.Literal() as left, expression=right):
-            return bool(left == right)
-        case exp.Or():
-            return is_true(condition.left) or is_true(condition.right)
-        case exp.And():
-            return is_true(condition.left) and is_true(condition.right)
-        case _:
-            return False
 
 
 class Reader:
@@ -188,30 +168,22 @@ class Reader:
     def _rows(self, tree: Any) -> Iterator[Action]:
         from sqlglot import exp
 
-        target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
-        if not isinstance(target, exp.Table):
+        if isinstance(tree, exp.Update | exp.Delete):
+            for table, columns, everywhere in target_tables(tree):
+                yield ChangeRows(
+                    table=self._table_name(table),
+                    verb="UPDATE" if isinstance(tree, exp.Update) else "DELETE",
+                    everywhere=everywhere,
+                    columns=tuple(map(self._identifier, columns)),
+                )
             return
-        where = tree.args.get("where")
-        everywhere = (where is None or is_true(where.this)) and tree.args.get("limit") is None
-        columns: tuple[str, ...] = ()
-        if isinstance(tree, exp.Update):
-            joined = tree.args.get("from_") is not None or target.args.get("joins")
-            everywhere = everywhere and not joined
-            columns = tuple(
-                self._identifier(part.this.this)
-                for part in tree.expressions
-                if isinstance(part, exp.EQ) and isinstance(part.this, exp.Column)
+        target = tree.this.this if isinstance(tree.this, exp.Schema) else tree.this
+        if isinstance(target, exp.Table):
+            yield ChangeRows(
+                table=self._table_name(target),
+                verb="INSERT" if isinstance(tree, exp.Insert) else "MERGE",
+                copies=isinstance(tree.args.get("expression"), exp.Query),
             )
-        if isinstance(tree, exp.Delete):
-            everywhere = everywhere and not tree.args.get("using")
-        changes = isinstance(tree, exp.Update | exp.Delete)
-        yield ChangeRows(
-            table=self._table_name(target),
-            verb=type(tree).__name__.upper(),  # type: ignore[arg-type]
-            everywhere=everywhere and changes,
-            columns=columns,
-            copies=isinstance(tree.args.get("expression"), exp.Query),
-        )
 
     def _set(self, tree: Any) -> Iterator[Action]:
         from sqlglot import exp

@@ -97,6 +97,11 @@ POSTGRESQL = {
     "DELETE FROM t WHERE true AND a = 2": ["ChangeRows DELETE t"],
     "DELETE FROM t WHERE 1 = 2": ["ChangeRows DELETE t"],
     "UPDATE t SET a = 1 WHERE TRUE": ["ChangeRows UPDATE t everywhere"],
+    # Rows of joined tables
+    "DELETE FROM t USING u": ["ChangeRows DELETE t"],
+    "DELETE FROM t x USING u, v": ["ChangeRows DELETE t"],
+    "UPDATE t SET a = 1 FROM u": ["ChangeRows UPDATE t"],
+    "UPDATE t x SET a = 1": ["ChangeRows UPDATE t everywhere"],
     "CALL f()": ["Unparsed"],
 }
 MYSQL = {
@@ -124,7 +129,18 @@ MYSQL = {
     "CREATE DEFINER=`a`@`b` TRIGGER g AFTER UPDATE ON t FOR EACH ROW SET @a = 1": [
         "CreateTrigger t"
     ],
+    # Rows of joined tables
     "UPDATE t JOIN u ON u.id = t.id SET t.a = 1": ["ChangeRows UPDATE t"],
+    "UPDATE t AS x, u AS y SET y.a = 1, x.b = 2": ["ChangeRows UPDATE u", "ChangeRows UPDATE t"],
+    "UPDATE t LEFT JOIN u ON u.id = t.id SET a = 1": ["ChangeRows UPDATE t everywhere"],
+    "DELETE x FROM t x JOIN u ON u.id = x.id": ["ChangeRows DELETE t"],
+    "DELETE x, u FROM t x, u": ["ChangeRows DELETE t", "ChangeRows DELETE u"],
+    "DELETE x FROM t x": ["ChangeRows DELETE t everywhere"],
+    "DELETE x FROM t x LEFT JOIN u ON u.id = x.id": ["ChangeRows DELETE t everywhere"],
+    "DELETE u FROM t x LEFT JOIN u ON u.id = x.id": ["ChangeRows DELETE u"],
+    "DELETE FROM x USING t x JOIN u ON u.id = x.id": ["ChangeRows DELETE t"],
+    "DELETE FROM x, u USING t x, u": ["ChangeRows DELETE t", "ChangeRows DELETE u"],
+    "DELETE FROM t USING t": ["ChangeRows DELETE t everywhere"],
     "DELETE FROM t WHERE 1": ["ChangeRows DELETE t everywhere"],
     "DELETE FROM t WHERE 0": ["ChangeRows DELETE t"],
     "CREATE OR REPLACE TABLE t (id int)": ["- table t", "+ table t"],
