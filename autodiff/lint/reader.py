@@ -277,9 +277,10 @@ def _actions_of(clause: ClauseElement, dialect: Dialect) -> list[Action]:
     import sqlalchemy as sa
     from sqlalchemy.schema import ExecutableDDLElement
 
-    if isinstance(clause, sa.Update | sa.Delete | sa.Insert):
+    is_copy = isinstance(clause, sa.Insert) and clause.select is not None
+    if isinstance(clause, sa.Update | sa.Delete | sa.Insert) and not is_copy:
         return [_rows_of(clause, dialect)]
-    if not isinstance(clause, ExecutableDDLElement):
+    if not is_copy and not isinstance(clause, ExecutableDDLElement):
         return [Harmless(sql=type(clause).__name__)]
     text = _compiled(clause, dialect)
     return [Unparsed(sql=type(clause).__name__)] if text is None else parse_sql(text, dialect)
@@ -300,7 +301,7 @@ def _rows_of(clause: sa.Update | sa.Delete | sa.Insert, dialect: Dialect) -> Act
     table = clause.table
     name = Name(str(getattr(table, "name", "")), getattr(table, "schema", None))
     if isinstance(clause, sa.Insert):
-        return ChangeRows(table=name, verb="INSERT", copies=clause.select is not None)
+        return ChangeRows(table=name, verb="INSERT")
     verb = "UPDATE" if isinstance(clause, sa.Update) else "DELETE"
     columns = ()
     if isinstance(clause, sa.Update):

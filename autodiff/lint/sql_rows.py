@@ -1,11 +1,14 @@
-"""Find the tables and columns in syntax trees of sqlglot that change rows."""
+"""Find the tables and columns in syntax trees of sqlglot that change or copy rows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["is_true", "target_tables"]
+__all__ = ["is_true", "source_of_copy", "target_tables"]
+
+_WHOLE = frozenset(("expressions", "from_", "order"))
+"""The parts of a SELECT that returns each row of its table."""
 
 
 def is_true(condition: Any) -> bool:
@@ -88,3 +91,27 @@ def _is_everywhere(tree: Any) -> bool:
         and len(tree.args.get("using") or ()) < 2
         and all(join.side == "LEFT" for join in joins)
     )
+
+
+def source_of_copy(query: Any) -> tuple[Any, list[Any] | None] | None:
+    """Return the table of which a query returns each row, and the columns that it reads.
+
+    Returns:
+        None for the columns if the query returns all; None if there is no such table.
+    """
+    from sqlglot import exp
+
+    if not isinstance(query, exp.Select):
+        return None
+    source, where = query.args.get("from_"), query.args.get("where")
+    parts = {name for name, part in query.args.items() if part} - {"where"}
+    if source is None or parts - _WHOLE or not (where is None or is_true(where.this)):
+        return None
+    table = source.this
+    is_plain = isinstance(table, exp.Table) and not table.args.get("joins")
+    if not is_plain or any(part.find(exp.AggFunc) for part in query.expressions):
+        return None
+    if query.is_star:
+        return table, None
+    columns = [c.this for part in query.expressions for c in part.find_all(exp.Column)]
+    return table, columns

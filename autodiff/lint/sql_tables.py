@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import UNNAMED
-from autodiff.lint.sql_rows import target_tables
+from autodiff.lint.sql_rows import source_of_copy, target_tables
 from autodiff.lint.sql_words import actions_of_words
 from autodiff.lint.statements import (
     AddColumnConstraint,
@@ -20,6 +20,7 @@ from autodiff.lint.statements import (
     DropSchemaWithContents,
     Harmless,
     MaintainTable,
+    RowCopy,
     SetOption,
     Truncate,
     Unparsed,
@@ -183,7 +184,16 @@ class Reader:
                 table=self._table_name(target),
                 verb="INSERT" if isinstance(tree, exp.Insert) else "MERGE",
                 copies=isinstance(tree.args.get("expression"), exp.Query),
+                copy=self._row_copy(tree.args.get("expression")),
             )
+
+    def _row_copy(self, query: Any) -> RowCopy | None:
+        found = source_of_copy(query)
+        if found is None:
+            return None
+        table, columns = found
+        names = None if columns is None else tuple(map(self._identifier, columns))
+        return RowCopy(source=self._table_name(table), columns=names)
 
     def _set(self, tree: Any) -> Iterator[Action]:
         from sqlglot import exp

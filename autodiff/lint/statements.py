@@ -24,6 +24,7 @@ __all__ = [
     "MaintainTable",
     "PythonCode",
     "RenameNamespace",
+    "RowCopy",
     "SetOption",
     "Statement",
     "TransactionControl",
@@ -50,12 +51,21 @@ class CreateTableIfAbsent(CreateTable):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowCopy:
+    """A copy of each row of a table; `columns` are those that it reads, None for all."""
+
+    source: Name
+    columns: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeRows:
     """INSERT, UPDATE, DELETE or MERGE.
 
     everywhere: whether an UPDATE or DELETE has no WHERE, or one that every row meets.
     columns: the columns that an UPDATE sets.
     copies: whether an INSERT takes its rows from a SELECT.
+    copy: the table of which that SELECT returns each row; None if there is none.
     """
 
     table: Name
@@ -63,6 +73,7 @@ class ChangeRows:
     everywhere: bool = False
     columns: tuple[str, ...] = ()
     copies: bool = False
+    copy: RowCopy | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -263,6 +263,42 @@ def test_a_rule_is_as_precise_as_the_database(database: str, body: str, codes: l
     assert found(database, body) == codes
 
 
+OWNED = "CREATE TABLE n (id bigint PRIMARY KEY, name text, owner_id bigint)"
+REPLACE = "DROP TABLE teams; ALTER TABLE n RENAME TO teams"
+
+
+@pytest.mark.parametrize(
+    ("query", "codes"),
+    [
+        ("SELECT * FROM teams", []),
+        ("SELECT t.id, lower(t.NAME), t.owner_id FROM teams t WHERE true ORDER BY 1", []),
+        ("SELECT id, name, NULL FROM teams", ["AD102"]),
+        ("SELECT id, name, owner_id FROM teams WHERE id > 5", ["AD101"]),
+        ("SELECT id, name, owner_id FROM teams LIMIT 5", ["AD101"]),
+        ("SELECT DISTINCT id, name, owner_id FROM teams", ["AD101"]),
+        ("SELECT max(id), max(name), max(owner_id) FROM teams", ["AD101"]),
+        ("SELECT teams.* FROM teams JOIN users ON users.team_id = teams.id", ["AD101"]),
+        ("SELECT id, email, id FROM users", ["AD101"]),
+        ("SELECT 1, 'a', 2", ["AD101"]),
+    ],
+)
+@pytest.mark.parametrize("database", ["postgresql", "mysql", "sqlite"])
+def test_a_table_that_a_copy_replaces_keeps_what_the_copy_reads(
+    database: str, query: str, codes: list[str]
+) -> None:
+    body = sql(f"{OWNED}; INSERT INTO n {query}; {REPLACE}")
+    assert [code for code in found(database, body) if code < "AD2"] == codes
+
+
+def test_a_copy_by_sqlalchemy_keeps_rows_too() -> None:
+    body = (
+        f'{sql(OWNED)}\nteams = sa.table("teams", sa.column("id"), sa.column("name"))\n'
+        'op.execute(sa.insert(sa.table("n", sa.column("id"), sa.column("name")))'
+        f'.from_select(["id", "name"], sa.select(teams)))\n{sql(REPLACE)}'
+    )
+    assert found("sqlite", body) == ["AD102"]
+
+
 KEYED = 'op.create_unique_constraint("uq", "users", ["age"])'
 UNKEYED = 'op.drop_constraint("uq", "users", type_="unique")'
 INDEXED = 'op.create_index("uq", "users", ["age"], unique=True)'

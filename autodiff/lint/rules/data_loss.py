@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from autodiff.dialects.conversions import conversion_loss
 from autodiff.dialects.narrowing import shape
 from autodiff.lint.context import Step
 from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
-from autodiff.lint.statements import ChangeRows, DropDependents, DropSchemaWithContents, Truncate
+from autodiff.lint.statements import (
+    ChangeRows,
+    DropDependents,
+    DropSchemaWithContents,
+    RowCopy,
+    Truncate,
+)
 from autodiff.schema.objects import ColumnType, Name
 from autodiff.schema.operations import (
     AlterColumn,
@@ -26,34 +32,53 @@ __all__ = ["RULES"]
 
 def _dropped_table(step: Step) -> Iterator[Match]:
     match step.action:
-        case DropTable(name=name) if step.is_live(name) and not _is_copied(step, name):
+        case DropTable(name=name) if step.is_live(name) and _copy_of(step, name) is None:
             yield Match(message=f"drops table {name} with its rows", object=str(name))
 
 
-def _is_copied(step: Step, name: object) -> bool:
-    """Return whether the rows are kept in a new table that gets the name of the old one."""
-    filled = {
-        other.action.table
+def _copy_of(step: Step, name: Name) -> RowCopy | None:
+    """Return how all rows are kept in a new table that gets the name of the old one."""
+    copies = {
+        other.action.table: other.action.copy
         for other in step.earlier_of(ChangeRows)
-        if isinstance(other.action, ChangeRows) and other.action.copies
+        if isinstance(other.action, ChangeRows)
+        and other.action.copy is not None
+        and other.action.copy.source == name
     }
-    return any(
-        isinstance(other.action, RenameTable)
-        and other.action.after == name
-        and other.action.before in filled
-        for other in step.later_of(RenameTable)
+    renamed = (other.action for other in step.later_of(RenameTable))
+    return next(
+        (
+            copies[action.before]
+            for action in renamed
+            if isinstance(action, RenameTable) and action.after == name and action.before in copies
+        ),
+        None,
     )
+
+
+def _columns_left_out(step: Step, name: Name) -> Iterator[str]:
+    """Yield the columns of a dropped table that the copy of its rows does not read."""
+    copy, table = _copy_of(step, name), step.tables.get(name)
+    if copy is not None and copy.columns is not None and table is not None:
+        kept = {column.lower() for column in copy.columns}
+        yield from (c.name for c in table.columns if c.name.lower() not in kept)
 
 
 def _dropped_column(step: Step) -> Iterator[Match]:
     match step.action:
-        case DropColumn(table=table, name=name) if not (
-            step.is_new_column(table, name) or _has_copy(step, table, name)
-        ):
-            column = step.column(table, name)
-            if column is None or column.computed is None:
-                place = f"{table}.{name}"
-                yield Match(message=f"drops column {place} with its values", object=place)
+        case DropColumn(table=table, name=column):
+            names: Iterable[str] = (column,)
+        case DropTable(name=table) if step.is_live(table):
+            names = _columns_left_out(step, table)
+        case _:
+            return
+    for name in names:
+        if step.is_new_column(table, name) or _has_copy(step, table, name):
+            continue
+        found = step.column(table, name)
+        if found is None or found.computed is None:
+            place = f"{table}.{name}"
+            yield Match(message=f"drops column {place} with its values", object=place)
 
 
 def _has_copy(step: Step, table: Name, column: str) -> bool:
@@ -193,7 +218,8 @@ RULES = (
         code="AD102",
         name="drop-column",
         severity="warning",
-        summary="A column that existed before the migration is dropped.",
+        summary="A column that existed before the migration is dropped, or left out of the copy "
+        "that replaces its table.",
         reason="The values of the column are lost, and a downgrade cannot restore them. "
         "Application code that still selects the column fails, and SQLAlchemy selects every "
         "mapped column.",
@@ -201,7 +227,7 @@ RULES = (
         "column in a later migration.",
         expected_in_contract=True,
         check=_dropped_column,
-        actions=(DropColumn,),
+        actions=(DropColumn, DropTable),
         harmless_if="empty",
         bad='op.drop_column("users", "age")',
         good='op.add_column("users", sa.Column("draft", sa.Text()))\n'
