@@ -59,6 +59,11 @@ def child(type_: str, target: str = "users.id", more: str = "") -> str:
 ADD_KEY = "ALTER TABLE users ADD t bigint"
 REPLACED = "CREATE OR REPLACE TABLE logs (id bigint PRIMARY KEY)"
 ADD_AGE = "ALTER TABLE users ADD COLUMN IF NOT EXISTS age int"
+ADD_FLAG = (
+    'op.add_column("users", sa.Column("flag", sa.Integer(), nullable=False, server_default="0"))'
+)
+DROP_DEFAULT = 'op.alter_column("users", "flag", server_default=None)'
+NULLABLE = 'op.alter_column("users", "flag", existing_type=sa.Integer(), nullable=True)'
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
 
@@ -186,6 +191,30 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             sql("ALTER TABLE users ADD COLUMN IF NOT EXISTS a int; ALTER TABLE users DROP a"),
             [],
         ),
+        # A default of NULL gives no value
+        ("postgresql", sql("ALTER TABLE users ADD c int NOT NULL DEFAULT NULL"), ["AD201"]),
+        ("mysql", sql("ALTER TABLE users ADD c int NOT NULL DEFAULT (NULL)"), ["AD201"]),
+        (
+            "sqlite",
+            'op.add_column("users", sa.Column("c", sa.Text(), server_default=sa.text("NULL"), '
+            "nullable=False))",
+            ["AD201"],
+        ),
+        (
+            "postgresql",
+            sql(
+                "ALTER TABLE users ADD c text DEFAULT NULL::text; "
+                "ALTER TABLE users ALTER c SET NOT NULL"
+            ),
+            ["AD202", "AD305", "AD408"],
+        ),
+        ("postgresql", sql("ALTER TABLE users ADD c text NOT NULL DEFAULT 'NULL'"), []),
+        # A new column that the old code does not write
+        ("postgresql", f"{ADD_FLAG}\n{DROP_DEFAULT}", ["AD305"]),
+        ("mariadb", f"{ADD_FLAG}\n{sql('ALTER TABLE users MODIFY flag int NOT NULL')}", ["AD305"]),
+        ("sqlite", f"{ADD_FLAG}\n{DROP_DEFAULT}\n{NULLABLE}", []),
+        ("mysql", f"{ADD_FLAG}\n{NULLABLE}\n{DROP_DEFAULT}", []),
+        ("sqlite", f'{ADD_FLAG}\n{DROP_DEFAULT}\nop.drop_column("users", "flag")', []),
         # Checks of MySQL and MariaDB
         ("mariadb", sql("ALTER TABLE users ADD CONSTRAINT c CHECK (age > 0)"), ["AD459"]),
         ("mysql 8.0.16", sql("ALTER TABLE users ADD CHECK (age > 0)"), ["AD459"]),

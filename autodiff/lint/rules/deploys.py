@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from autodiff.lint.columns import fills_rows
 from autodiff.lint.context import Step
 from autodiff.lint.rule import ALL, POSTGRESQL, Match, Rule
 from autodiff.lint.statements import RenameNamespace
-from autodiff.schema.objects import Constraint, Name
+from autodiff.schema.objects import Column, Constraint, Name
 from autodiff.schema.operations import (
     KIND_WORDS,
     AddConstraint,
@@ -78,19 +79,22 @@ def _renamed_type(step: Step) -> Iterator[Match]:
 
 def _unknown_to_old_code(step: Step) -> Iterator[Match]:
     match step.action:
-        case AlterColumn(table=table, name=name, after=patch) if patch.nullable is False:
-            if not step.is_live(table) or not step.is_new_column(table, name):
+        case AlterColumn(table=table, name=name, after=patch) if step.is_live(table):
+            before, final = step.column(table, name), step.final_table(table)
+            last = final.column(name) if final is not None else None
+            if before is None or last is None or not step.is_new_column(table, name):
                 return
-            final = step.final_table(table)
-            column = final.column(name) if final is not None else None
-            has_value = column is not None and (
-                column.default is not None or column.identity or column.autoincrement
-            )
-            if column is not None and not has_value and column.computed is None:
+            accepted = [_may_be_left_out(column) for column in (before, patch.apply(before), last)]
+            if accepted == [True, False, False]:
                 place = f"{table}.{name}"
                 yield Match(
                     message=f"requires the new column {place}, without a default", object=place
                 )
+
+
+def _may_be_left_out(column: Column) -> bool:
+    """Return whether an INSERT need not name a column."""
+    return column.nullable or fills_rows(column)
 
 
 def _renamed_schema(step: Step) -> Iterator[Match]:
@@ -224,11 +228,12 @@ RULES = (
         code="AD305",
         name="require-new-column",
         severity="warning",
-        summary="A column is added and set NOT NULL in one migration, without a server_default.",
+        summary="A column is added and set NOT NULL in one migration, without a server_default, or "
+        "with one that the migration drops.",
         reason="The version of the application that is still running does not know the column, so "
         "its INSERT statements fail.",
-        safe_way="Give the column a server_default; or set it NOT NULL in a later migration, when "
-        "all running code writes it.",
+        safe_way="Give the column a server_default, and leave it there until all running code "
+        "writes the column; or set it NOT NULL in a later migration, then.",
         check=_unknown_to_old_code,
         actions=(AlterColumn,),
         databases=ALL,

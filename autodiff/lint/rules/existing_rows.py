@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
+from autodiff.lint.columns import fills_rows
 from autodiff.lint.context import Action, Step
 from autodiff.lint.replay import NOT_VALID
 from autodiff.lint.rule import POSTGRESQL, SERVERS, Match, Rule
@@ -57,8 +58,7 @@ https://www.postgresql.org/docs/current/xfunc-volatility.html
 def _required_column(step: Step) -> Iterator[Match]:
     match step.action:
         case AddColumn(table=table, column=column) if step.is_live(table):
-            has_value = column.default is not None or column.computed or column.identity
-            if column.nullable or has_value or column.autoincrement:
+            if column.nullable or fills_rows(column):
                 return
             place = f"{table}.{column.name}"
             yield Match(message=f"adds column {place} as NOT NULL without a default", object=place)
@@ -72,7 +72,7 @@ def _not_null(step: Step) -> Iterator[Match]:
             column = step.column(table, name)
             if column is not None and not column.nullable:
                 return
-            if column is not None and step.is_new_column(table, name) and column.default:
+            if column is not None and step.is_new_column(table, name) and fills_rows(column):
                 return  # the default has filled the existing rows
             if step.is_filled(table, name) or has_not_null_check(step, table, name):
                 return
@@ -139,9 +139,7 @@ def _unique(step: Step) -> Iterator[Match]:
         return
     if columns and all(step.is_new_column(table, name) for name in columns):
         filled = known is not None and any(
-            (found := known.column(name)) is not None
-            and (found.default is not None or found.identity or found.autoincrement)
-            for name in columns
+            (found := known.column(name)) is not None and fills_rows(found) for name in columns
         )
         if not filled:
             return  # every value is NULL, and NULLs are not equal
