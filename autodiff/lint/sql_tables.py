@@ -160,6 +160,9 @@ class Reader:
                 yield from self._set(tree)
             case exp.Select() if tree.args.get("into") is not None:
                 yield CreateTable(table=Table(name=self._table_name(tree.args["into"].this)))
+            case exp.Select(expressions=[exp.Anonymous(this="set_config") as call]):
+                name, value, _ = call.expressions
+                yield SetOption(name=str(name.this).lower(), value=str(value.this))
             case exp.Update() | exp.Delete() | exp.Insert() | exp.Merge():
                 yield from self._rows(tree)
         for part in tree.find_all(exp.Update, exp.Delete, exp.Insert):

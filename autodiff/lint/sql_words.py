@@ -17,6 +17,7 @@ from autodiff.lint.statements import (
     Harmless,
     MaintainTable,
     RenameNamespace,
+    SetOption,
     Truncate,
     UseIndex,
     ValidateConstraint,
@@ -125,6 +126,8 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield found
         case ["CREATE" | "ALTER" | "DROP", *rest] if _is_harmless_object(rest):
             yield Harmless(sql=" ".join(words))
+        case ["RESET", "LOCK_TIMEOUT" | "STATEMENT_TIMEOUT"]:
+            yield SetOption(name=words[1].lower(), value="DEFAULT")
         case [first, *_] if first in _HARMLESS or first == "COMMENT":
             yield Harmless(sql=" ".join(words))
         case ["VACUUM", *_] | ["SET", *_]:

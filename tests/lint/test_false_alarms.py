@@ -64,6 +64,7 @@ ADD_FLAG = (
 )
 DROP_DEFAULT = 'op.alter_column("users", "flag", server_default=None)'
 NULLABLE = 'op.alter_column("users", "flag", existing_type=sa.Integer(), nullable=True)'
+ADD_TEXT = '\nop.add_column("users", sa.Column("c", sa.Text()))'
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
 
@@ -215,6 +216,20 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("sqlite", f"{ADD_FLAG}\n{DROP_DEFAULT}\n{NULLABLE}", []),
         ("mysql", f"{ADD_FLAG}\n{NULLABLE}\n{DROP_DEFAULT}", []),
         ("sqlite", f'{ADD_FLAG}\n{DROP_DEFAULT}\nop.drop_column("users", "flag")', []),
+        # The limits in force at a step
+        ("postgresql", f"{sql('SET lock_timeout = 0')}{ADD_TEXT}", ["AD416"]),
+        ("postgresql", f"{sql('SET LOCAL lock_timeout TO DEFAULT')}{ADD_TEXT}", ["AD416"]),
+        ("postgresql", f"{sql('RESET lock_timeout')}{ADD_TEXT}", ["AD416"]),
+        ("postgresql", sql("SELECT set_config('lock_timeout', '0', true)") + ADD_TEXT, ["AD416"]),
+        ("postgresql", f"{sql('SET lock_timeout TO 9; SET lock_timeout=0')}{ADD_TEXT}", ["AD416"]),
+        ("postgresql", f"{sql('SET lock_timeout = 0; SET lock_timeout = 9')}{ADD_TEXT}", []),
+        ("postgresql", f"{ADD_TEXT}\n{sql('SET lock_timeout = 0')}", []),
+        (
+            "postgresql",
+            sql("SET statement_timeout TO '0 min'; DELETE FROM users WHERE id = 1"),
+            ["AD421"],
+        ),
+        ("postgresql", sql("SET statement_timeout = '9 min'; DELETE FROM users WHERE id = 1"), []),
         # Checks of MySQL and MariaDB
         ("mariadb", sql("ALTER TABLE users ADD CONSTRAINT c CHECK (age > 0)"), ["AD459"]),
         ("mysql 8.0.16", sql("ALTER TABLE users ADD CHECK (age > 0)"), ["AD459"]),

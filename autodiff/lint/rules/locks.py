@@ -5,6 +5,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 
 from autodiff.lint.context import Script, Step
@@ -39,7 +40,8 @@ from autodiff.schema.operations import (
 
 __all__ = ["RULES"]
 
-_NO_LIMIT = ("0", "0s", "0ms")
+_NO_LIMIT = re.compile(r"0+\s*[a-z]*|default", re.IGNORECASE)
+"""The values of a timeout that switch it off; it is off by default."""
 _CHANGES = "changes rows of"
 _NAMED = 8
 """Tables that a message names."""
@@ -267,12 +269,8 @@ def _is_exclusive(step: Step) -> bool:
 
 
 def _no_lock_timeout(script: Script) -> Iterator[Match]:
-    if script.lock_timeout != 0:
-        return
-    for step in script.steps:
+    for step in _unlimited(script, "lock_timeout", script.lock_timeout):
         match step.action:
-            case SetOption(name="lock_timeout", value=value) if value not in _NO_LIMIT:
-                return
             case AddColumn(table=table) | AlterColumn(table=table) | DropColumn(table=table):
                 pass
             case AddConstraint(table=table) | DropConstraint(table=table):
@@ -287,12 +285,7 @@ def _no_lock_timeout(script: Script) -> Iterator[Match]:
 
 
 def _no_statement_timeout(script: Script) -> Iterator[Match]:
-    if script.statement_timeout != 0:
-        return
-    for step in script.steps:
-        match step.action:
-            case SetOption(name="statement_timeout", value=value) if value not in _NO_LIMIT:
-                return
+    for step in _unlimited(script, "statement_timeout", script.statement_timeout):
         work = _long_work(step)
         if work is not None and step.is_live(work[1]):
             yield Match(
@@ -301,6 +294,17 @@ def _no_statement_timeout(script: Script) -> Iterator[Match]:
                 line=step.line,
             )
             return
+
+
+def _unlimited(script: Script, option: str, seconds: float | None) -> Iterator[Step]:
+    """Yield the steps that run while an option, which begins with a value, has no limit."""
+    is_limited = seconds != 0
+    for step in script.steps:
+        match step.action:
+            case SetOption(name=name, value=value) if name == option:
+                is_limited = _NO_LIMIT.fullmatch(value) is None
+        if not is_limited:
+            yield step
 
 
 RULES = (
@@ -539,7 +543,7 @@ RULES = (
         code="AD416",
         name="no-lock-timeout",
         severity="warning",
-        summary="A table that existed before is locked, and lock_timeout is 0.",
+        summary="A table that existed before is locked while lock_timeout is 0.",
         reason="The migration waits for its lock without a limit, and every later query on the "
         "table waits behind it.",
         safe_way="Leave lock_timeout at its default of 5 seconds: a migration that cannot get a "
@@ -616,7 +620,7 @@ RULES = (
         code="AD421",
         name="no-statement-timeout",
         severity="warning",
-        summary="Rows of a table that existed before are read or changed, and statement_timeout "
+        summary="Rows of a table that existed before are read or changed while statement_timeout "
         "is 0.",
         reason="A statement that takes longer than expected holds its locks without a limit.",
         safe_way="Leave statement_timeout at its default of 30 minutes, or set another limit in "
