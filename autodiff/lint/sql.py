@@ -22,7 +22,7 @@ from autodiff.schema.sqltext import tokens
 if TYPE_CHECKING:
     from autodiff.dialects import Dialect
 
-__all__ = ["is_always_true", "parse_sql", "statements_with_lines"]
+__all__ = ["casts_of", "is_always_true", "parse_sql", "statements_with_lines"]
 
 
 def statements_with_lines(text: str, dialect: Dialect) -> Iterator[tuple[str, int]]:
@@ -52,6 +52,12 @@ def is_always_true(condition: str, dialect: Dialect) -> bool:
     """Return whether every row meets a condition, such as `1 = 1`."""
     tree = _parsed(f"SELECT 1 WHERE {condition}", dialect.features.sql_grammar)
     return tree is not None and is_true(tree.args["where"].this)
+
+
+def casts_of(expression: str, column: str, dialect: Dialect) -> tuple[str, ...] | None:
+    """Return the types to which an expression casts a column; None if it does anything else."""
+    tree = _parsed(f"SELECT {expression}", dialect.features.sql_grammar)
+    return None if tree is None else Reader(dialect).casts(tree.expressions[0], column)
 
 
 def _statement(statement: str, dialect: Dialect, backslashes: bool) -> list[Action]:

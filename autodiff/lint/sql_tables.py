@@ -256,6 +256,21 @@ class Reader:
         sql = self._dialect.canonical_type(lowered if is_plain else text)
         return ColumnType(sql=sql, python=f"op.sql_type({python_string(lowered)})"), False
 
+    def casts(self, tree: Any, column: str) -> tuple[str, ...] | None:
+        """Return the types to which an expression casts a column; None for another expression."""
+        from sqlglot import exp
+
+        match tree:
+            case exp.Paren() | exp.Collate():
+                return self.casts(tree.this, column)
+            case exp.Cast():
+                inner = self.casts(tree.this, column)
+                return None if inner is None else (*inner, self._type(tree.to)[0].sql)
+            case exp.Column() if self._identifier(tree.this) == column:
+                return ()
+            case _:
+                return None
+
     def _column(self, tree: Any) -> tuple[Column, list[Constraint], Index | None]:
         """Return a column with the constraints of its definition."""
         from sqlglot import exp

@@ -65,6 +65,7 @@ ADD_FLAG = (
 DROP_DEFAULT = 'op.alter_column("users", "flag", server_default=None)'
 NULLABLE = 'op.alter_column("users", "flag", existing_type=sa.Integer(), nullable=True)'
 ADD_TEXT = '\nop.add_column("users", sa.Column("c", sa.Text()))'
+SET_TYPE = "ALTER TABLE users ALTER COLUMN"
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
 
@@ -230,6 +231,20 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             ["AD421"],
         ),
         ("postgresql", sql("SET statement_timeout = '9 min'; DELETE FROM users WHERE id = 1"), []),
+        # Values that USING computes
+        ("postgresql", sql(f"{SET_TYPE} age TYPE int USING age * 100"), ["AD411"]),
+        ("postgresql", sql(f"{SET_TYPE} age TYPE int USING ((age)::integer)"), []),
+        ("postgresql", sql(f'{SET_TYPE} age TYPE int USING "age"'), []),
+        ("postgresql", sql(f'{SET_TYPE} email TYPE text USING email COLLATE "C"'), []),
+        ("postgresql", sql(f"{SET_TYPE} age TYPE int USING team_id::int"), ["AD411"]),
+        ("postgresql", sql(f"{SET_TYPE} age TYPE int USING age::text::int"), ["AD411"]),
+        ("postgresql", sql(f"{SET_TYPE} nickname TYPE text USING CAST(nickname AS text)"), []),
+        ("postgresql", sql(f"{SET_TYPE} nickname TYPE text USING lower(nickname)"), ["AD411"]),
+        (
+            "postgresql",
+            'op.alter_column("users", "email", type_=sa.Text(), postgresql_using="trim(email)")',
+            ["AD411"],
+        ),
         # Checks of MySQL and MariaDB
         ("mariadb", sql("ALTER TABLE users ADD CONSTRAINT c CHECK (age > 0)"), ["AD459"]),
         ("mysql 8.0.16", sql("ALTER TABLE users ADD CHECK (age > 0)"), ["AD459"]),

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 from autodiff.dialects.postgresql.rewriting_types import rewrites_table
 from autodiff.lint.context import Step
 from autodiff.lint.rule import POSTGRESQL, Match, Rule
+from autodiff.lint.sql import casts_of
 from autodiff.schema.objects import ColumnType
 from autodiff.schema.operations import AddColumn, AlterColumn
 
@@ -21,13 +23,26 @@ def _rewritten(step: Step) -> Iterator[Match]:
             after = patch.type
             if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
                 return
-            if before.enum is None and after.enum is None and rewrites_table(before.sql, after.sql):
+            if _is_rewritten(step, before, after):
                 place = f"{table}.{name}"
+                using = f" by {step.action.using}" if before.sql == after.sql else ""
                 yield Match(
-                    message=f"changes {place} from {before.sql} to {after.sql}, which rewrites "
-                    f"{table}",
+                    message=f"changes {place} from {before.sql} to {after.sql}{using}, which "
+                    f"rewrites {table}",
                     object=place,
                 )
+
+
+def _is_rewritten(step: Step, before: ColumnType, after: ColumnType) -> bool:
+    """Return whether PostgreSQL computes the values again: by the types, or by USING."""
+    assert isinstance(step.action, AlterColumn)
+    name, using = step.action.name, step.action.using
+    casts = () if using is None else casts_of(using, name, step.dialect)
+    if casts is None:
+        return True
+    types = (before.sql, *casts, after.sql)
+    is_enum = before.enum is not None or after.enum is not None
+    return not is_enum and any(rewrites_table(old, new) for old, new in pairwise(types))
 
 
 def _generated(step: Step) -> Iterator[Match]:
@@ -53,7 +68,8 @@ RULES = (
         summary="The type of a column changes in a way that rewrites the table.",
         reason="The table is copied and its indexes are built again under an ACCESS EXCLUSIVE "
         "lock: nobody can read or write it until it ends. A longer varchar, varchar to text and "
-        "more precision of a numeric with the same scale do not rewrite the table.",
+        "more precision of a numeric with the same scale do not rewrite the table, unless USING "
+        "computes new values.",
         safe_way="Add a column of the new type, write to both, copy the values in batches, and "
         "drop the old column.",
         check=_rewritten,
