@@ -11,11 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import MigrationFailedError
 from autodiff.lint.context import Action
-from autodiff.lint.sql_forms import block_statements, single_actions, spelled_plainly
+from autodiff.lint.sql_forms import (
+    block_statements,
+    blocking_options,
+    single_actions,
+    spelled_plainly,
+)
 from autodiff.lint.sql_rows import is_true
 from autodiff.lint.sql_tables import Reader
-from autodiff.lint.statements import Harmless, TransactionControl, Unparsed
+from autodiff.lint.statements import ChangeTable, Harmless, TransactionControl, Unparsed
 from autodiff.runner.transaction_control import refuse_transaction_control
+from autodiff.schema.objects import Name
+from autodiff.schema.operations import CreateIndex, DropIndex
 from autodiff.schema.sql_statements import split_statements
 from autodiff.schema.sqltext import tokens
 
@@ -44,8 +51,19 @@ def parse_sql(text: str, dialect: Dialect) -> list[Action]:
     found: list[Action] = []
     backslashes = dialect.features.backslash_escapes
     for statement in split_statements(text, backslashes=backslashes):
-        found += _statement(statement, dialect, backslashes)
+        actions = _statement(statement, dialect, backslashes)
+        found += actions
+        if dialect.features.sql_grammar == "mysql":
+            found += _blocking_options(statement, actions)
     return found
+
+
+def _blocking_options(statement: str, actions: list[Action]) -> Iterator[ChangeTable]:
+    """Yield the options of CREATE INDEX and DROP INDEX; those of ALTER TABLE are in its tree."""
+    match actions:
+        case [CreateIndex(table=Name() as table) | DropIndex(table=Name() as table)]:
+            for kind, value in blocking_options(statement):
+                yield ChangeTable(table=table, kind=kind, value=value)
 
 
 def is_always_true(condition: str, dialect: Dialect) -> bool:

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Literal
 
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["UNNAMED", "block_statements", "single_actions", "spelled_plainly", "split_list"]
+__all__ = [
+    "BLOCKING_OPTIONS",
+    "UNNAMED",
+    "block_statements",
+    "blocking_options",
+    "single_actions",
+    "spelled_plainly",
+    "split_list",
+]
 
 UNNAMED = "autodiff_unnamed"
 """The name of a check without a name: sqlglot needs one."""
 _EXECUTABLE_COMMENT = re.compile(r"/\*!\d*(.*?)\*/", re.DOTALL)
 _DOLLARS = re.compile(r"(?P<tag>\$\w*\$)(?P<body>.*)(?P=tag)", re.DOTALL)
 _FILLERS = frozenset(("IGNORE", "ONLINE", "OFFLINE", "LOW_PRIORITY"))
+_OPTIONS = frozenset(("ALGORITHM", "LOCK"))
+BLOCKING_OPTIONS = frozenset(("COPY", "SHARED", "EXCLUSIVE"))
+"""The values of ALGORITHM and LOCK with which writes wait (MySQL)."""
 _CONTROL = frozenset("BEGIN THEN ELSE LOOP".split())
 """Words of PL/pgSQL after which a statement begins."""
 _NO_STATEMENTS = frozenset(
@@ -80,9 +92,27 @@ def _plain_index(words: list[str]) -> list[str]:
 
 def _without_options(words: list[str]) -> list[str]:
     """Return a statement of MySQL without ALGORITHM and LOCK at its end."""
-    upper = [word.upper() for word in words]
-    ends = [i for i, word in enumerate(upper) if word in ("ALGORITHM", "LOCK") and i > 3]
-    return words[: ends[0]] if ends else words
+    return words[: _options_start(words)]
+
+
+def _options_start(words: Sequence[str]) -> int:
+    places = (i for i, word in enumerate(words) if word.upper() in _OPTIONS and i > 3)
+    return next(places, len(words))
+
+
+def blocking_options(statement: str) -> list[tuple[Literal["algorithm", "lock"], str]]:
+    """Return the options of CREATE INDEX or DROP INDEX of MySQL that block writes."""
+    words = _words(statement, True)
+    kinds = [word.upper() for word in words[:3]]
+    if kinds[:1] not in (["CREATE"], ["DROP"]) or "INDEX" not in kinds:
+        return []
+    options = [word.upper() for word in words[_options_start(words) :] if word != "="]
+    pairs = zip(options[::2], options[1::2], strict=False)
+    return [
+        ("lock" if kind == "LOCK" else "algorithm", value)
+        for kind, value in pairs
+        if value in BLOCKING_OPTIONS
+    ]
 
 
 def _plain_table(words: list[str]) -> list[str]:

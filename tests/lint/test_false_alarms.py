@@ -245,6 +245,10 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             'op.alter_column("users", "email", type_=sa.Text(), postgresql_using="trim(email)")',
             ["AD411"],
         ),
+        # Options of indexes
+        ("mysql", sql("CREATE INDEX i ON users (email(9)) ALGORITHM=COPY"), ["AD458"]),
+        ("mariadb", sql("DROP INDEX ix_users_age ON users LOCK=SHARED"), ["AD458"]),
+        ("mariadb", sql("CREATE INDEX i ON users (email(9)) ALGORITHM=INPLACE LOCK=NONE"), []),
         # Checks of MySQL and MariaDB
         ("mariadb", sql("ALTER TABLE users ADD CONSTRAINT c CHECK (age > 0)"), ["AD459"]),
         ("mysql 8.0.16", sql("ALTER TABLE users ADD CHECK (age > 0)"), ["AD459"]),

@@ -121,6 +121,19 @@ MYSQL = {
     "ALTER TABLE t ADD INDEX i (a(10))": ["CreateIndex t [('a', 10)]"],
     "CREATE INDEX i USING BTREE ON t (a) LOCK=NONE": ["CreateIndex t ['a']"],
     "DROP INDEX `i` ON `s`.`t` ALGORITHM=INPLACE": ["- index i on s.t"],
+    "CREATE UNIQUE INDEX i ON t (a) ALGORITHM=COPY LOCK SHARED": [
+        "CreateIndex t ['a']",
+        "ChangeTable algorithm t",
+        "ChangeTable lock t",
+    ],
+    "CREATE FULLTEXT INDEX i ON t (a) LOCK=EXCLUSIVE": [
+        "CreateIndex t ['a']",
+        "ChangeTable lock t",
+    ],
+    "DROP INDEX i ON t LOCK = DEFAULT ALGORITHM = COPY": [
+        "- index i on t",
+        "ChangeTable algorithm t",
+    ],
     "ALTER TABLE t DROP PARTITION p": ["Truncate"],
     "ALTER TABLE t ADD PARTITION (PARTITION p VALUES LESS THAN (9))": ["Harmless"],
     "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4 COLLATE utf8mb4_bin": ["ChangeTable charset t"],

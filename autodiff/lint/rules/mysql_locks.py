@@ -14,6 +14,7 @@ from autodiff.lint.context import Step
 from autodiff.lint.parts import index_words, part_place, part_words
 from autodiff.lint.rule import MYSQL, Match, Rule
 from autodiff.lint.rules.mysql_design import NARROW_CHARSETS, charset_of
+from autodiff.lint.sql_forms import BLOCKING_OPTIONS
 from autodiff.lint.statements import AddColumnConstraint, ChangeTable, SetOption
 from autodiff.schema.objects import Check, ColumnType, ForeignKey, PrimaryKey
 from autodiff.schema.operations import (
@@ -216,7 +217,7 @@ def _replaces_key(step: Step, other: Step) -> bool:
 def _blocking_option(step: Step) -> Iterator[Match]:
     match step.action:
         case ChangeTable(table=table, kind="algorithm" | "lock" as kind, value=value):
-            if step.is_live(table) and value.upper() in ("COPY", "SHARED", "EXCLUSIVE"):
+            if step.is_live(table) and value.upper() in BLOCKING_OPTIONS:
                 yield Match(
                     message=f"alters {table} with {kind.upper()}={value.upper()}",
                     object=str(table),
@@ -355,7 +356,8 @@ RULES = (
         code="AD458",
         name="blocking-option",
         severity="warning",
-        summary="ALTER TABLE has ALGORITHM=COPY, LOCK=SHARED or LOCK=EXCLUSIVE.",
+        summary="ALTER TABLE, CREATE INDEX or DROP INDEX has ALGORITHM=COPY, LOCK=SHARED or "
+        "LOCK=EXCLUSIVE.",
         reason=f"The server copies or locks the table, also if it does not need to: {_COPIED}.",
         safe_way="Use LOCK=NONE: then the server refuses a change that would block writes.",
         check=_blocking_option,
