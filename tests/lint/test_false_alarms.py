@@ -245,6 +245,23 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             'op.alter_column("users", "email", type_=sa.Text(), postgresql_using="trim(email)")',
             ["AD411"],
         ),
+        # Character sets of columns
+        (
+            "mysql",
+            sql("ALTER TABLE users MODIFY nickname varchar(50) CHARACTER SET latin1"),
+            ["AD109", "AD451", "AD621"],
+        ),
+        (
+            "mariadb",
+            sql("ALTER TABLE users CHANGE nickname n varchar(50) COLLATE latin1_bin"),
+            ["AD109", "AD302", "AD451", "AD621"],
+        ),
+        ("mysql", sql("ALTER TABLE users MODIFY nickname varchar(50) CHARSET utf8mb4"), ["AD451"]),
+        (
+            "mysql",
+            sql("ALTER TABLE users MODIFY age varchar(50) CHARACTER SET latin1"),
+            ["AD451", "AD621"],
+        ),
         # Options of indexes
         ("mysql", sql("CREATE INDEX i ON users (email(9)) ALGORITHM=COPY"), ["AD458"]),
         ("mariadb", sql("DROP INDEX ix_users_age ON users LOCK=SHARED"), ["AD458"]),

@@ -148,13 +148,22 @@ def _rebuilt(step: Step) -> Iterator[Match]:
 
 def _narrow_charset(step: Step) -> Iterator[Match]:
     match step.action:
-        case ChangeTable(table=table, kind="charset", value=value) if step.is_live(table):
-            charset = value.strip("'\"`").lower()
-            if charset in NARROW_CHARSETS:
-                yield Match(
-                    message=f"converts {table} to {charset}, which lacks characters",
-                    object=str(table),
-                )
+        case ChangeTable(table=table, kind="charset", value=value):
+            charset, place = value.strip("'\"`").lower(), str(table)
+        case AlterColumn(table=table, name=name, after=patch) if isinstance(patch.type, ColumnType):
+            column = step.column(table, name)
+            before = column.type.sql if column is not None else ""
+            charset, place = charset_of(patch.type.sql) or "", f"{table}.{name}"
+            if charset == charset_of(before) or (before and not _is_text(before)):
+                return
+        case _:
+            return
+    if step.is_live(table) and charset in NARROW_CHARSETS:
+        yield Match(message=f"converts {place} to {charset}, which lacks characters", object=place)
+
+
+def _is_text(type_: str) -> bool:
+    return split_type(type_)[0].endswith(("char", "text", "enum", "set"))
 
 
 def _rebuilding_column(step: Step) -> Iterator[Match]:
@@ -229,12 +238,13 @@ RULES = (
         code="AD109",
         name="narrow-charset",
         severity="warning",
-        summary="A table is converted to a character set that lacks characters of Unicode.",
+        summary="A table or a column is converted to a character set that lacks characters of "
+        "Unicode.",
         reason="Depending on sql_mode, the server refuses the characters that the new character "
         "set does not have, or replaces them with question marks.",
         safe_way="Convert to utf8mb4.",
         check=_narrow_charset,
-        actions=(ChangeTable,),
+        actions=(ChangeTable, AlterColumn),
         harmless_if="empty",
         databases=MYSQL,
         bad='op.execute("ALTER TABLE users CONVERT TO CHARACTER SET latin1")',
