@@ -50,7 +50,8 @@ def spelled_plainly(statement: str, *, backslashes: bool = False) -> str:
         case ["ALTER", "TABLE", *_]:
             start = _end_of_name(words, 2)
             waits = [i for i, word in enumerate(upper[:start]) if word in ("WAIT", "NOWAIT")]
-            words = words[: waits[0]] + words[start:] if waits else words
+            actions = _with_column(words[start:])
+            words = words[: waits[0] if waits else start] + actions
         case ["REPLACE", "INTO", *_]:
             words[0] = "INSERT"
         case ["UPDATE", "OR", _, *_]:
@@ -64,6 +65,15 @@ def spelled_plainly(statement: str, *, backslashes: bool = False) -> str:
         case ["CREATE", *_] if "TABLE" in upper[1:4]:
             words = _plain_table(words)
     return " ".join(_named_check(words))
+
+
+def _with_column(words: list[str]) -> list[str]:
+    """Return DROP a, of SQLite, as DROP COLUMN a."""
+    match [word.upper() for word in words]:
+        case ["DROP", _]:
+            return ["DROP", "COLUMN", words[1]]
+        case _:
+            return words
 
 
 def _plain_index(words: list[str]) -> list[str]:

@@ -167,6 +167,8 @@ MYSQL = {
 }
 SQLITE = {
     "ALTER TABLE [t] DROP COLUMN [a]": ["- column t.a"],
+    "ALTER TABLE t DROP a": ["- column t.a"],
+    'ALTER TABLE main."t" DROP "a b"': ["- column t.a b"],
     "CREATE TABLE t (a, PRIMARY KEY (a) ON CONFLICT REPLACE) WITHOUT ROWID": ["+ table t"],
     "CREATE INDEX main.i ON t (a COLLATE NOCASE DESC)": ["CreateIndex t ['a']"],
     "CREATE TEMP TRIGGER IF NOT EXISTS g AFTER UPDATE ON t BEGIN DELETE FROM u; END": [
