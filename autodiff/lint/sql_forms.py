@@ -26,6 +26,11 @@ _FILLERS = frozenset(("IGNORE", "ONLINE", "OFFLINE", "LOW_PRIORITY"))
 _OPTIONS = frozenset(("ALGORITHM", "LOCK"))
 BLOCKING_OPTIONS = frozenset(("COPY", "SHARED", "EXCLUSIVE"))
 """The values of ALGORITHM and LOCK with which writes wait (MySQL)."""
+_DROPPED_IN_LISTS = frozenset(
+    "AGGREGATE COLLATION DOMAIN EXTENSION FUNCTION INDEX LANGUAGE PROCEDURE ROUTINE SCHEMA "
+    "SEQUENCE SERVER TYPE".split()
+)
+"""Objects of which one DROP can name several, and that sqlglot cannot read then."""
 _CONTROL = frozenset("BEGIN THEN ELSE LOOP".split())
 """Words of PL/pgSQL after which a statement begins."""
 _NO_STATEMENTS = frozenset(
@@ -146,17 +151,38 @@ def _named_check(words: list[str]) -> list[str]:
 
 
 def single_actions(statement: str, *, backslashes: bool = False) -> list[str]:
-    """Return an ALTER TABLE with several actions as one statement for each; else nothing."""
+    """Return an ALTER TABLE or DROP that does several things as a statement for each.
+
+    Returns:
+        The statements; none if it does one thing, or is another statement.
+    """
     words = _words(statement, backslashes) if "," in statement else []
-    if [word.upper() for word in words[:2]] != ["ALTER", "TABLE"]:
-        return []
+    match [word.upper() for word in words[:2]]:
+        case ["ALTER", "TABLE"]:
+            found = _single_alterations(words)
+        case ["DROP", kind] if kind in _DROPPED_IN_LISTS:
+            found = _single_drops(words)
+        case _:
+            return []
+    return found if len(found) > 1 else []
+
+
+def _single_alterations(words: list[str]) -> list[str]:
     start = _end_of_name(words, 2)
     head, actions = words[:start], list(split_list(words[start:]))
     if len(actions) == 1 and actions[0][:2] == [actions[0][0], "("]:
         added = actions[0]
         if added[0].upper() == "ADD" and added[-1] == ")":  # ADD (a int, b int), of MySQL
             actions = [["ADD", *part] for part in split_list(added[2:-1])]
-    return [" ".join([*head, *action]) for action in actions] if len(actions) > 1 else []
+    return [" ".join([*head, *action]) for action in actions]
+
+
+def _single_drops(words: list[str]) -> list[str]:
+    start = 2
+    while words[start].upper() in ("CONCURRENTLY", "IF", "EXISTS"):
+        start += 1
+    end = [words.pop()] if words[-1].upper() in ("CASCADE", "RESTRICT") else []
+    return [" ".join([*words[:start], *part, *end]) for part in split_list(words[start:])]
 
 
 def _end_of_name(words: Sequence[str], start: int) -> int:

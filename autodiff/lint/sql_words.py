@@ -27,7 +27,6 @@ from autodiff.schema.operations import (
     AlterColumn,
     ColumnPatch,
     CreateIndex,
-    DropIndex,
     RenameConstraint,
     RenameEnum,
     RenameEnumValue,
@@ -71,15 +70,15 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
     upper = [word.upper() for word in words]
     match upper:
         case ["REINDEX", *rest]:
-            yield _maintain("reindex", words, rest, name)
+            yield from _maintain("reindex", words, rest, name)
         case ["CLUSTER", *rest] | ["VACUUM", "FULL", *rest]:
-            yield _maintain("rewrite", words, rest, name)
+            yield from _maintain("rewrite", words, rest, name)
         case ["VACUUM", "(", *rest] if ")" in rest and "FULL" in rest[: rest.index(")")]:
-            yield _maintain("rewrite", words, rest[rest.index(")") + 1 :], name)
+            yield from _maintain("rewrite", words, rest[rest.index(")") + 1 :], name)
         case ["REFRESH", "MATERIALIZED", "VIEW", *rest]:
-            yield _maintain("refresh", words, rest, name)
+            yield from _maintain("refresh", words, rest, name)
         case ["LOCK", *rest]:
-            yield _maintain("lock", words, rest, name)
+            yield from _maintain("lock", words, rest, name)
         case ["CREATE", *rest] if "TRIGGER" in rest[:12] and not _is_harmless_object(rest):
             yield from _trigger(words, upper, name)
         case ["CREATE", "FULLTEXT" | "SPATIAL", "INDEX", _, "ON", _, "(", *_]:
@@ -105,10 +104,6 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             for place in (i for i, word in enumerate(upper) if word == "TO"):
                 if 2 < place < len(words) - 1:
                     yield RenameTable(before=name(words[place - 1]), after=name(words[place + 1]))
-        case ["DROP", "INDEX", *_] if "," in words and "ON" not in upper:
-            for word in words[words.index(",") - 1 :: 2]:
-                dropped = name(word)
-                yield DropIndex(table=None, name=dropped.name, schema=dropped.schema)
         case ["ALTER", "INDEX", _, "ATTACH", *_] | ["ALTER", "SEQUENCE", _, _, *_]:
             yield Harmless(sql=" ".join(words))
         case ["ALTER", "MATERIALIZED", "VIEW", *_] if "RENAME" not in upper:
@@ -138,13 +133,12 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
 def _with_dependents(
     words: list[str], upper: list[str], name: Callable[[str], Name]
 ) -> Iterator[DropDependents | DropRoutine]:
-    """Yield DROP ... CASCADE of one or more objects, such as types."""
+    """Yield DROP ... CASCADE of an object such as a type."""
     kind = upper[1].lower()
-    start = 4 if upper[2:4] == ["IF", "EXISTS"] else 2
-    for part in split_list(words[start:-1]):
-        yield DropDependents(kind=kind, name=name(part[0]))
-        if upper[1] in _ROUTINES:
-            yield DropRoutine(kind=kind, name=name(part[0]))
+    dropped = name(words[4 if upper[2:4] == ["IF", "EXISTS"] else 2])
+    yield DropDependents(kind=kind, name=dropped)
+    if upper[1] in _ROUTINES:
+        yield DropRoutine(kind=kind, name=dropped)
 
 
 def _is_harmless_object(rest: list[str]) -> bool:
@@ -154,21 +148,23 @@ def _is_harmless_object(rest: list[str]) -> bool:
 
 def _maintain(
     kind: str, words: list[str], rest: list[str], name: Callable[[str], Name]
-) -> MaintainTable:
+) -> Iterator[MaintainTable]:
+    """Yield a maintenance command for each of its tables."""
     own = words[len(words) - len(rest) :]
     if own[:1] == ["("] and ")" in own:  # options
         own = own[own.index(")") + 1 :]
-    named = next((word for word in own if word.upper() not in _NOISE), None)
     verbs = {"reindex": 1, "lock": 1, "refresh": 3, "rewrite": 1}[kind]
     text = " ".join(words[:verbs]).upper()
-    return MaintainTable(
-        kind=kind,  # type: ignore[arg-type]
-        words="VACUUM FULL" if text == "VACUUM" else text,
-        name=None
-        if named is None or not (named[0].isalpha() or named[0] in '_"`')
-        else name(named),
-        concurrently="CONCURRENTLY" in rest,
-    )
+    for part in list(split_list(own)) or [own]:
+        named = next((word for word in part if word.upper() not in _NOISE), None)
+        yield MaintainTable(
+            kind=kind,  # type: ignore[arg-type]
+            words="VACUUM FULL" if text == "VACUUM" else text,
+            name=None
+            if named is None or not (named[0].isalpha() or named[0] in '_"`')
+            else name(named),
+            concurrently="CONCURRENTLY" in rest,
+        )
 
 
 def _text_index(words: list[str], name: Callable[[str], Name]) -> CreateIndex:

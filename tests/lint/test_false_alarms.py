@@ -245,6 +245,9 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
             'op.alter_column("users", "email", type_=sa.Text(), postgresql_using="trim(email)")',
             ["AD411"],
         ),
+        # Several tables in one command
+        ("postgresql", sql("VACUUM FULL users, teams"), ["AD418", "AD418"]),
+        ("postgresql", sql("LOCK TABLE users, teams IN SHARE MODE"), ["AD420", "AD420"]),
         # Character sets of columns
         (
             "mysql",

@@ -53,15 +53,27 @@ POSTGRESQL = {
     "VACUUM (ANALYZE, FULL) t": ["MaintainTable rewrite t"],
     "VACUUM FULL ANALYZE t": ["MaintainTable rewrite t"],
     "VACUUM (ANALYZE) t": ["Harmless"],
+    "VACUUM FULL t, s.u (a, b)": ["MaintainTable rewrite t", "MaintainTable rewrite s.u"],
+    "LOCK TABLE ONLY t, u IN SHARE MODE": ["MaintainTable lock t", "MaintainTable lock u"],
+    "VACUUM FULL": ["MaintainTable rewrite"],
     "REINDEX (VERBOSE) TABLE t": ["MaintainTable reindex t"],
     # Indexes
     "CREATE INDEX CONCURRENTLY i ON t USING gin (a)": ["CreateIndex t ['a'] concurrently"],
     "CREATE INDEX i ON t (a text_pattern_ops)": ["CreateIndex t ['a']"],
     "DROP INDEX i, s.j": ["- index i", "- index j"],
+    "DROP INDEX IF EXISTS i, j CASCADE": ["- index i", "- index j"],
     "ALTER INDEX i ATTACH PARTITION j": ["Harmless"],
     # Schemas
     "DROP SCHEMA s": ["- schema s"],
     "DROP SCHEMA s CASCADE": ["DropSchemaWithContents s"],
+    # Several objects
+    "DROP SCHEMA s, t CASCADE": ["DropSchemaWithContents s", "DropSchemaWithContents t"],
+    "DROP SEQUENCE IF EXISTS a, s.b": ["- sequence a", "- sequence s.b"],
+    "DROP TYPE a, b": ["- enum a", "- enum b"],
+    "DROP FUNCTION f(int, text), g()": ["DropRoutine function f", "DropRoutine function g"],
+    "DROP VIEW a, b": ["- view a", "- view b"],
+    "TRUNCATE t, u": ["Truncate"],
+    "DROP TABLE t, u CASCADE": ["- table t", "- table u"],
     # What CASCADE drops
     "DROP TYPE IF EXISTS a, s.b CASCADE": ["DropDependents type a", "DropDependents type s.b"],
     "DROP TYPE a": ["- enum a"],
@@ -164,6 +176,7 @@ MYSQL = {
     "DROP SCHEMA IF EXISTS d": ["DropSchemaWithContents d"],
     "REPLACE INTO t VALUES (1)": ["ChangeRows INSERT t"],
     "LOCK TABLES t WRITE": ["MaintainTable lock t"],
+    "LOCK TABLES t AS x WRITE, u READ": ["MaintainTable lock t", "MaintainTable lock u"],
 }
 SQLITE = {
     "ALTER TABLE [t] DROP COLUMN [a]": ["- column t.a"],
