@@ -53,6 +53,7 @@ __all__ = [
     "SeveralHeadsError",
     "WrongArgumentError",
     "database_words",
+    "exception_words",
     "one_line",
 ]
 
@@ -330,6 +331,12 @@ class HookFailedError(MigrationFailedError):
 
 class LockedError(AutodiffError):
     """Another run holds the lock of the database's migrations for too long."""
+
+
+def exception_words(error: BaseException) -> str:
+    """Return the class and the text of an exception; only the class if it has no text."""
+    text = f"{error}"
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def database_words(original: BaseException | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from autodiff.errors import AutodiffError, WrongArgumentError
+from autodiff.errors import AutodiffError, WrongArgumentError, exception_words
 from autodiff.lint.columns_by_table import (
     NO_COLUMNS,
     ColumnsByTable,
@@ -113,7 +113,7 @@ def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -
         fails = isinstance(error, WrongArgumentError)
         reader.take(PythonCode(what=error.message.splitlines()[0], ends=True, fails=fails))
     except Exception as error:  # the file can do anything
-        reader.take(PythonCode(what=f"{type(error).__name__}: {error}", ends=True))
+        reader.take(PythonCode(what=exception_words(error), ends=True))
 
 
 def _is_of(error: SyntaxError, migration: Migration) -> bool:

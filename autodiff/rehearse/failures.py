@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 from sqlalchemy.exc import DBAPIError
 
-from autodiff.errors import AutodiffError, database_words
+from autodiff.errors import AutodiffError, database_words, exception_words
 from autodiff.migrations import Migration
 from autodiff.schema.objects import Schema
 from autodiff.utils.python_source import parse_source
@@ -50,7 +50,7 @@ def _message(error: BaseException) -> str:
     elif isinstance(error, DBAPIError):
         text = database_words(error.orig)
     else:
-        text = f"{type(error).__name__}: {error}"
+        text = exception_words(error)
     return text.strip().partition("\n")[0]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
-from autodiff.errors import AutodiffError, MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError, exception_words
 from autodiff.rehearse.losses import find_losses
 from autodiff.rehearse.measured import MeasuredStatement
 from autodiff.rehearse.rates import Rates
@@ -240,7 +240,7 @@ def _word(patch: ColumnPatch) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return error.line if isinstance(error, AutodiffError) else f"{type(error).__name__}: {error}"
+    return error.line if isinstance(error, AutodiffError) else exception_words(error)
 
 
 _TOO_MANY_LOCKS = (

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import MigrationFailedError, exception_words
 
 __all__ = ["call_completely", "exits_as_errors", "lazy_kind", "line_in"]
 
@@ -68,4 +68,4 @@ def exits_as_errors() -> Iterator[None]:
             hint="return instead, or raise an exception to stop the migration",
         ) from error
     except BaseException as error:
-        raise _ExitedError(f"{type(error).__name__}: {error}") from error
+        raise _ExitedError(exception_words(error)) from error

@@ -14,6 +14,7 @@ from autodiff.errors import (
     RowsInTheWayError,
     WrongArgumentError,
     database_words,
+    exception_words,
 )
 from autodiff.migrations.files import Migration
 from autodiff.runner.calls import line_in
@@ -206,4 +207,4 @@ def reason(error: BaseException) -> str:
         return error.message
     if isinstance(error, DBAPIError):
         return database_words(error.orig)
-    return f"{type(error).__name__}: {error}"
+    return exception_words(error)

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import CodeType, ModuleType
 
 from autodiff.dialects import accept_options
-from autodiff.errors import MigrationFailedError, MigrationFileError
+from autodiff.errors import MigrationFailedError, MigrationFileError, exception_words
 from autodiff.migrations.files import Migration, parse_python
 from autodiff.runner.calls import call_completely, exits_as_errors, lazy_kind, line_in
 from autodiff.runner.context import current_executor, with_settings
@@ -58,7 +58,7 @@ class Loader:
             line = line_in(migration.path, error)
             raise MigrationFileError(
                 str(migration.path),
-                f"{type(error).__name__}: {error}{'' if line is None else f' (line {line})'}",
+                f"{exception_words(error)}{'' if line is None else f' (line {line})'}",
                 hint=_hint(error),
             ) from error
         return _checked_step(migration, direction, module)

@@ -12,7 +12,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import AutodiffError, MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError, exception_words
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_run import alembic_sql, run_on_scratch
 from autodiff.runner.alembic_versions import AlembicPart
@@ -246,7 +246,7 @@ def run_migration_on(
         ) from error
     except Exception as error:
         raise MigrationFailedError(
-            f"{_place(migration, error)}: {type(error).__name__}: {error}",
+            f"{_place(migration, error)}: {exception_words(error)}",
             revision=migration.revision,
             hint="a script is written without rows: write what needs rows as SQL with op.execute, "
             "or apply the migration to a database",

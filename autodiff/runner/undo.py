@@ -19,7 +19,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import AutodiffError, MigrationFailedError
+from autodiff.errors import AutodiffError, MigrationFailedError, exception_words
 from autodiff.runner.context import executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.journal import SETTLE_BY_HAND, Progress
@@ -140,7 +140,7 @@ def collect(dialect: Dialect, step: Callable[[], None], *, enough: int | None = 
             raise
         else:
             raise MigrationFailedError(
-                f"its steps cannot be listed without a database: {type(error).__name__}: {error}",
+                f"its steps cannot be listed without a database: {exception_words(error)}",
                 hint=WAYS_OUT,
             ) from error
     return collector.steps

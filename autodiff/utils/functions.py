@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from autodiff.errors import AutodiffError, ConfigError, HookFailedError
+from autodiff.errors import AutodiffError, ConfigError, HookFailedError, exception_words
 from autodiff.utils.imports import import_application_module, place_of_error
 
 __all__ = ["call_function", "load_function", "place_of"]
@@ -58,7 +58,7 @@ def call_function(
         raise
     except BaseException as error:  # SystemExit too: a function must not end a command
         place = place_of_error(error, folders).removesuffix(": ") or place_of(function, folders)
-        reason = f"{type(error).__name__}: {error}".rstrip(": ")
+        reason = exception_words(error)
         hint: str | None = "fix the function and run the command again"
         if isinstance(error, AutodiffError):
             reason, hint = error.message, error.hint

@@ -189,6 +189,11 @@ def test_an_irreversible_migration_is_reported(history: History) -> None:
     assert "not reverted to the base: 0007_step_9999 cannot be reverted" in report.notes
 
 
+def test_an_error_without_a_text_is_its_class(history: History) -> None:
+    history.folder.write("ffff", "pass", "raise NotImplementedError")
+    assert history.rehearse("head").steps[0].irreversible == "downgrade raises NotImplementedError"
+
+
 def test_an_error_in_downgrade_is_a_failure(history: History) -> None:
     """Only a raise statement in the file makes a migration irreversible."""
     history.folder.write("ffff", "pass", "undefined")
