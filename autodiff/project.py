@@ -869,6 +869,10 @@ class Project(Workspace):
         Returns:
             The migrations in order, and the data that they lose, with the number of rows or values
             in the database.
+
+        Raises:
+            MigrationFailedError: The code of a migration raises an exception, such as that of a
+                downgrade with no way back.
         """
         from autodiff.commands.run_preview import preview_run
 

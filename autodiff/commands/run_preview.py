@@ -41,7 +41,8 @@ class RunPreview:
 def preview_run(project: Workspace, target: str, direction: Direction) -> RunPreview:
     """Return the migrations of a run and the data that they lose. Nothing is run.
 
-    Raises the errors of `Runner.ahead` and `Runner.remaining`.
+    Raises the errors of `Runner.ahead` and `Runner.remaining`, and MigrationFailedError if the code
+    of a migration raises an exception, such as that of a downgrade with no way back.
     """
     with project.open_runner() as runner:
         preview = preview_uncounted(project, runner, target, direction)
@@ -54,7 +55,7 @@ def preview_uncounted(
 ) -> RunPreview:
     """Return the migrations of a run on a database, and what they lose, without counting it.
 
-    Raises the errors of `Runner.ahead` and `Runner.remaining`.
+    Raises the errors of `preview_run`.
     """
     migrations = tuple(runner.ahead(direction, target))
     if not migrations:
@@ -67,7 +68,14 @@ def preview_uncounted(
     for migration in _to_run_whole(migrations, remaining):
         if migration.is_for(runner.dialect):
             operations: list[Operation | str] = []
-            read_operations(migration, direction, runner.dialect, finder.tables, operations.append)
+            read_operations(
+                migration,
+                direction,
+                runner.dialect,
+                finder.tables,
+                operations.append,
+                strict=True,
+            )
             finder.add(operations)
     return RunPreview(migrations=migrations, data_loss=finder.found, remaining=remaining)
 

@@ -31,7 +31,7 @@ from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_environment import AlembicEnvironment
 from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.events import Direction, MigrationFinished, MigrationStarted
-from autodiff.runner.failures import reason
+from autodiff.runner.failures import irreversible, reason
 from autodiff.runner.session import Session
 
 if TYPE_CHECKING:
@@ -213,6 +213,8 @@ class _Run:
         lines = [f"{what} failed{where}: {_words(error)}"]
         if isinstance(error, HistoryError | ConfigError | DatabaseError):
             lines = error.lines
+        refusal = irreversible(migration, self.direction, error) if in_revision else None
+        lines = lines if refusal is None else refusal.lines
         names = ", ".join(m.path.name for m in kept) or "nothing"
         lines.append(f"{past} before it, and kept: {names}")
         hint = (
@@ -220,6 +222,7 @@ class _Run:
             f"revision in the table {self._part.history.version_table}"
         )
         inner = error.hint if isinstance(error, AutodiffError) else None
+        inner = inner if refusal is None else refusal.hint
         if not in_revision and inner is None:
             needed = "environment variables and settings"
             if b"get_x_argument" in folder.env_py.read_bytes() and not self._part.history.x:

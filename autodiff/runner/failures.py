@@ -18,13 +18,19 @@ from autodiff.errors import (
 )
 from autodiff.migrations.files import Migration
 from autodiff.runner.calls import line_in
+from autodiff.runner.events import Direction
 from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
-__all__ = ["driver_error", "failure", "flat_sql", "reason", "stopped"]
+__all__ = ["driver_error", "failure", "flat_sql", "in_code", "irreversible", "reason", "stopped"]
 
 
+_FIX = "the failed migration left nothing behind: fix it and run the same command again"
+_NO_WAY_BACK = (
+    "its author left out the way back: restore a backup, or undo what it did with a new migration "
+    "(autodiff generate)"
+)
 _UNDO = {"upgrade": "autodiff downgrade --yes", "downgrade": "autodiff upgrade"}
 """The command that undoes the finished steps of a run; without a terminal, nobody can say yes."""
 
@@ -49,7 +55,9 @@ def failure(
     progress = sink.entry.progress
     if isinstance(error, RowsInTheWayError) and not progress.steps:
         return _refused(migration, kind, done, error)
-    lines = _with_reason(f"{kind} of {migration.path.name} failed{_line(migration, error)}", error)
+    refusal = irreversible(migration, kind, error)
+    what = f"{kind} of {migration.path.name} failed{_line(migration, error)}"
+    lines = _with_reason(what, error) if refusal is None else refusal.lines
     if statement:
         lines.append(f"statement: {flat_sql(statement)}")
     lines += [f"held by {blocker}" for blocker in blockers or ()]
@@ -58,7 +66,7 @@ def failure(
             "it failed in a hand-written part, which is run again to reach the remaining steps"
         )
     lines += _kept(kind, done, sink)
-    hint = "the failed migration left nothing behind: fix it and run the same command again"
+    hint = _FIX if refusal is None else _NO_WAY_BACK
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if progress.has_begun:
@@ -80,6 +88,38 @@ def failure(
         inner = f"{inner}; {hint}"  # the first part names no command for the finished steps
     return MigrationFailedError(
         lines, revision=migration.revision, statement=statement, hint=inner or hint
+    )
+
+
+def irreversible(
+    migration: Migration, direction: Kind, error: BaseException
+) -> MigrationFailedError | None:
+    """Return the error for a downgrade that has no way back, as its file says; otherwise None."""
+    if direction != "downgrade" or not isinstance(error, NotImplementedError):
+        return None
+    why = f"{error}" or "downgrade() raises NotImplementedError"
+    return MigrationFailedError(
+        f"{migration.path.name} cannot be reverted: {why}",
+        revision=migration.revision,
+        hint=_NO_WAY_BACK,
+    )
+
+
+def in_code(
+    migration: Migration, direction: Direction, error: Exception, *, hint: str
+) -> MigrationFailedError:
+    """Return the error for an exception of a migration's code that was only read.
+
+    hint: what to do, unless the file says that there is no way back.
+    """
+    line = line_in(migration.path, error)
+    place = migration.path.name if line is None else f"{migration.path.name}:{line}"
+    if isinstance(error, AutodiffError):
+        text, hint_of_error = error.line, error.hint
+    else:
+        text, hint_of_error = exception_words(error), hint
+    return irreversible(migration, direction, error) or MigrationFailedError(
+        f"{place}: {text}", revision=migration.revision, hint=hint_of_error
     )
 
 

@@ -11,6 +11,7 @@ from autodiff.migrations.files import Migration
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
+from autodiff.runner.failures import in_code, reason
 from autodiff.runner.journal import Progress
 from autodiff.runner.loader import call_name, load_step
 from autodiff.runner.sinks import RecordingSink
@@ -30,6 +31,9 @@ Take: TypeAlias = "Callable[[Operation | str], None]"
 """Receives each operation; or the description of a step that is not an operation."""
 
 
+_FIX = "a run would fail in the same way: correct that line, and run the same command again"
+
+
 class _StopError(Exception):
     """A migration cannot be read beyond this point."""
 
@@ -42,6 +46,7 @@ def read_operations(
     take: Take,
     *,
     after: Progress | None = None,
+    strict: bool = False,
 ) -> bool:
     """Run a migration's function so that each operation is passed to `take`, and nothing is run.
 
@@ -53,6 +58,8 @@ def read_operations(
         take: Receives the operations.
         after: The progress of a run that stopped half-way; the steps that it completed are skipped.
             `tables` are the tables after them.
+        strict: Whether to raise MigrationFailedError for an exception of the migration's own code,
+            with which a run would fail too.
 
     Returns:
         Whether the function was read to its end. If it was not, the last thing that `take` received
@@ -71,6 +78,10 @@ def read_operations(
         take(str(stop))
     except AutodiffError as error:
         take(f"cannot be read: {error.line}")
+    except Exception as error:  # the code in the file can raise anything
+        if strict:
+            raise in_code(migration, direction, error, hint=_FIX) from error
+        take(f"{direction}() raises {reason(error)}")
     else:
         return True
     return False

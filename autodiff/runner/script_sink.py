@@ -12,14 +12,14 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import AutodiffError, MigrationFailedError, exception_words
+from autodiff.errors import MigrationFailedError
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_run import alembic_sql, run_on_scratch
 from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.context import executing
 from autodiff.runner.events import Direction
 from autodiff.runner.executor import Executor
-from autodiff.runner.failures import reason
+from autodiff.runner.failures import in_code, reason
 from autodiff.runner.loader import load_step
 from autodiff.runner.sinks import LiveSink, RecordingSink, asks_the_database
 from autodiff.runner.transactions import needs_own_transaction
@@ -238,16 +238,11 @@ def run_migration_on(
         with executing(executor):
             step()
             executor.flush()
-    except AutodiffError as error:
-        raise MigrationFailedError(
-            f"{_place(migration, error)}: {error.line}",
-            revision=migration.revision,
-            hint=error.hint,
-        ) from error
     except Exception as error:
-        raise MigrationFailedError(
-            f"{_place(migration, error)}: {exception_words(error)}",
-            revision=migration.revision,
+        raise in_code(
+            migration,
+            direction,
+            error,
             hint="a script is written without rows: write what needs rows as SQL with op.execute, "
             "or apply the migration to a database",
         ) from error
@@ -259,13 +254,3 @@ def without_comments(statement: str, *, backslashes: bool) -> str:
     while found and found[0][0] == "space":
         found.pop(0)
     return "".join(text for _, text in found).strip()
-
-
-def _place(migration: Migration, error: Exception) -> str:
-    """Return the file, and the line that was running."""
-    line, trace = None, error.__traceback__
-    while trace is not None:
-        if trace.tb_frame.f_code.co_filename == str(migration.path):
-            line = trace.tb_lineno
-        trace = trace.tb_next
-    return migration.path.name if line is None else f"{migration.path.name}:{line}"

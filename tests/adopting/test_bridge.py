@@ -190,6 +190,17 @@ def test_failed_revision_keeps_those_before_it(
     assert versions(any_database) == ["e5"]
 
 
+def test_irreversible_revision_says_so(history: AlembicProject, any_database: sa.URL) -> None:
+    history.revision("e5", "d4", up="pass", down='raise NotImplementedError("no way back")')
+    project = adopted(history, any_database)
+    project.upgrade()
+    with pytest.raises(
+        MigrationFailedError, match=r"e5\.py cannot be reverted: no way back"
+    ) as error:
+        project.downgrade("-1")
+    assert "restore a backup" in str(error.value.hint)
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [

@@ -181,6 +181,17 @@ def test_a_recorded_baseline_is_not_reverted_by_dropping_tables(blog: Folder) ->
     assert blog.ok("downgrade", "-1").out == "1 migration reverted\n"  # it was run this time
 
 
+def test_a_recorded_baseline_may_be_irreversible(blog: Folder) -> None:
+    path = blog.migrations / "0001_add_posts.py"
+    head = "def downgrade() -> None:\n"
+    path.write_text(path.read_text().partition(head)[0] + f"{head}    raise NotImplementedError\n")
+    blog.sql("DELETE FROM autodiff_history")
+    blog.sql("DELETE FROM autodiff_journal")
+    blog.ok("stamp", "head")
+    result = refused(blog, "downgrade", "--yes")
+    assert "error: 0001_add_posts.py cannot be reverted: downgrade() raises" in result.err
+
+
 # Records
 
 

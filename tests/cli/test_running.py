@@ -169,3 +169,31 @@ def test_a_migration_that_fails(blog_3: Folder) -> None:
     assert lines[-1].startswith("hint: ")
     assert applied(blog_3) == ["0001_add_posts"]
     assert blog_3.sql("SELECT name FROM sqlite_master WHERE name = 'comments'") == []
+
+
+def raising(blog: Folder, function: str, code: str) -> None:
+    """Write a migration with a function that raises an exception."""
+    blog.ok("generate", "--empty", "-m", "step")
+    path = blog.migrations / "0004_step.py"
+    head = f"def {function}() -> None:\n"
+    path.write_text(path.read_text().replace(f"{head}    pass", f"{head}    {code}"))
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-2"], ["base"], ["-2", "--dry-run"], ["3", "--yes"], ["5:3", "--sql"]]
+)
+def test_an_irreversible_migration_reverts_nothing(blog_3: Folder, arguments: list[str]) -> None:
+    """The message has the words of its author."""
+    raising(blog_3, "downgrade", 'raise NotImplementedError("no way back")')
+    blog_3.ok("upgrade")
+    blog_3.ok("generate", "--empty", "-m", "later")
+    blog_3.ok("upgrade")
+    result = blog_3.fails("downgrade", *arguments)
+    assert result.err.startswith("error: 0004_step.py cannot be reverted: no way back\n")
+
+
+def test_a_dry_run_of_code_that_raises(blog_3: Folder) -> None:
+    """The message names the line of the file."""
+    raising(blog_3, "upgrade", 'raise RuntimeError("not on Mondays")')
+    error = r"error: 0004_step\.py:\d+: RuntimeError: not on Mondays\nhint: a run would fail"
+    assert re.match(error, blog_3.fails("upgrade", "--dry-run").err)

@@ -218,6 +218,30 @@ def test_a_failed_downgrade_leaves_nothing_behind(
         assert db.state() == before
 
 
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ('raise NotImplementedError("no way back")', "no way back"),
+        ("raise NotImplementedError", "downgrade() raises NotImplementedError"),
+    ],
+)
+def test_an_irreversible_migration_says_so(
+    db: Database, folder: Folder, code: str, reason: str
+) -> None:
+    """The migrations after it are reverted."""
+    folder.write("dddd", down=code)
+    folder.write("eeee")
+    db.runner(folder).upgrade()
+    with pytest.raises(MigrationFailedError) as caught:
+        db.runner(folder).downgrade("base")
+    assert caught.value.message == (
+        f"0004_step_dddd.py cannot be reverted: {reason}\n"
+        "reverted before it, and kept: 0005_step_eeee.py"
+    )
+    assert "restore a backup" in str(caught.value.hint)
+    assert db.history() == ["aaaa", "bbbb", "cccc", "dddd"]
+
+
 def test_a_failure_reports_what_failed_and_why(sqlite: Database, folder: Folder) -> None:
     """The message contains the operation, the reason, the statement and what was kept."""
     folder.write("dddd", 'op.execute("INSERT INTO nowhere VALUES (1)")')

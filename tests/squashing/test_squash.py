@@ -228,6 +228,16 @@ def test_manual_code_in_downgrade_is_refused(sqlite: sa.URL, folder: Folder) -> 
     )
 
 
+def test_an_irreversible_migration_is_manual_code(sqlite: sa.URL, folder: Folder) -> None:
+    folder.write("aaaa", USERS, DROP_USERS)
+    folder.write("bbbb", down='raise NotImplementedError("no way back")')
+    with pytest.raises(HandWrittenError) as caught:
+        project_of(sqlite, folder).squash(":", "all")
+    assert caught.value.places == (
+        "0002_step_bbbb.py:14: downgrade() raises NotImplementedError: no way back",
+    )
+
+
 def test_manual_code_can_be_left_out(sqlite: sa.URL, folder: Folder) -> None:
     """The parts are listed, and the schema is complete."""
     folder.write("aaaa", USERS, DROP_USERS)

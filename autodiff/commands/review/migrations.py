@@ -344,14 +344,13 @@ def _with_losses(
     for migration in selection.migrations:
         if migration.revision in reading.scripts:
             operations: list[Operation | str] = []
-            with _suppressed():
-                read_operations(
-                    own_form(migration),
-                    "upgrade",
-                    reading.dialect,
-                    finder.tables,
-                    operations.append,
-                )
+            read_operations(
+                own_form(migration),
+                "upgrade",
+                reading.dialect,
+                finder.tables,
+                operations.append,
+            )
             finder.add(operations)
     review = replace(review, losses=finder.found)
     if not live:
@@ -361,15 +360,6 @@ def _with_losses(
     except (AutodiffError, SQLAlchemyError) as error:
         problems.append(problem_of("the database", error))
         return review
-
-
-@contextmanager
-def _suppressed() -> Iterator[None]:
-    """Ignore what the code of a migration raises: the review has a step with the reason."""
-    try:
-        yield
-    except Exception:
-        return
 
 
 def _counted(
