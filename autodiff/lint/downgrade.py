@@ -23,7 +23,8 @@ _ROW_FUNCTIONS = frozenset(("backfill", "bulk_insert", "execute", "get_bind", "r
 class Downgrade:
     """What a downgrade() does.
 
-    is_empty: it calls nothing. refuses: it raises an exception. changes_rows: it can change rows.
+    is_empty: it calls nothing. refuses: it raises an exception, or is a SQL file that says so.
+    changes_rows: it can change rows.
     """
 
     is_empty: bool
@@ -36,7 +37,8 @@ def read_downgrade(script: Script) -> Downgrade:
     if script.migration.is_sql:
         actions = parse_sql(script.migration.down_text, script.dialect)
         rows = any(isinstance(action, ChangeRows) for action in actions)
-        return Downgrade(is_empty=not actions, changes_rows=rows)
+        refuses = script.migration.irreversible is not None
+        return Downgrade(is_empty=not actions and not refuses, refuses=refuses, changes_rows=rows)
     code = script.downgrade_code
     if code is None:  # it is not a plain function
         return Downgrade(is_empty=False, changes_rows=True)

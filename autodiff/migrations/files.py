@@ -50,7 +50,7 @@ PHASES: tuple[MigrationPhase, ...] = get_args(MigrationPhase)
 _NUMBERED = re.compile(r"(?P<number>\d+)_(?P<slug>.+)\Z")
 _HEADER = re.compile(
     r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
-    r"|lock_timeout|statement_timeout|dialects|phase|phase_guard):(.*)"
+    r"|lock_timeout|statement_timeout|dialects|phase|phase_guard|irreversible):(.*)"
 )
 _REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 _PARENTS_LINE = re.compile(
@@ -138,6 +138,12 @@ class Migration:
     def down_path(self) -> Path:
         """The down file of a pair of SQL files."""
         return self.path.with_name(f"{self.name}.down.sql")
+
+    @property
+    def irreversible(self) -> str | None:
+        """Why it has no way back, if the down file of a pair of SQL files says so."""
+        why = _header(self.down_text).get("irreversible")
+        return why if why != "" else f"{self.down_path.name} says so"
 
 
 @lru_cache(maxsize=10_000)
@@ -251,7 +257,8 @@ def read_migration(path: Path) -> Migration:
         raise MigrationFileError(
             str(path),
             f"its down file {down.name} is missing",
-            hint="restore it, or create an empty file if there is nothing to revert",
+            hint="restore it, or create an empty file if there is nothing to revert; if there is "
+            "no way back, with the line -- irreversible: REASON",
         )
     return parse_migration(path, text, read_text(down) if down.is_file() else "")
 

@@ -83,12 +83,17 @@ def _line(error: BaseException, migration: Migration) -> int | None:
 
 
 def deliberate_error(error: BaseException, migration: Migration) -> str | None:
-    """Return the class of the error if the file's own `raise` raised it, else None."""
+    """Return the class of the error if the file's own `raise` raised it, else None.
+
+    The comment `irreversible` in a SQL file raises NotImplementedError.
+    """
     cause = _cause(error)
+    if migration.is_sql:
+        return type(cause).__name__ if isinstance(cause, NotImplementedError) else None
     trace = cause.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
-    if migration.is_sql or trace is None:
+    if trace is None:
         return None
     if trace.tb_frame.f_code.co_filename != str(migration.path):
         return None

@@ -192,6 +192,8 @@ def _sql_of(migration: Migration, direction: Direction) -> str:
 
 
 def _run_sql(migration: Migration, direction: Direction) -> None:
+    if direction == "downgrade" and migration.irreversible is not None:
+        raise NotImplementedError(migration.irreversible)
     executor = current_executor()
     backslashes = executor.dialect.features.backslash_escapes
     if backslashes:

@@ -237,7 +237,10 @@ def test_a_sql_file_needs_its_down_file(tmp_path: Path) -> None:
     assert caught.value.message == (
         f"cannot read migration {path}: its down file 0003_add_index.down.sql is missing"
     )
-    assert caught.value.hint == "restore it, or create an empty file if there is nothing to revert"
+    assert caught.value.hint == (
+        "restore it, or create an empty file if there is nothing to revert; if there is no way "
+        "back, with the line -- irreversible: REASON"
+    )
 
 
 def test_the_down_file_is_part_of_the_checksum(tmp_path: Path) -> None:

@@ -151,6 +151,19 @@ def test_sql_files_have_lines_and_comments(folder: Folder) -> None:
     assert codes() == [("AD102", 7)]
 
 
+def test_a_sql_file_without_a_way_back_says_so(folder: Folder) -> None:
+    write(1, FIRST)
+    Path("migrations/0002_step.up.sql").write_text(
+        "-- revision: 2aaa\n-- parents: 1aaa\nCREATE TABLE other (id INTEGER);\n"
+        "UPDATE users SET id = 2 WHERE id = 1;\n"
+    )
+    down = Path("migrations/0002_step.down.sql")
+    down.write_text("-- revision: 2aaa\n")
+    assert {"AD504", "AD506"} <= {finding.code for finding in Project.load().lint().findings}
+    down.write_text("-- revision: 2aaa\n-- irreversible: the old values are gone\n")
+    assert not {"AD504", "AD506"} & {finding.code for finding in Project.load().lint().findings}
+
+
 def test_comments_suppress_on_the_statement_or_in_the_file(folder: Folder) -> None:
     write(1, FIRST)
     write(2, "op.create_index(", '    "ix", "users", ["id"]', ")  # autodiff: ignore[AD401]")

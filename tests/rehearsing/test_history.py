@@ -194,6 +194,14 @@ def test_an_error_without_a_text_is_its_class(history: History) -> None:
     assert history.rehearse("head").steps[0].irreversible == "downgrade raises NotImplementedError"
 
 
+def test_an_irreversible_sql_file_is_reported(history: History) -> None:
+    history.folder.write_sql(
+        "ffff", "ALTER TABLE people ADD COLUMN b INTEGER", "-- irreversible: no way back"
+    )
+    step = history.rehearse("head").steps[0]
+    assert step.irreversible == "downgrade raises NotImplementedError: no way back"
+
+
 def test_an_error_in_downgrade_is_a_failure(history: History) -> None:
     """Only a raise statement in the file makes a migration irreversible."""
     history.folder.write("ffff", "pass", "undefined")

@@ -242,6 +242,27 @@ def test_an_irreversible_migration_says_so(
     assert db.history() == ["aaaa", "bbbb", "cccc", "dddd"]
 
 
+@pytest.mark.parametrize(
+    ("comment", "reason"),
+    [(" no way back", "no way back"), ("", "0004_step_dddd.down.sql says so")],
+)
+def test_an_irreversible_sql_file_says_so(
+    db: Database, folder: Folder, comment: str, reason: str
+) -> None:
+    """None of its statements is run."""
+    folder.write_sql(
+        "dddd",
+        "CREATE TABLE v (a INTEGER)",
+        f"-- revision: dddd\n-- irreversible:{comment}\nDROP TABLE v;",
+    )
+    db.runner(folder).upgrade()
+    with pytest.raises(MigrationFailedError) as caught:
+        db.runner(folder).downgrade()
+    assert caught.value.message.startswith(f"0004_step_dddd.up.sql cannot be reverted: {reason}\n")
+    assert db.history()[-1] == "dddd"
+    assert "v" in db.tables()
+
+
 def test_a_failure_reports_what_failed_and_why(sqlite: Database, folder: Folder) -> None:
     """The message contains the operation, the reason, the statement and what was kept."""
     folder.write("dddd", 'op.execute("INSERT INTO nowhere VALUES (1)")')

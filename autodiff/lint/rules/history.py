@@ -109,6 +109,12 @@ def _changes_schema(step: Step) -> bool:
     return isinstance(step.action, Operation) and not isinstance(step.action, Backfill | Require)
 
 
+_NO_REVERSE = (
+    "Write the reverse into downgrade(), or into the .down.sql file. If there is none, say so: "
+    '`raise NotImplementedError("REASON")` in downgrade(), or the line `-- irreversible: REASON` '
+    "at the top of the .down.sql file."
+)
+
 RULES = (
     Rule(
         code="AD501",
@@ -150,8 +156,7 @@ RULES = (
         summary="upgrade() changes rows, and downgrade() does not change them back.",
         reason="After a downgrade the rows have values that the older application does not "
         "expect, and nothing says so.",
-        safe_way="Write the reverse into downgrade(); or raise NotImplementedError in it if there "
-        "is none.",
+        safe_way=_NO_REVERSE,
         check=_irreversible,
         scope="script",
         tried_on="sqlite",
@@ -184,8 +189,7 @@ RULES = (
         summary="upgrade() changes the schema, and downgrade() is empty.",
         reason="A downgrade succeeds without a change. The history then says that the migration "
         "is not applied, and the next upgrade fails because its objects exist.",
-        safe_way="Write the reverse into downgrade(); or raise NotImplementedError in it if there "
-        "is none.",
+        safe_way=_NO_REVERSE,
         check=_empty_downgrade,
         scope="script",
         bad="def upgrade() -> None:\n"
