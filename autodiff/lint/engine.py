@@ -101,7 +101,7 @@ def run_rules(request: LintRequest) -> Linted:
     """
     active = [rule for rule in request.rules.values() if request.settings.applies(rule)]
     problems: dict[str, MigrationFileError] = {}
-    suppressions = _suppressions(request.selected, problems)
+    suppressions = _suppressions(request, problems)
     collector = _Collector(request, suppressions)
     if request.history is not None:
         for rule in active:
@@ -172,13 +172,14 @@ def _unknown_codes(
 
 
 def _suppressions(
-    migrations: Iterable[Migration], problems: dict[str, MigrationFileError]
+    request: LintRequest, problems: dict[str, MigrationFileError]
 ) -> dict[str, Suppressions]:
     """Return the comments of each migration; add the errors of those that are not valid Python."""
     found: dict[str, Suppressions] = {}
-    for migration in migrations:
+    names = {rule.name: rule.code for rule in request.rules.values()}
+    for migration in request.selected:
         try:
-            found[migration.revision] = Suppressions.of(migration)
+            found[migration.revision] = Suppressions.of(migration, names)
         except MigrationFileError as error:
             found[migration.revision] = Suppressions()
             problems[migration.revision] = error
@@ -370,5 +371,5 @@ def _key(
 
 def _unused(code: str) -> str:
     if not code:
-        return "the comment names no code, so it suppresses nothing"
+        return "the comment names no code, so it suppresses nothing: write ignore[CODE]"
     return f"there is no finding {code} here to suppress"

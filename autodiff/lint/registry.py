@@ -87,9 +87,10 @@ def find_rule(text: str, rules: Mapping[str, Rule]) -> Rule:
 
 
 def unknown_rule(code: str, rules: Mapping[str, Rule], place: str = "") -> ConfigError:
-    """Return the error for an unknown code, with the codes that are similar."""
+    """Return the error for an unknown code or name, with the codes and names that are similar."""
     from difflib import get_close_matches
 
-    names = [name for rule in rules.values() for name in (rule.code, rule.name)]
-    similar = get_close_matches(code, names, n=3) or list(rules)[:3]
-    return ConfigError(f"unknown rule {code!r}{place}", hint=f"for example {', '.join(similar)}")
+    names = {name.lower(): name for rule in rules.values() for name in (rule.code, rule.name)}
+    similar = [names[found] for found in get_close_matches(code.lower(), names, n=3)]
+    shown = ", ".join(similar or list(rules)[:3])
+    return ConfigError(f"unknown rule {code!r}{place}", hint=f"for example {shown}")

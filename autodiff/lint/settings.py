@@ -68,7 +68,9 @@ class LintSettings:
 def read_lint_settings(table: Mapping[str, Any] | None, rules: Mapping[str, Rule]) -> LintSettings:
     """Return the settings of a table of the configuration.
 
-    Raises ConfigError for an unknown setting, an unknown code, or a value of another type.
+    A rule can be named by its code or its name.
+
+    Raises ConfigError for an unknown setting, an unknown rule, or a value of another type.
     """
     values = {name.replace("_", "-"): value for name, value in (table or {}).items()}
     if unknown := sorted(set(values) - set(_KNOWN)):
@@ -104,11 +106,17 @@ def _row_count(value: Any) -> int:
 
 
 def _codes(value: Any, key: str, rules: Mapping[str, Rule]) -> tuple[str, ...]:
-    codes = _texts(value, key)
-    for code in codes:
-        if not code or not any(known.startswith(code) for known in rules):
-            raise unknown_rule(code, rules, f" in {_TABLE}.{key}")
-    return codes
+    return tuple(_code(text, key, rules) for text in _texts(value, key))
+
+
+def _code(text: str, key: str, rules: Mapping[str, Rule]) -> str:
+    """Return the code, or its beginning, that a setting has or names by the name of its rule."""
+    if text and any(known.startswith(text) for known in rules):
+        return text
+    for rule in rules.values():
+        if rule.name == text:
+            return rule.code
+    raise unknown_rule(text, rules, f" in {_TABLE}.{key}")
 
 
 def _texts(value: Any, key: str) -> tuple[str, ...]:
@@ -137,6 +145,6 @@ def _severity(value: Any, code: str) -> Severity:
         if value == severity:
             return severity
     raise ConfigError(
-        f"{_TABLE}.severity.{code} must be a severity, not {value_kind(value)}",
-        hint=f"use {', '.join(SEVERITIES)}",
+        f"{_TABLE}.severity.{code} must be one of {', '.join(SEVERITIES)}",
+        hint=f'to turn a rule off, write ignore = ["{code}"]',
     )

@@ -6,8 +6,8 @@ import ast
 import io
 import re
 import tokenize
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from autodiff.migrations.files import parse_python
@@ -39,12 +39,13 @@ class Suppressions:
     _used: set[tuple[int, str]] = field(default_factory=set)
 
     @classmethod
-    def of(cls, migration: Migration) -> Suppressions:
-        """Read the comments of a migration."""
+    def of(cls, migration: Migration, names: Mapping[str, str]) -> Suppressions:
+        """Read the comments of a migration; `names` are the codes by the names of their rules."""
         if _MARK not in migration.text:
             return cls()
         read = _sql_comments if migration.is_sql else _python_comments
-        return cls(comments=tuple(read(migration)))
+        codes = {name.upper(): code for name, code in names.items()}
+        return cls(comments=tuple(_with_codes(comment, codes) for comment in read(migration)))
 
     def suppress(self, code: str, line: int | None) -> bool:
         """Return whether a comment suppresses a rule at a line, and note that it was needed."""
@@ -75,6 +76,11 @@ def _codes(text: str) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(re.findall(r"[\w-]+", (match["codes"] or "").upper())))
 
 
+def _with_codes(comment: _Comment, codes: Mapping[str, str]) -> _Comment:
+    """Return a comment with codes in place of names."""
+    return replace(comment, codes=tuple(dict.fromkeys(codes.get(c, c) for c in comment.codes)))
+
+
 def _python_comments(migration: Migration) -> Iterator[_Comment]:
     tree = parse_python(migration.path, migration.text)
     functions = (node.lineno for node in tree.body if isinstance(node, ast.FunctionDef))
@@ -91,7 +97,10 @@ def _python_comments(migration: Migration) -> Iterator[_Comment]:
         line = token.start[0]
         is_alone = token.line.strip() == token.string
         at_top = is_alone and line < header and token.start[1] == 0
-        own = next((extent for extent in extents if line in extent), range(line, line + 1))
+        own = next((extent for extent in extents if line in extent), None)
+        if own is None and is_alone:
+            own = min((e for e in extents if e.start > line), key=lambda e: e.start, default=None)
+        own = own or range(line, line + 1)
         yield _Comment(line=line, codes=codes, lines=None if at_top else own)
 
 

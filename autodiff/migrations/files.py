@@ -224,7 +224,13 @@ def _by_header(path: Path) -> Migration | None:
         parents = tuple(re.findall(r"[\"']([^\"'\n]+)[\"']", before[1])) if before else ()
     if not revision:
         return None
-    return Migration(revision=revision, parents=parents, message=_slug(path), path=path)
+    return Migration(
+        revision=revision,
+        parents=parents,
+        message=_slug(path),
+        path=path,
+        number=_number(path),
+    )
 
 
 def _refuse_other_file(folder: Path) -> None:

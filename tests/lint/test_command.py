@@ -171,6 +171,37 @@ def test_comments_suppress_on_the_statement_or_in_the_file(folder: Folder) -> No
     assert codes() == []
 
 
+def test_a_comment_above_a_statement_suppresses_there(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, "# autodiff: ignore[AD401]", "# the table is small", INDEX, 'op.drop_table("users")')
+    assert codes() == [("AD101", 12)]
+
+
+def test_a_rule_can_be_named_in_comments_and_settings(folder: Folder) -> None:
+    write(1, FIRST)
+    write(2, f"{INDEX}  # autodiff: ignore[create-index]")
+    assert codes() == []
+    write(2, 'op.drop_table("users")')
+    settings = 'select = ["drop-table"]\nseverity = {drop-table = "info"}'
+    Path("autodiff.toml").write_text(f'url = "{URL}"\n[lint]\n{settings}\n')
+    [finding] = Project.load().lint().findings
+    assert (finding.code, finding.severity) == ("AD101", "info")
+
+
+def test_an_unknown_severity_is_refused(folder: Folder) -> None:
+    text = 'severity = {AD102 = "off"}'
+    Path("autodiff.toml").write_text(f'url = "{URL}"\n[lint]\n{text}\n')
+    error = folder.run("lint").err
+    assert "lint.severity.AD102 must be one of error, warning, info" in error
+    assert 'to turn a rule off, write ignore = ["AD102"]' in error
+
+
+def test_a_file_that_cannot_be_read_is_found_by_its_number(folder: Folder) -> None:
+    write(1, FIRST)
+    Path("migrations/0002_step.up.sql").write_text("-- revision: 2aaa\n-- parents: 1aaa\n")
+    assert "its down file 0002_step.down.sql is missing" in folder.run("lint", "0002").err
+
+
 def test_an_unused_suppression_is_a_finding(folder: Folder) -> None:
     write(1, f"{FIRST}  # autodiff: ignore[AD101]", "pass  # autodiff: ignore")
     assert codes() == [("AD903", 9), ("AD903", 10)]

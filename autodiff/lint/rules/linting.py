@@ -70,7 +70,9 @@ RULES = (
         severity="warning",
         summary="A comment suppresses a finding that does not exist.",
         reason="The comment hides a later mistake at the same place.",
-        safe_way="Remove the code from the comment.",
+        safe_way="Remove the code from the comment; or move the comment to the statement of the "
+        "finding: on its line or above it. To suppress findings in the whole file, put it above "
+        "the first function, or above the first statement of a SQL file.",
         check=_nothing,
         scope="script",
         bad='op.create_view("v", "SELECT 1")  # autodiff: ignore[AD101]',
