@@ -7,13 +7,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from autodiff.ci.hosts import Base
 from autodiff.errors import AutodiffError, ConfigError
 from autodiff.utils.connections import mask_passwords_in_text
 from autodiff.utils.counting import counted
-from autodiff.utils.git import changed_files, upstream_refs
+from autodiff.utils.git import changed_files, top_folder, upstream_refs
 
 if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
@@ -117,14 +118,18 @@ def _guarded(title: str, run: Callable[[str], Check]) -> Check:
     try:
         return run(title)
     except AutodiffError as error:
-        message = mask_passwords_in_text(error.message)
-        lines = [*message.splitlines(), *([f"hint: {error.hint}"] if error.hint else [])]
+        lines = _error_lines(error)
         return Check(
             title=title,
             outcome="incomplete",
             summary=f"could not run: {next(iter(lines), '')}",
             lines=tuple(lines),
         )
+
+
+def _error_lines(error: AutodiffError) -> list[str]:
+    message = mask_passwords_in_text(error.message)
+    return [*message.splitlines(), *([f"hint: {error.hint}"] if error.hint else [])]
 
 
 def _skipped(title: str, reason: str) -> Check:
@@ -171,11 +176,14 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
     found = result.serious(strict=request.strict)
     counts = counted(len(found), "finding") if found else "no findings"
     migrations = counted(result.migrations, "migration")
+    unread = "" if result.is_complete else "incomplete: "
+    folder = top_folder(project.directory) or Path.cwd()
+    lines = [line for finding in found for line in _finding_lines(finding, folder)]
     return Check(
         title=title,
-        outcome="failed" if found else "passed",
-        summary=f"{counts} in {migrations} since {_short(base)}",
-        lines=tuple(line for finding in found for line in _finding_lines(finding)),
+        outcome="incomplete" if result.problems else "failed" if found else "passed",
+        summary=f"{unread}{counts} in {migrations} since {_short(base)}",
+        lines=(*lines, *(line for problem in result.problems for line in _error_lines(problem))),
         is_in_report=True,
         changed=result.migrations,
     )
@@ -185,8 +193,13 @@ def _short(ref: str) -> str:
     return ref.removeprefix("refs/heads/").removeprefix("refs/remotes/")
 
 
-def _finding_lines(finding: Finding) -> list[str]:
-    place = f"{finding.file.name}:{finding.line or 1}: " if finding.file is not None else ""
+def _finding_lines(finding: Finding, folder: Path) -> list[str]:
+    """Return the lines of a finding, with the path of its file from a folder."""
+    from autodiff.commands.review.migrations import relative_path
+
+    place = ""
+    if finding.file is not None:
+        place = f"{relative_path(finding.file, folder).as_posix()}:{finding.line or 1}: "
     return [
         f"{place}{finding.severity} {finding.code}: {finding.message}",
         f"  safe way: {finding.safe_way}",
