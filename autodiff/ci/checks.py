@@ -184,9 +184,16 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
         outcome="incomplete" if result.problems else "failed" if found else "passed",
         summary=f"{unread}{counts} in {migrations} since {_short(base)}",
         lines=(*lines, *(line for problem in result.problems for line in _error_lines(problem))),
-        is_in_report=True,
+        is_in_report=not any(finding.code in _history_codes() for finding in found),
         changed=result.migrations,
     )
+
+
+def _history_codes() -> set[str]:
+    """Return the rules about the whole history, whose findings no report has."""
+    from autodiff.lint import load_rules  # loads many modules
+
+    return {rule.code for rule in load_rules().values() if rule.scope == "history"}
 
 
 def _short(ref: str) -> str:

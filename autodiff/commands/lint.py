@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
+from autodiff.commands.lint_base import read_base
 from autodiff.commands.lint_database import LintDatabases, choose_databases, read_database
 from autodiff.commands.lint_evidence import LintedFolder, attach_evidence, attach_to_draft
 from autodiff.commands.lint_folders import (
@@ -164,7 +165,7 @@ def _lint(
             dialects=found.dialects,
             rules=rules,
             settings=settings,
-            history=_history(project, folder) if folder.own and is_whole else None,
+            history=_history(project, folder, diff_base) if folder.own and is_whole else None,
             is_application=_application(project),
             lock_timeout=project.config.lock_timeout if folder.own else None,
             statement_timeout=project.config.statement_timeout if folder.own else None,
@@ -223,8 +224,9 @@ def lint_databases(project: Workspace) -> list[Dialect]:
     return list(choose_databases(project, settings.dialects, ()).dialects)
 
 
-def _history(project: Workspace, folder: LintFolder) -> History:
-    return History(graph=folder.graph, lock=project.lock(), unread=folder.unread)
+def _history(project: Workspace, folder: LintFolder, diff_base: str | None) -> History:
+    base = () if diff_base is None else read_base(project, diff_base)
+    return History(graph=folder.graph, lock=project.lock(), unread=folder.unread, base=base)
 
 
 def _readable(folder: LintFolder, problems: list[AutodiffError]) -> list[Migration]:

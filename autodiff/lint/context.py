@@ -236,8 +236,11 @@ class History:
     """All migrations, and the lock file; None if there is none.
 
     unread: the revisions whose files could not be read.
+    base: the migrations at the point at which the branch left its base; empty if no base is known,
+        or if none of their files was changed or deleted since then.
     """
 
     graph: Graph
     lock: LockFile | None
     unread: frozenset[str] = frozenset()
+    base: tuple[Migration, ...] = ()

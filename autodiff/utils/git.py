@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-__all__ = ["changed_files", "file_names_at", "ref_names", "top_folder", "upstream_refs"]
+__all__ = [
+    "changed_files",
+    "file_names_at",
+    "files_before",
+    "ref_names",
+    "top_folder",
+    "upstream_refs",
+]
 
 _UPSTREAM_REFS = (
     "refs/remotes/origin/HEAD",
@@ -36,25 +44,61 @@ def changed_files(folder: Path, ref: str) -> frozenset[Path] | None:
 
     Files that git does not track yet are included. None if the ref is unknown.
     """
-    base = None if ref.startswith("-") else _git(folder, "merge-base", ref, "HEAD")
-    if not base:
+    base = _merge_base(folder, ref)
+    if base is None:
         return None
     changed = _git(
-        folder,
-        "diff",
-        "-z",
-        "--name-only",
-        "--relative",
-        "--diff-filter=d",
-        base.strip(),
-        "--",
-        ".",
+        folder, "diff", "-z", "--name-only", "--relative", "--diff-filter=d", base, "--", "."
     )
     new = _git(folder, "ls-files", "-z", "--others", "--exclude-standard", "--", ".")
     if changed is None or new is None:
         return None
     names = filter(None, [*changed.split("\0"), *new.split("\0")])
     return frozenset((folder / name).resolve() for name in names)
+
+
+def files_before(folder: Path, ref: str) -> Mapping[str, bytes]:
+    """Return the files of a folder at the point at which a branch left `ref`, by their names.
+
+    Files in subfolders are left out. Empty if no file was changed or deleted since then, or if the
+    ref is unknown. The folder may have been deleted.
+    """
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    inside = f"./{folder.relative_to(there).as_posix()}/"
+    base = _merge_base(there, ref)
+    if base is None or not _git(
+        there, "diff", "--name-only", "--no-renames", "--diff-filter=a", base, "--", inside
+    ):
+        return {}
+    blobs = dict(_blobs(_git(there, "ls-tree", "-z", base, inside) or ""))
+    contents = _run(
+        there, "cat-file", "--batch", text="".join(f"{blob}\n" for blob in blobs.values())
+    )
+    return dict(zip(blobs, _contents(contents or b""), strict=False))
+
+
+def _merge_base(folder: Path, ref: str) -> str | None:
+    """Return the commit at which a branch left `ref`, None if there is none."""
+    base = None if ref.startswith("-") else _git(folder, "merge-base", ref, "HEAD")
+    return base.strip() if base else None
+
+
+def _blobs(listed: str) -> Iterator[tuple[str, str]]:
+    """Yield the name and the ID of each regular file that `git ls-tree -z` lists."""
+    for line in filter(None, listed.split("\0")):
+        facts, _, path = line.partition("\t")
+        mode, _, blob = facts.split()
+        if mode.startswith("100"):
+            yield path.rpartition("/")[2], blob
+
+
+def _contents(answer: bytes) -> Iterator[bytes]:
+    """Yield the files in the answer of `git cat-file --batch`: ID, kind, size, and content."""
+    while answer:
+        header, _, rest = answer.partition(b"\n")
+        size = int(header.split()[-1])
+        yield rest[:size]
+        answer = rest[size + 1 :]
 
 
 def top_folder(folder: Path) -> Path | None:
@@ -80,13 +124,20 @@ def upstream_refs(folder: Path) -> list[str]:
 
 def _git(folder: Path, *arguments: str) -> str | None:
     """Return the output of git, None if it fails or is not installed."""
+    output = _run(folder, *arguments)
+    return None if output is None else output.decode("utf-8", errors="surrogateescape")
+
+
+def _run(folder: Path, *arguments: str, text: str = "") -> bytes | None:
+    """Return the output of git for a text as its input, None if it fails or is not installed."""
     try:
         done = subprocess.run(
             ["git", "-C", str(folder), *arguments],
+            input=text.encode(),
             capture_output=True,
             check=True,
             timeout=_TIMEOUT,
         )
     except (OSError, subprocess.SubprocessError):
         return None
-    return done.stdout.decode("utf-8", errors="surrogateescape")
+    return done.stdout

@@ -1,12 +1,15 @@
-"""Test the rules about the history: edited and missing files, and several heads."""
+"""Test the rules about the history: edited, missing and moved files, and several heads."""
 
 from __future__ import annotations
 
+import re
+import shutil
 from pathlib import Path
 
 import pytest
 
 from autodiff import Project
+from tests.branches import git
 from tests.cli.project import Folder
 
 MODELS = (
@@ -30,8 +33,23 @@ def folder(
     return folder
 
 
-def found() -> list[tuple[str, str | None]]:
-    findings = Project.load().lint().findings
+@pytest.fixture
+def merged(folder: Folder) -> Folder:
+    """Return the project on a new branch of a repository that has both migrations in main."""
+    git(folder.path, "init", "-q", "-b", "main")
+    (folder.path / ".gitignore").write_text("a.db\n")
+    commit(folder)
+    git(folder.path, "switch", "-q", "-c", "branch")
+    return folder
+
+
+def commit(folder: Folder) -> None:
+    git(folder.path, "add", "-A")
+    git(folder.path, "commit", "-q", "-m", "all")
+
+
+def found(diff_base: str | None = None) -> list[tuple[str, str | None]]:
+    findings = Project.load().lint(diff_base=diff_base).findings
     return [(f.code, f.migration) for f in findings if f.code.startswith("AD50")]
 
 
@@ -106,3 +124,96 @@ def test_adopt_leaves_nothing_edited_or_missing(
     assert found() == []
     edit(next(Path("migrations").glob("*second*.py")))
     assert [code for code, _ in found()] == ["AD501"]
+
+
+def test_an_edited_migration_of_the_base_is_found(merged: Folder) -> None:
+    """Its lock file fits it, and comments do not count."""
+    path = Path("migrations/0002_step_2.py")
+    path.write_text(f"# a comment does not count\n{path.read_text()}")
+    assert found("main") == []
+    edit(path)
+    merged.ok("lock")
+    assert found() == []
+    assert found("main") == [("AD501", "0002_step_2")]
+    path.write_text(f"# autodiff: ignore[AD501]\n{path.read_text()}")
+    assert found("main") == []
+
+
+@pytest.mark.parametrize("commits", [False, True], ids=["working tree", "commit"])
+@pytest.mark.parametrize("all_", [False, True], ids=["one", "all"])
+def test_a_missing_migration_of_the_base_is_found(
+    merged: Folder, commits: bool, all_: bool
+) -> None:
+    """Its lock file fits it too, or was deleted with the whole folder."""
+    if all_:
+        shutil.rmtree("migrations")
+    else:
+        Path("migrations/0002_step_2.py").unlink()
+        merged.ok("lock")
+    if commits:
+        commit(merged)
+    assert found() == []
+    assert found("main") == [("AD502", None)] * (1 + all_)
+    assert "0002_step_2 of the base of the branch is missing" in merged.run("ci").out
+
+
+def parent_of(path: Path, *parents: str) -> None:
+    """Set the parents of a migration."""
+    text = ", ".join(f'"{parent}"' for parent in parents)
+    replaced = re.sub(r"parents = \(.*\)", f"parents = ({text},)", path.read_text())
+    path.write_text(replaced.replace("(,)", "()"))
+
+
+def test_a_moved_migration_of_the_base_is_found(merged: Folder) -> None:
+    first, second = sorted(Path("migrations").glob("0*.py"))
+    own = Path("migrations/0003_own.py")
+    own.write_text(second.read_text().replace('revision = "', 'revision = "b'))
+    ids = [p.read_text().partition('revision = "')[2].partition('"')[0] for p in (first, second)]
+    parent_of(own, ids[1])
+    assert found("main") == []
+    parent_of(own, ids[0])
+    parent_of(second, f"b{ids[1]}")
+    assert found("main") == [("AD508", "0002_step_2")]
+    parent_of(own, ids[1])
+    parent_of(second)
+    assert ("AD508", "0002_step_2") in found("main")
+
+
+def test_what_does_not_change_the_history_of_the_base_is_not_reported(merged: Folder) -> None:
+    """Renamed files, a squash, other heads in one line, and files of main after the branch left."""
+    path = Path("migrations/0002_step_2.py")
+    path.rename("migrations/0002_other.py")
+    assert found("main") == []
+    merged.ok("squash", "0001:0002", "-m", "both")
+    merged.ok("generate", "-m", "third", "--empty")
+    assert found("main") == []
+    commit(merged)
+    git(merged.path, "switch", "-q", "main")
+    merged.ok("generate", "-m", "later", "--empty")
+    commit(merged)
+    git(merged.path, "switch", "-q", "branch")
+    assert found("main") == []
+
+
+def test_two_merged_heads_can_be_put_into_one_line(merged: Folder) -> None:
+    """A database that has both accepts the new order."""
+    second = Path("migrations/0002_step_2.py")
+    revision = second.read_text().partition('revision = "')[2].partition('"')[0]
+    other = Path("migrations/0003_other.py")
+    other.write_text(second.read_text().replace(f'"{revision}"', f'"b{revision}"'))
+    commit(merged)
+    git(merged.path, "branch", "-f", "base")
+    assert found("base") == [("AD503", None)]
+    parent_of(other, revision)
+    assert found("base") == []
+
+
+def test_a_moved_folder_and_other_projects_are_not_reported(merged: Folder) -> None:
+    """The folder of the settings has no files in the base."""
+    shutil.copytree("migrations", "other/migrations")
+    commit(merged)
+    shutil.rmtree("other")
+    assert found("branch") == []
+    Path("migrations").rename("versions")
+    merged.write(autodiff=SETTINGS + 'migrations = "versions"\n')
+    assert found("main") == []

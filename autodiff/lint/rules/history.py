@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from autodiff.errors import MigrationFileError
 from autodiff.lint.context import History, Script, Step
@@ -12,6 +13,9 @@ from autodiff.lint.rule import Match, Rule
 from autodiff.lint.statements import ChangeRows, PythonCode, TransactionControl
 from autodiff.schema.operations import Backfill, Operation, Require
 
+if TYPE_CHECKING:
+    from autodiff.migrations import Migration
+
 __all__ = ["RULES"]
 
 _IMPORT = re.compile(r"[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
@@ -19,27 +23,59 @@ _IMPORT = re.compile(r"[ \t]*(?:from|import)[ \t]+([A-Za-z_]\w*)", re.MULTILINE)
 
 def _edited(history: History) -> Iterator[Match]:
     known = history.lock.checksums if history.lock is not None else {}
-    for revision, checksum in known.items():
-        if revision not in history.graph or revision in history.unread:
+    base = {migration.revision: migration for migration in history.base}
+    for revision, migration in history.graph.migrations.items():
+        if revision in history.unread:
             continue
-        migration = history.graph[revision]
+        old, checksum = base.get(revision), known.get(revision)
         try:
-            is_edited = migration.checksum != checksum
+            if old is not None and _differs(migration, old):
+                since = "since the branch left its base"
+            elif checksum is not None and migration.checksum != checksum:
+                since = "after the lock file was written"
+            else:
+                continue
         except MigrationFileError:  # it does not parse, which is reported as such
             continue
-        if is_edited:
-            yield Match(
-                message="the file was edited after the lock file was written",
-                migration=migration.name,
-            )
+        yield Match(message=f"the file was edited {since}", migration=migration.name)
+
+
+def _differs(migration: Migration, old: Migration) -> bool:
+    """Return whether a migration has other steps than it had at the base of the branch."""
+    return migration.digest != old.digest and migration.checksum != old.checksum
 
 
 def _missing(history: History) -> Iterator[Match]:
     known = history.lock.checksums if history.lock is not None else {}
-    for revision in known:
+    names = {
+        **{revision: f"migration {revision} of the lock file" for revision in known},
+        **{m.revision: f"migration {m.name} of the base of the branch" for m in history.base},
+    }
+    for revision, name in names.items():
         if revision not in history.graph and revision not in history.graph.replaced:
+            yield Match(message=f"{name} is missing", object=revision)
+
+
+def _moved(history: History) -> Iterator[Match]:
+    graph = history.graph
+    places = {m.revision: graph.replaced.get(m.revision, m.revision) for m in history.base}
+    for revision in dict.fromkeys(filter(graph.__contains__, places.values())):
+        for parent in graph.before(revision):
+            if parent not in places.values():
+                yield Match(
+                    message=f"comes after {graph[parent].name}, which is not in the base of the "
+                    "branch",
+                    migration=graph[revision].name,
+                )
+    for old in history.base:
+        revision = places[old.revision]
+        if revision not in graph:
+            continue
+        wanted = {places.get(parent, parent) for parent in old.parents} & graph.migrations.keys()
+        for parent in sorted(wanted - graph.lineage([revision])):
             yield Match(
-                message=f"migration {revision} of the lock file is missing", object=revision
+                message=f"no longer comes after {graph[parent].name}, as in the base of the branch",
+                migration=graph[revision].name,
             )
 
 
@@ -120,11 +156,12 @@ RULES = (
         code="AD501",
         name="edited-migration",
         severity="error",
-        summary="A migration was edited after the lock file was written.",
+        summary="A migration was edited after the lock file was written, or by a branch after it "
+        "was merged.",
         reason="Databases that have applied it keep the old schema, and autodiff refuses to "
         "upgrade them.",
-        safe_way="Restore the file and write a new migration; or run autodiff lock if no database "
-        "has applied it.",
+        safe_way="Restore the file and write a new migration. If no database has applied it, run "
+        "autodiff lock, and suppress the finding if it was merged.",
         check=_edited,
         scope="history",
     ),
@@ -132,10 +169,11 @@ RULES = (
         code="AD502",
         name="missing-migration",
         severity="error",
-        summary="A migration of the lock file has no file.",
+        summary="A migration of the lock file, or of the base of the branch, has no file.",
         reason="New databases would not get its changes, and autodiff refuses to upgrade those "
         "that have applied it.",
-        safe_way="Restore the file from version control.",
+        safe_way="Restore the file from version control. To undo its changes, write a new "
+        "migration.",
         check=_missing,
         scope="history",
     ),
@@ -212,5 +250,17 @@ RULES = (
         actions=(TransactionControl,),
         bad='op.execute("COMMIT")',
         good='with op.autocommit():\n    op.execute("ANALYZE users")',
+    ),
+    Rule(
+        code="AD508",
+        name="moved-migration",
+        severity="error",
+        summary="A branch moves a merged migration to another place in the history.",
+        reason="Databases that have applied it may lack the migrations that now come before it, "
+        "and autodiff refuses to upgrade them.",
+        safe_way="Restore its parents, and put the branch's own migrations after the merged ones "
+        "with autodiff rebase.",
+        check=_moved,
+        scope="history",
     ),
 )

@@ -1,0 +1,38 @@
+"""Read the migrations that a branch had before its own changes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from autodiff.migrations.files import read_folder
+from autodiff.utils.git import files_before
+
+if TYPE_CHECKING:
+    from autodiff.errors import MigrationFileError
+    from autodiff.migrations import Migration
+    from autodiff.workspace import Workspace
+
+__all__ = ["read_base"]
+
+
+def read_base(project: Workspace, ref: str) -> tuple[Migration, ...]:
+    """Return the migrations of the project at the point at which the branch left a git revision.
+
+    Their paths do not exist. Empty if the branch changed and deleted none of them. Files that
+    could not be read there are left out, because no database has applied them.
+    """
+    return tuple(found for folder in project.folders for found in _read_before(folder, ref))
+
+
+def _read_before(folder: Path, ref: str) -> list[Migration]:
+    files = files_before(folder, ref)
+    if not files:
+        return []
+    problems: list[MigrationFileError] = []
+    with TemporaryDirectory(prefix="autodiff-base-") as temporary:
+        for name, content in files.items():
+            (Path(temporary) / name).write_bytes(content)
+        found = read_folder(Path(temporary), problems)
+    return [migration for migration in found if migration.text or migration.is_sql]
