@@ -14,7 +14,14 @@ from autodiff.ci.hosts import Base
 from autodiff.errors import AutodiffError, ConfigError
 from autodiff.utils.connections import mask_passwords_in_text
 from autodiff.utils.counting import counted
-from autodiff.utils.git import changed_files, top_folder, upstream_refs
+from autodiff.utils.git import (
+    changed_files,
+    refusal,
+    top_folder,
+    unknown_base,
+    unknown_main_branch,
+    upstream_refs,
+)
 
 if TYPE_CHECKING:
     from autodiff.commands.drift import Drift
@@ -164,14 +171,14 @@ def _rehearse(project: Project, title: str) -> Check:
 
 
 def _lint(project: Project, title: str, base: str | None, request: CiRequest) -> Check:
+    root = project.config.root
     if base is None:
-        return _skipped(title, "not run, because git knows no main branch; pass --diff-base")
+        if (problem := unknown_main_branch(root)) is not None:
+            raise problem
+        return _skipped(title, "not run, because there is no main branch in git; pass --diff-base")
     own = request.base if request.diff_base is None else None
-    if own is not None and changed_files(project.config.root, base) is None:
-        raise ConfigError(
-            f"git knows no revision {base!r}, the base of the pull request",
-            hint=own.hint,
-        )
+    if own is not None and changed_files(root, base) is None:
+        raise refusal(root) or ConfigError(unknown_base(root, base).message, hint=own.hint)
     result = project.lint(diff_base=base)
     found = result.serious(strict=request.strict)
     counts = counted(len(found), "finding") if found else "no findings"

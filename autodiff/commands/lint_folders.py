@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from autodiff.errors import ConfigError, HistoryError, MigrationFileError
+from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations import Graph, Migration, load_graph
 from autodiff.migrations.alembic_folder import is_alembic_folder
-from autodiff.utils.git import changed_files
+from autodiff.utils.git import changed_files, unknown_base
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -229,10 +229,7 @@ def changed_revisions(graph: Graph, ref: str, project: Workspace) -> set[str]:
     for folder in folders or {project.config.root}:
         changed = changed_files(folder, ref)
         if changed is None:
-            raise ConfigError(
-                f"git knows no revision {ref!r} in {folder}",
-                hint="name a branch or commit that is fetched, such as origin/main",
-            )
+            raise unknown_base(folder, ref)
         files |= changed
     return {
         revision

@@ -1,17 +1,26 @@
-"""Ask git about a folder, without changing anything. Without git, every answer is empty."""
+"""Ask git about a folder, without changing anything.
+
+Without git, every answer is empty; `refusal` and its neighbors tell why.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+
+from autodiff.errors import ConfigError
 
 __all__ = [
     "changed_files",
     "file_names_at",
     "files_before",
     "ref_names",
+    "refusal",
     "top_folder",
+    "unknown_base",
+    "unknown_main_branch",
     "upstream_refs",
 ]
 
@@ -23,6 +32,7 @@ _UPSTREAM_REFS = (
     "refs/heads/master",
     "MERGE_HEAD",
 )
+_FETCH = "fetch the whole history: git fetch --unshallow; in GitHub Actions set fetch-depth: 0"
 _TIMEOUT = 30
 """Seconds. git responds immediately on a local disk, but a network file system may hang."""
 
@@ -120,6 +130,66 @@ def upstream_refs(folder: Path) -> list[str]:
     merged.
     """
     return [ref for ref in _UPSTREAM_REFS if _git(folder, "rev-parse", "--verify", "--quiet", ref)]
+
+
+def refusal(folder: Path) -> ConfigError | None:
+    """Return why git does not read the repository of a folder, None if it does.
+
+    A folder outside of every repository is no refusal.
+    """
+    if not any((path / ".git").exists() for path in (folder, *folder.resolve().parents)):
+        return None
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), "rev-parse", "--git-dir"],
+            capture_output=True,
+            env={**os.environ, "LC_ALL": "C"},
+            timeout=_TIMEOUT,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ConfigError(
+            "git is not installed, or does not answer", hint="install git where autodiff runs"
+        )
+    if done.returncode == 0:
+        return None
+    lines = done.stderr.decode("utf-8", errors="replace").strip().splitlines()
+    reason = lines[0].removeprefix("fatal: ") if lines else "it printed no message"
+    commands = [line.strip() for line in lines if line.strip().startswith("git config")]
+    return ConfigError(
+        f"git does not read the repository: {reason}", hint="; ".join(commands) or None
+    )
+
+
+def unknown_base(folder: Path, ref: str) -> ConfigError:
+    """Return why git does not know the point at which a branch left `ref`."""
+    if (refused := refusal(folder)) is not None:
+        return refused
+    is_known = not ref.startswith("-") and _git(
+        folder, "rev-parse", "--verify", f"{ref}^{{commit}}"
+    )
+    problem = f"no common commit of {ref!r} and HEAD" if is_known else f"no revision {ref!r}"
+    if _is_shallow(folder):
+        return ConfigError(
+            f"git knows {problem} in {folder}, because the clone is shallow", hint=_FETCH
+        )
+    return ConfigError(
+        f"git knows {problem} in {folder}",
+        hint="name a branch or commit that is fetched, such as origin/main",
+    )
+
+
+def unknown_main_branch(folder: Path) -> ConfigError | None:
+    """Return why git knows no main branch; None if there may be none yet, as in a new project."""
+    if (refused := refusal(folder)) is not None:
+        return refused
+    if not _is_shallow(folder) and not _git(folder, "remote"):
+        return None
+    fetch = _FETCH if _is_shallow(folder) else "fetch it: git fetch origin"
+    return ConfigError("git knows no main branch", hint=f"{fetch}; or pass --diff-base")
+
+
+def _is_shallow(folder: Path) -> bool:
+    return (_git(folder, "rev-parse", "--is-shallow-repository") or "").strip() == "true"
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
