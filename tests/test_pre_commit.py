@@ -90,6 +90,18 @@ def test_the_hook_fails_if_a_migration_is_missing(project: Path, home: Path) -> 
     assert not (project / "blog.db").exists()
 
 
+def test_a_commit_that_only_deletes_a_migration_is_refused(project: Path, home: Path) -> None:
+    """pre-commit has no file for a hook then."""
+    install = run(sys.executable, "-m", "pre_commit", "install", cwd=project, home=home)
+    assert install.returncode == 0, install.stderr
+    (migration,) = (project / "migrations").glob("0001_*.py")
+    assert run("git", "rm", "-q", str(migration), cwd=project, home=home).returncode == 0
+    result = run("git", "commit", "-m", "delete", cwd=project, home=home)
+    assert result.returncode == 1, result.stdout + result.stderr
+    assert "check for model changes without a migration" in result.stderr
+    assert "autodiff lock" in result.stderr
+
+
 DROP = """revision = "bbb2"
 parents = ("{parent}",)
 
