@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from autodiff.config import find_config, load_config
 from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations import Graph, Migration, load_graph
 from autodiff.migrations.alembic_folder import is_alembic_folder
+from autodiff.migrations.files import is_migration_name
 from autodiff.utils.git import changed_files, unknown_base
 
 if TYPE_CHECKING:
@@ -21,6 +23,7 @@ __all__ = [
     "changed_revisions",
     "converted",
     "find_folders",
+    "in_other_projects",
     "own_form",
     "select_revisions",
     "unread_revisions",
@@ -131,6 +134,30 @@ def _is_own(project: Workspace, folder: Path) -> bool:
     """Return whether a folder is one of the migrations folders of the project."""
     own = {path.resolve() for path in (project.directory, *project.folders)}
     return folder.resolve() in own
+
+
+def in_other_projects(project: Workspace, targets: Sequence[str]) -> Mapping[str, Path]:
+    """Return the targets in migrations folders of other projects, with the folders of the projects.
+
+    One target stands for all files of a folder.
+    """
+    named: dict[Path, str] = {}
+    for target in targets:
+        path = Path(target)
+        if path.is_dir() or (path.is_file() and is_migration_name(path.name)):
+            named.setdefault((path if path.is_dir() else path.parent).resolve(), target)
+    found = {target: _other_project(project, folder) for folder, target in named.items()}
+    return {target: root for target, root in found.items() if root is not None}
+
+
+def _other_project(project: Workspace, folder: Path) -> Path | None:
+    """Return the folder of the project that has a migrations folder, None if it is this project."""
+    file = None if _is_own(project, folder) else find_config(folder)
+    if file is None:
+        return None
+    config = load_config(file, environment={})  # AUTODIFF_ENV is for this project
+    folders = config.locations or (config.migrations,)
+    return config.root if folder in [path.resolve() for path in folders] else None
 
 
 def unread_revisions(graph: Graph) -> frozenset[str]:

@@ -33,6 +33,7 @@ __all__ = [
     "assignments",
     "file_name",
     "is_label",
+    "is_migration_name",
     "parse_alembic",
     "parse_migration",
     "parse_python",
@@ -186,7 +187,7 @@ def read_folder(folder: Path, problems: list[MigrationFileError] | None = None) 
             str(folder), error.strerror or str(error), hint="check the permissions of the folder"
         ) from error
     own = {"env.py"} if "script.py.mako" in names else set()  # it is Alembic's folder too
-    paths = [folder / name for name in names if _is_one(name) and name not in own]
+    paths = [folder / name for name in names if is_migration_name(name) and name not in own]
     if problems is None:
         return [read_migration(path) for path in paths]
     found = (read_or_note(path, problems, read_migration) for path in paths)
@@ -243,7 +244,8 @@ def _refuse_other_file(folder: Path) -> None:
         )
 
 
-def _is_one(name: str) -> bool:
+def is_migration_name(name: str) -> bool:
+    """Return whether a file of a migrations folder is a migration, by its name."""
     return not name.startswith(("_", ".")) and name.endswith((".py", ".up.sql"))
 
 

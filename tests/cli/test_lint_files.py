@@ -45,3 +45,38 @@ def test_migrations_are_linted_beside_other_files(blog_3: Folder) -> None:
     assert result.data["migrations"] == 1
     for target in ("0002:head", "migrations"):
         assert blog_3.run("lint", "--only-migrations", "--json", target).data["migrations"] >= 2
+
+
+@pytest.mark.parametrize("option", [(), ("--only-migrations",)], ids=["all", "only migrations"])
+@pytest.mark.parametrize("outer", [False, True], ids=["no outer project", "outer project"])
+def test_a_migration_of_another_project_does_not_pass(
+    blog_3: Folder, option: tuple[str, ...], outer: bool
+) -> None:
+    """From the root of a repository with several projects, the hint names the project."""
+    root = blog_3.path / "repository"
+    root.mkdir()
+    for name in ("migrations", "autodiff.toml", "models.py"):
+        (blog_3.path / name).rename(root / name)
+    if outer:
+        (blog_3.path / "autodiff.toml").write_text('url = "sqlite:///outer.db"\n')
+    for target in ("repository/migrations/0001_add_posts.py", "repository/migrations"):
+        result = blog_3.fails("lint", *option, "repository/models.py", target)
+        assert f"{target} belongs to another project" in result.err
+        assert "autodiff --config repository lint" in result.err
+    target = "repository/migrations/0001_add_posts.py"
+    result = blog_3.run("--config", "repository", "lint", *option, target)
+    assert "in 1 migration" in result.out
+
+
+def test_files_of_other_projects_are_noted_with_config(blog_3: Folder) -> None:
+    """A commit hook for one of several projects receives the files of all."""
+    other = blog_3.path / "other"
+    (other / "migrations").mkdir(parents=True)
+    (other / "autodiff.toml").write_text('url = "sqlite:///${UNSET}"\n')
+    (other / "migrations" / "0001_other.py").write_text("")
+    arguments = ("lint", "--only-migrations", "models.py", "other/migrations/0001_other.py")
+    result = blog_3.ok("--config", ".", *arguments)
+    assert result.out == "no findings in 0 migrations\n"
+    note = "other/migrations/0001_other.py belongs to another project: --config other"
+    assert note in result.err
+    assert "belongs to another project" in blog_3.fails(*arguments).err

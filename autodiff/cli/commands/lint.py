@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -98,6 +100,7 @@ def run_lint(
         return _explain(shell, explain)
     measures = evidence if evidence is not None else shell.url is not None
     project = _project(shell, targets)
+    _check_project(shell, project, targets or ())
     connects = _connects(shell, dialect)
     with shell.working("linting"):
         result = project.lint(
@@ -151,6 +154,21 @@ def _project(shell: Shell, targets: list[str] | None) -> Project:
                 raise ConfigError(f"{target} does not exist", hint="name a file or a folder")
         return shell.project()
     return Project(shell.url or os.environ.get("DATABASE_URL"))
+
+
+def _check_project(shell: Shell, project: Project, targets: Sequence[str]) -> None:
+    """Refuse migrations of other projects; if --config names the project, only note them.
+
+    A commit hook passes the files of all projects of a repository.
+    """
+    from autodiff.commands.lint_folders import in_other_projects
+
+    for target, root in in_other_projects(project, targets).items():
+        message = f"{target} belongs to another project"
+        option = f"--config {shlex.quote(short_path(root))}"
+        if shell.config is None:
+            raise ConfigError(message, hint=f"lint it with its settings: autodiff {option} lint")
+        shell.note(f"note: {message}: {option}")
 
 
 def _connects(shell: Shell, dialect: list[str] | None) -> bool:
