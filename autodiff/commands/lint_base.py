@@ -27,7 +27,7 @@ def read_base(project: Workspace, ref: str) -> tuple[Migration, ...]:
 
 
 def _read_before(folder: Path, ref: str) -> list[Migration]:
-    files = files_before(folder, ref)
+    files = files_before(folder, ref, (".py", ".sql"))
     if not files:
         return []
     problems: list[MigrationFileError] = []

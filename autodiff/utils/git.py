@@ -67,24 +67,30 @@ def changed_files(folder: Path, ref: str) -> frozenset[Path] | None:
     return frozenset((folder / name).resolve() for name in names)
 
 
-def files_before(folder: Path, ref: str) -> Mapping[str, bytes]:
+def files_before(folder: Path, ref: str, endings: tuple[str, ...]) -> Mapping[str, bytes]:
     """Return the files of a folder at the point at which a branch left `ref`, by their names.
 
-    Files in subfolders are left out. Empty if no file was changed or deleted since then, or if the
-    ref is unknown. The folder may have been deleted.
+    Files in subfolders and with other endings are left out. Empty if none was changed or deleted
+    since then, or if the ref is unknown. The folder may have been deleted.
     """
     there = next(path for path in (folder, *folder.parents) if path.is_dir())
     inside = f"./{folder.relative_to(there).as_posix()}/"
     base = _merge_base(there, ref)
-    if base is None or not _git(
-        there, "diff", "--name-only", "--no-renames", "--diff-filter=a", base, "--", inside
-    ):
+    if base is None:
         return {}
-    blobs = dict(_blobs(_git(there, "ls-tree", "-z", base, inside) or ""))
-    contents = _run(
-        there, "cat-file", "--batch", text="".join(f"{blob}\n" for blob in blobs.values())
-    )
-    return dict(zip(blobs, _contents(contents or b""), strict=False))
+    options = ("-z", "--name-only", "--no-renames", "--diff-filter=a")
+    changed = _git(there, "diff", *options, base, "--", inside) or ""
+    if not any(name.endswith(endings) for name in changed.split("\0")):
+        return {}
+    listed = dict(_blobs(_git(there, "ls-tree", "-z", base, inside) or ""))
+    blobs = {name: blob for name, blob in listed.items() if name.endswith(endings)}
+    wanted = "".join(f"{blob}\n" for blob in blobs.values())
+    contents = _run(there, "cat-file", "--batch", text=wanted)
+    if contents is None:
+        raise ConfigError(
+            f"git cannot read the files of {base} in {folder}", hint="fetch them: git fetch"
+        )
+    return dict(zip(blobs, _contents(contents), strict=True))
 
 
 def _merge_base(folder: Path, ref: str) -> str | None:

@@ -122,7 +122,12 @@ def test_adopt_leaves_nothing_edited_or_missing(
     folder.ok("adopt", *options)
     folder.ok("generate", "-m", "second", "--empty")
     assert found() == []
-    edit(next(Path("migrations").glob("*second*.py")))
+    second = next(Path("migrations").glob("*second*.py"))
+    git(folder.path, "init", "-q", "-b", "main")
+    commit(folder)
+    second.write_text(f"# comment\n{second.read_text()}")
+    assert found("main") == []
+    edit(second)
     assert [code for code, _ in found()] == ["AD501"]
 
 

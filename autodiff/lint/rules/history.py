@@ -57,26 +57,26 @@ def _missing(history: History) -> Iterator[Match]:
 
 
 def _moved(history: History) -> Iterator[Match]:
+    """Yield the migrations of the base that come after new ones, or no longer after their parents.
+
+    Parents that were squashed are compared as the migration that replaces them.
+    """
     graph = history.graph
-    places = {m.revision: graph.replaced.get(m.revision, m.revision) for m in history.base}
-    for revision in dict.fromkeys(filter(graph.__contains__, places.values())):
-        for parent in graph.before(revision):
-            if parent not in places.values():
-                yield Match(
-                    message=f"comes after {graph[parent].name}, which is not in the base of the "
-                    "branch",
-                    migration=graph[revision].name,
-                )
+    parents: dict[str, set[str]] = {}
     for old in history.base:
-        revision = places[old.revision]
-        if revision not in graph:
-            continue
-        wanted = {places.get(parent, parent) for parent in old.parents} & graph.migrations.keys()
-        for parent in sorted(wanted - graph.lineage([revision])):
-            yield Match(
-                message=f"no longer comes after {graph[parent].name}, as in the base of the branch",
-                migration=graph[revision].name,
-            )
+        place = graph.replaced.get(old.revision, old.revision)
+        named = {graph.replaced.get(parent, parent) for parent in old.parents}
+        parents.setdefault(place, set()).update(named)
+    for revision in filter(graph.__contains__, parents):
+        name = graph[revision].name
+        before = set(graph.before(revision))
+        for parent in before - parents[revision] - parents.keys():
+            message = f"comes after {graph[parent].name}, which is not in the base of the branch"
+            yield Match(message=message, migration=name)
+        lost = (parents[revision] & graph.migrations.keys()) - before
+        for parent in lost - (graph.lineage([revision]) if lost else set()):
+            message = f"no longer comes after {graph[parent].name}, as in the base of the branch"
+            yield Match(message=message, migration=name)
 
 
 def _heads(history: History) -> Iterator[Match]:
