@@ -36,6 +36,7 @@ class Features:
     free_words: words that need no quotes as names, and that SQLAlchemy quotes.
     named_primary_keys: a primary key can be given a name.
     index_prefixes: an index can have the first characters of a column: name(10).
+    repeated_constraint_names: several constraints of a table can have one name.
     index_names_per_table: index names are unique in their table, not in their schema.
     case_insensitive_names: names in a table that differ only in case are equal, in quotes too.
     case_insensitive_tables: names of tables that differ only in case are equal.
@@ -105,6 +106,7 @@ class Features:
     free_words: frozenset[str] = frozenset()
     named_primary_keys: bool = True
     index_prefixes: bool = False
+    repeated_constraint_names: bool = False
     index_names_per_table: bool = False
     case_insensitive_names: bool = False
     case_insensitive_tables: bool = False

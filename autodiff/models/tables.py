@@ -12,7 +12,8 @@ from autodiff.models.columns import declare_column
 from autodiff.models.constraints import declare_constraint, declare_index
 from autodiff.models.options import has_options
 from autodiff.models.renamed_from import renamed
-from autodiff.schema.objects import Index, Name, Option, Table
+from autodiff.schema.naming import without_repeated_names
+from autodiff.schema.objects import Constraint, Index, Name, Option, PrimaryKey, Table, Unique
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -53,7 +54,29 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
         comment=table.comment if dialect.features.comments else None,
         options=options_of_table(table, dialect),
     )
+    if dialect.features.repeated_constraint_names:
+        declared = without_repeated_names(declared)
+    else:
+        _require_distinct_names(declared, dialect)
     return dialect.adapt_table(declared)
+
+
+def _require_distinct_names(table: Table, dialect: Dialect) -> None:
+    """Raise ModelsError if two different constraints have a name that only one of them can have."""
+    features = dialect.features
+    found: dict[tuple[str, bool], Constraint] = {}
+    for constraint in table.constraints:
+        is_unnamed_key = isinstance(constraint, PrimaryKey) and not features.named_primary_keys
+        if constraint.name is None or is_unnamed_key:
+            continue
+        is_index = isinstance(constraint, Unique) and features.unique_is_index
+        if found.setdefault((constraint.name, is_index), constraint) != constraint:
+            raise ModelsError(
+                f"cannot declare table {table.name}: two constraints have the name "
+                f"{constraint.name}",
+                hint="rename one of them; if two columns share an Enum or a Boolean with that "
+                "name, give each column its own",
+            )
 
 
 def _indexes(table: sa.Table, dialect: Dialect, compiler: Compiler) -> tuple[Index, ...]:

@@ -6,6 +6,7 @@ See makeObjectName and ChooseConstraintName in PostgreSQL's src/backend/commands
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from autodiff.schema.objects import (
 )
 from autodiff.schema.sqltext import tokens
 
-__all__ = ["default_name", "name_constraints", "unnamed"]
+__all__ = ["default_name", "name_constraints", "unnamed", "without_repeated_names"]
 
 
 def name_constraints(table: Table, limit: int = 63, *, implicit: bool | None = None) -> Table:
@@ -46,6 +47,20 @@ def unnamed(table: Table) -> Table:
     """Return the table without the names that nobody chose."""
     constraints = (replace(c, name=None) if c.implicit else c for c in table.constraints)
     return replace(table, constraints=tuple(constraints))
+
+
+def without_repeated_names(table: Table) -> Table:
+    """Return the table without each constraint name that several of its constraints have.
+
+    SQLite allows that. Such a name identifies none of them, so they are treated as unnamed.
+    """
+    counts = Counter(constraint.name for constraint in table.constraints)
+    repeated = {name for name, count in counts.items() if name is not None and count > 1}
+    if not repeated:
+        return table
+    return table.with_constraints(
+        tuple(replace(c, name=None) if c.name in repeated else c for c in table.constraints)
+    )
 
 
 def default_name(

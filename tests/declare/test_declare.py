@@ -83,6 +83,40 @@ def test_index_names_are_unique() -> None:
     )
 
 
+@pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mariadb"])
+def test_constraint_names_are_unique(dialect: str) -> None:
+    """On MySQL and MariaDB, a unique constraint is an index, and those have names of their own."""
+    shared = sa.Enum("a", "b", name="mood", native_enum=False, create_constraint=True)
+    for parts in (
+        [sa.Column("a", shared), sa.Column("b", shared)],
+        [
+            sa.Column("a", sa.ForeignKey("t.b", name="mood")),
+            sa.Column("b", sa.Integer, sa.CheckConstraint("b > 0", name="mood"), unique=True),
+        ],
+    ):
+        assert rejection(metadata_of(*parts), dialect=dialect) == (
+            "cannot declare table t: two constraints have the name mood",
+            "rename one of them; if two columns share an Enum or a Boolean with that name, give "
+            "each column its own",
+        )
+    unique = metadata_of(
+        sa.Column("a", sa.ForeignKey("t.a", name="mood")), sa.UniqueConstraint("a", name="mood")
+    )
+    if dialect == "postgresql":
+        assert "two constraints have the name mood" in rejection(unique)[0]
+    else:
+        assert declare(unique, dialect_for(dialect)).tables
+
+
+def test_names_of_several_constraints_do_not_count_on_sqlite() -> None:
+    """SQLite allows them. They identify no constraint, so that the constraints are unnamed."""
+    shared = sa.Boolean(name="flag", create_constraint=True)
+    columns = [sa.Column("a", shared), sa.Column("b", shared)]
+    other = sa.CheckConstraint("a < b", name="other")
+    found = table(*columns, other, dialect="sqlite").constraints
+    assert [constraint.name for constraint in found] == ["other", None, None]
+
+
 @pytest.mark.parametrize(
     ("column", "dialect", "reason"),
     [

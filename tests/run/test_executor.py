@@ -19,6 +19,7 @@ from autodiff.errors import MigrationFailedError
 from autodiff.runner.context import current_executor, executing
 from autodiff.runner.executor import Executor
 from autodiff.runner.sinks import LiveSink
+from autodiff.schema.objects import Check
 from tests.support import Database, Folder, opened
 
 pytestmark = pytest.mark.usefixtures("modules_imported")
@@ -299,3 +300,46 @@ def _wait_for_both(event: object, barrier: threading.Barrier) -> None:
     """Make both threads send each statement at the same time."""
     if hasattr(event, "sql"):
         barrier.wait()
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "hint"),
+    [
+        (
+            'op.drop_constraint("same", "pair", type_="check")',
+            "cannot - check pair.same: table pair has no same",
+            "constraints without a name, or with the same one, are called pair_x_check, "
+            "pair_y_check in migrations",
+        ),
+        (
+            """
+    op.create_check_constraint("new", "pair", "x > 1")
+    op.create_check_constraint("new", "pair", "y > 1")
+    op.rename_constraint("pair", "new", "other", type_="check")
+    """,
+            "cannot ~ check pair.new -> other: table pair has several constraints of that name",
+            "give each constraint a name of its own",
+        ),
+    ],
+)
+def test_a_name_of_several_constraints_is_refused(
+    db: Database, tmp_path: Path, code: str, message: str, hint: str
+) -> None:
+    """None of them is changed: SQLite allows the same name, which identifies none of them."""
+    definition = (
+        "CREATE TABLE pair (x INTEGER CONSTRAINT same CHECK (x > 0), "
+        "y INTEGER CONSTRAINT same CHECK (y > 0))"
+    )
+    db.execute(definition)
+    with pytest.raises(MigrationFailedError) as caught:
+        statement_starts(db, tmp_path, code)
+    assert message in caught.value.message
+    assert hint in (caught.value.hint or "")
+    assert db.rows("SELECT sql FROM sqlite_master WHERE name = 'pair'") == [(definition,)]
+
+
+def test_one_of_several_constraints_of_a_name_is_dropped(db: Database, tmp_path: Path) -> None:
+    """Migrations call it by its columns, as they do unnamed constraints."""
+    db.execute("CREATE TABLE pair (x INTEGER, CONSTRAINT c CHECK (x > 0), CONSTRAINT c UNIQUE (x))")
+    statement_starts(db, tmp_path, 'op.drop_constraint("pair_x_key", "pair", type_="unique")')
+    assert [type(c) for c in db.table("pair").constraints] == [Check]

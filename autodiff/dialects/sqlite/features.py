@@ -12,6 +12,7 @@ FEATURES = Features(
     primary_keys_not_null=False,
     case_insensitive_names=True,
     case_insensitive_tables=True,
+    repeated_constraint_names=True,
     checks_key_targets=False,
     typeless_columns=True,
     views_follow_renames=True,

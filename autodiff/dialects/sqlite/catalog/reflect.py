@@ -40,7 +40,7 @@ from autodiff.dialects.sqlite.catalog.parse import (
 from autodiff.dialects.sqlite.expressions import plain_default
 from autodiff.dialects.sqlite.types import canonical_type, normal_columns, type_python
 from autodiff.dialects.unmanaged import DependentObject, UnmanagedObject
-from autodiff.schema.naming import name_constraints
+from autodiff.schema.naming import name_constraints, without_repeated_names
 from autodiff.schema.objects import (
     Check,
     Column,
@@ -108,7 +108,8 @@ def _reflect_namespace(
         if kind == "table":
             own_indexes = sorted(indexes.get(own_name, ()), key=_by_optional_name)
             table = _table(name, sql, tuple(own_indexes), tuple(triggers.get(own_name, ())))
-            tables[name] = name_constraints(spell_columns(table), implicit=True)
+            identified = without_repeated_names(spell_columns(table))
+            tables[name] = name_constraints(identified, implicit=True)
         else:
             views[name] = View(name=name, sql=_view_select(sql))
 

@@ -19,8 +19,15 @@ from autodiff.dialects.ddl.part import Part
 from autodiff.errors import PlanError
 from autodiff.schema.apply import evolve, spelled_like
 from autodiff.schema.naming import name_constraints, unnamed
-from autodiff.schema.objects import Check, Name, Table
-from autodiff.schema.operations import CreateIndex, DropColumn, Operation, RenameColumn
+from autodiff.schema.objects import Check, Name, PrimaryKey, Table
+from autodiff.schema.operations import (
+    CreateIndex,
+    DropColumn,
+    DropConstraint,
+    Operation,
+    RenameColumn,
+    RenameConstraint,
+)
 from autodiff.schema.sqltext import quote_identifier, reads_column
 from autodiff.utils.object_names import name_between
 
@@ -152,17 +159,41 @@ def evolved(table: Table, operation: Operation) -> Table:
     """Return the table after the operation.
 
     Raises PlanError if the table does not have the column or constraint that the operation changes,
-    or if a check of other columns reads a column that is dropped.
+    or several constraints of that name, or if a check of other columns reads a column that is
+    dropped.
     """
-    if isinstance(operation, DropColumn):
-        _refuse_shared_checks(table, operation.name)
+    match operation:
+        case DropColumn(name=name):
+            _refuse_shared_checks(table, name)
+        case DropConstraint(name=str(name), kind=kind) | RenameConstraint(before=name, kind=kind):
+            if kind != "primary":
+                _refuse_shared_names(table, name, operation)
     try:
         return evolve(table, operation)
     except KeyError as error:
         raise PlanError(
             f"cannot {operation.describe()}: table {table.name} has no {error.args[0]}",
-            hint="compare the migration with the database: autodiff check",
+            hint=f"compare the migration with the database: autodiff check{_chosen_names(table)}",
         ) from error
+
+
+def _refuse_shared_names(table: Table, name: str, operation: Operation) -> None:
+    """Raise PlanError if several constraints have a name, as SQLite allows."""
+    if sum(constraint.name == name for constraint in table.constraints) > 1:
+        raise PlanError(
+            f"cannot {operation.describe()}: table {table.name} has several constraints of that "
+            "name",
+            hint="give each constraint a name of its own when it is added",
+        )
+
+
+def _chosen_names(table: Table) -> str:
+    """Return the end of a hint with the names by which a migration can mean unnamed constraints."""
+    chosen = [c.name for c in table.constraints if c.implicit and not isinstance(c, PrimaryKey)]
+    if not chosen:
+        return ""
+    names = ", ".join(sorted(filter(None, chosen)))
+    return f"; constraints without a name, or with the same one, are called {names} in migrations"
 
 
 def _refuse_shared_checks(table: Table, dropped: str) -> None:
