@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects.catalog import Catalog
 from autodiff.dialects.sqlite.catalog.align import align_parts
+from autodiff.dialects.type_names import is_rowid_type
 from autodiff.schema.objects import Table
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class SQLiteCatalog(Catalog):
         """Keep AUTOINCREMENT and WITHOUT ROWID if the change replaces the primary key they need.
 
         They belong to that key, which identifies the rows and may number them. So they differ
-        even if the model does not declare them.
+        even if the model does not declare them. AUTOINCREMENT also needs the type INTEGER.
         """
         aligned = super().align(current, desired)
         lost = {
@@ -92,5 +93,10 @@ class SQLiteCatalog(Catalog):
 
 def _can_stay(option: str, current: Table, desired: Table) -> bool:
     """Return whether an option is still valid after the current table becomes the desired one."""
+    if option not in _OPTIONS_OF_THE_KEY:
+        return True
     before, after = (t.primary_key.columns if t.primary_key else () for t in (current, desired))
-    return option not in _OPTIONS_OF_THE_KEY or before == after
+    key_types = [column.type.sql for column in desired.columns if column.name in after]
+    if option == "sqlite_autoincrement" and not all(map(is_rowid_type, key_types)):
+        return False
+    return before == after
