@@ -86,7 +86,7 @@ from autodiff.plan.row_checks import (
     build_reported_checks,
     build_row_checks,
 )
-from autodiff.plan.rowid_keys import plan_rowid_keys
+from autodiff.plan.rowid_keys import plan_rowid_keys, with_rowids_between_keys
 from autodiff.plan.taken_names import taken_name_findings
 from autodiff.plan.time_zones import time_zone_findings
 from autodiff.plan.views import plan_view, sort_views
@@ -366,6 +366,7 @@ class _Planner:
         ordered = without_implied_index_drops(operations.ordered(), self.dialect)
         ordered = options_first(ordered, self.desired, self.dialect)
         ordered = merge_backfills(ordered, self.after_renames.tables, self.dialect)
+        ordered = with_rowids_between_keys(ordered, self.after_renames.tables, self.dialect)
         return concurrent_indexes_last(ordered, self.desired, self.dialect)
 
     def _plan_each(self, changes: Sequence[Change], operations: PhasedOperations) -> None:
