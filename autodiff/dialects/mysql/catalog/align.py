@@ -9,8 +9,9 @@ is not aligned has the opposite effect: each autogenerate run repeats the same o
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from autodiff.dialects.catalog import drop_undeclared_comment
 from autodiff.dialects.mysql.catalog.implicit_indexes import (
@@ -40,6 +41,15 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 __all__ = ["align_table", "without_implied"]
+
+P = TypeVar("P", bound=Table | Column | Index | Constraint)
+
+_LONG_CHARACTER = re.compile("[\U00010000-\U0010ffff]")
+"""A character of four bytes, such as an emoji.
+
+The catalog has the charset utf8mb3, so the server stores a question mark in its place in a comment.
+https://mariadb.com/kb/en/server-system-variables/#character_set_system
+"""
 
 _SYNONYMS = {
     "mysql_default_charset": "mysql_charset",
@@ -82,12 +92,38 @@ def align_table(current: Table, desired: Table, *, json_is_text: bool = False) -
     constraints = map_shared(current.constraints, lambda item: _constraint(item, desired))
     if uniques:
         constraints = tuple(sorted((*constraints, *uniques.values()), key=lambda c: c.name or ""))
-    return replace(
+    aligned = replace(
         current,
         columns=_columns(current, desired, json_is_text),
         constraints=constraints,
         indexes=_indexes(current, desired, uniques),
         options=_options(current.options, desired.options),
+    )
+    return _with_whole_comments(aligned, desired)
+
+
+def _with_whole_comments(current: Table, desired: Table) -> Table:
+    """Return the table with the desired comments that the server could not store as they are."""
+    parts = (desired, *desired.columns, *desired.indexes, *desired.constraints)
+    wanted: dict[tuple[type, object], str] = {
+        (type(part), part.name): part.comment
+        for part in parts
+        if part.comment and _LONG_CHARACTER.search(part.comment)
+    }
+    if not wanted:
+        return current
+
+    def whole(part: P) -> P:
+        comment = wanted.get((type(part), part.name))
+        if comment is None or part.comment != _LONG_CHARACTER.sub("?", comment):
+            return part
+        return replace(part, comment=comment)
+
+    return replace(
+        whole(current),
+        columns=map_shared(current.columns, whole),
+        indexes=map_shared(current.indexes, whole),
+        constraints=map_shared(current.constraints, whole),
     )
 
 
