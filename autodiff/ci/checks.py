@@ -191,7 +191,7 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
         outcome="incomplete" if result.problems else "failed" if found else "passed",
         summary=f"{unread}{counts} in {migrations} since {_short(base)}",
         lines=(*lines, *(line for problem in result.problems for line in _error_lines(problem))),
-        is_in_report=not any(finding.code in _history_codes() for finding in found),
+        is_in_report=_history_codes().isdisjoint(finding.code for finding in found),
         changed=result.migrations,
     )
 

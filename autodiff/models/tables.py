@@ -63,6 +63,9 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
 
 def _require_distinct_names(table: Table, dialect: Dialect) -> None:
     """Raise ModelsError if two different constraints have a name that only one of them can have."""
+    names = [constraint.name for constraint in table.constraints if constraint.name is not None]
+    if len(set(names)) == len(names):
+        return
     features = dialect.features
     found: dict[tuple[str, bool], Constraint] = {}
     for constraint in table.constraints:

@@ -54,10 +54,10 @@ def without_repeated_names(table: Table) -> Table:
 
     SQLite allows that. Such a name identifies none of them, so they are treated as unnamed.
     """
-    counts = Counter(constraint.name for constraint in table.constraints)
-    repeated = {name for name, count in counts.items() if name is not None and count > 1}
-    if not repeated:
+    names = [constraint.name for constraint in table.constraints if constraint.name is not None]
+    if len(set(names)) == len(names):
         return table
+    repeated = {name for name, count in Counter(names).items() if count > 1}
     return table.with_constraints(
         tuple(replace(c, name=None) if c.name in repeated else c for c in table.constraints)
     )
