@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from autodiff.dialects import dialect_of
 from autodiff.errors import DatabaseError
 from tests.support import Folder, opened
 
@@ -74,3 +75,26 @@ def test_the_file_of_a_killed_run_is_used_again(
     with opened(url) as db:
         assert [m.revision for m in db.runner(folder).upgrade()] == ["aaaa"]
     assert not lock_path(url).exists()
+
+
+def test_a_lock_file_that_cannot_be_written_is_not_left_locked(
+    database: Callable[[str], sa.URL],
+) -> None:
+    """A limit on the size of files stands for a full disk. The next attempt can take the lock."""
+    resource = pytest.importorskip("resource")
+    url = database("sqlite")
+    with opened(url) as db:
+        first, second = (
+            dialect_of(db.connection).session.migration_lock(db.connection, None) for _ in range(2)
+        )
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))
+        try:
+            with pytest.raises(DatabaseError, match="cannot write the lock file") as caught:
+                first.take("ann@host, process 5")
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert f"{lock_path(url)}" in caught.value.message
+        assert caught.value.hint
+        assert second.take("ann@host, process 6")
+        second.release()

@@ -52,10 +52,17 @@ class FileLock(Lock):
         if not _is_lock_file(file):
             os.close(file)
             raise _refused(self._path, "it holds something else than a lock")
-        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
-        os.ftruncate(file, 0)
-        os.write(file, f"{now}\n{who}\n".encode())
         self._file = file
+        now = dt.datetime.now(dt.UTC).isoformat(timespec="seconds")
+        try:
+            os.ftruncate(file, 0)
+            os.write(file, f"{now}\n{who}\n".encode())
+        except OSError as error:
+            self.release()
+            raise DatabaseError(
+                f"cannot write the lock file {self._path}: {error.strerror}",
+                hint="make room on the disk: the migrations need it too",
+            ) from error
         return True
 
     def release(self) -> None:
