@@ -217,6 +217,13 @@ class Session(ABC):
         """
         return False
 
+    def is_in_failed_transaction(self, error: BaseException) -> bool:
+        """Return whether a driver's error is that an earlier statement of its transaction failed.
+
+        Many databases undo only the statement that fails.
+        """
+        return False
+
     def is_lock_conflict(self, error: BaseException) -> bool:
         """Return whether a driver's error is a lock timeout or a deadlock: a retry can help."""
         return False

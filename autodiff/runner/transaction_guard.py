@@ -14,7 +14,13 @@ from autodiff.errors import MigrationFailedError
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-__all__ = ["ENDED_BY_HAND", "TransactionGuard", "ended_itself", "rolled_back_itself"]
+__all__ = [
+    "ENDED_BY_HAND",
+    "TransactionGuard",
+    "ended_itself",
+    "ignored_error",
+    "rolled_back_itself",
+]
 
 ENDED_BY_HAND = (
     "what it did until then may be in the database: undo that by hand (autodiff check shows the "
@@ -101,6 +107,16 @@ def ended_itself() -> MigrationFailedError:
         "the migration ended its own transaction, for example by COMMIT or ROLLBACK on the "
         "driver's connection: only the runner ends it",
         hint=ENDED_BY_HAND,
+    )
+
+
+def ignored_error() -> MigrationFailedError:
+    """Return the error for code that goes on after a statement of its transaction has failed."""
+    return MigrationFailedError(
+        "a statement failed, and the code around it ignored the error: the database undoes the "
+        "whole transaction then",
+        hint="nothing of the transaction was kept. Run a statement that may fail in "
+        "connection.begin_nested(), in the migration or in the hook",
     )
 
 

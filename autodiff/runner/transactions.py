@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.session import NO_WATCH, KeyWatch
 from autodiff.dialects.timeouts import Limits
-from autodiff.runner.transaction_guard import TransactionGuard, ended_itself
+from autodiff.runner.transaction_guard import TransactionGuard, ended_itself, ignored_error
 from autodiff.schema.operations import Execute, Operation
 
 if TYPE_CHECKING:
@@ -80,23 +80,27 @@ class TransactionSegments:
             return
         has_savepoint, self._has_savepoint = self._has_savepoint, False
         if has_savepoint:
-            self.was_ended = not self._has_run(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            error = self._error_of(f"RELEASE SAVEPOINT {_SAVEPOINT}")
+            if error is not None and self._dialect.session.is_in_failed_transaction(error):
+                self._has_savepoint = True  # `abort` sees if the transaction is the same
+                raise ignored_error()
+            self.was_ended = error is not None
         elif not self._dialect.session.transaction_is_open(self._connection):
             self.was_ended = True
         if self.was_ended:
             raise ended_itself()
 
-    def _has_run(self, sql: str) -> bool:
-        """Run a statement on the driver's connection; return whether the server accepted it."""
+    def _error_of(self, sql: str) -> Exception | None:
+        """Run a statement on the driver's connection; return its error, None if it succeeded."""
         driver: Any = self._connection.connection.dbapi_connection
         cursor = driver.cursor()
         try:
             cursor.execute(sql)
-        except Exception:  # each driver has its own class; a lost connection is noticed later
-            return False
+        except Exception as error:  # each driver has its own class; a loss is noticed later
+            return error
         finally:
             cursor.close()
-        return True
+        return None
 
     def open(self) -> None:
         """Begin a transaction."""
@@ -116,7 +120,8 @@ class TransactionSegments:
         """Roll the transaction back, if there is one; the server does it for a lost connection."""
         current = self._take_current()
         if self._has_savepoint and self._is_connected and self._guard.ended is None:
-            self.was_ended = not self._has_run(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            error_of_savepoint = self._error_of(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+            self.was_ended = error_of_savepoint is not None
         self._has_savepoint = False
         if current is not None:
             with suppress(SQLAlchemyError, type(error)):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from autodiff.errors import MigrationFailedError
+from autodiff.runner.hooks import HookedMigration, Hooks
 from tests.support import Database, Folder, opened
 
 USERS = """
@@ -269,6 +271,46 @@ def test_a_transaction_that_ended_unseen_is_noticed(
         assert "what it did until then may be in the database" in f"{error.hint}"
         assert db.history() == ["aaaa"]
         assert db.runner(folder).unfinished() is None
+
+
+IGNORING = """
+
+def work(connection):
+    connection.execute(sa.text("INSERT INTO users (id, name) VALUES (1, 'ann')"))
+    try:
+        connection.execute(sa.text("DROP TABLE missing"))
+    except sa.exc.DBAPIError:
+        pass
+"""
+
+
+def ignore_error(migration: HookedMigration) -> None:
+    if migration.migration.revision == "bbbb":
+        with suppress(sa.exc.DBAPIError):
+            migration.connection.execute(sa.text("DROP TABLE missing"))
+
+
+@pytest.mark.parametrize(
+    ("code", "hooks"),
+    [
+        (IGNORING, Hooks()),
+        ("\n\ndef work(connection):\n    pass\n", Hooks(before_migration=ignore_error)),
+    ],
+    ids=["migration", "hook"],
+)
+@pytest.mark.parametrize("access", ACCESS)
+def test_an_ignored_error_is_not_taken_for_an_end_of_the_transaction(
+    database: Callable[[str], sa.URL], folder: Folder, access: str, code: str, hooks: Hooks
+) -> None:
+    """PostgreSQL refuses all later statements of the transaction, and keeps nothing of it."""
+    write_next(folder, access, code)
+    with opened(database("postgresql")) as db:
+        with pytest.raises(MigrationFailedError, match="ignored the error") as caught:
+            db.runner(folder, hooks=hooks).upgrade()
+        assert "nothing of the transaction was kept" in f"{caught.value.hint}"
+        assert "ended its own transaction" not in f"{caught.value}"
+        assert db.history() == ["aaaa"]
+        assert names(db) == []
 
 
 def test_executescript_is_noticed(database: Callable[[str], sa.URL], folder: Folder) -> None:

@@ -206,6 +206,13 @@ class PostgreSQLSession(Session):
         """
         return _code(error) == "53200" and "max_locks_per_transaction" in str(error)
 
+    def is_in_failed_transaction(self, error: BaseException) -> bool:
+        """Return whether the error is in_failed_sql_transaction (25P02).
+
+        https://www.postgresql.org/docs/current/errcodes-appendix.html
+        """
+        return _code(error) == "25P02"
+
     def cure(self, connection: Connection, error: BaseException) -> str | None:
         """Return how to get a schema for names without one, if there is none (3F000)."""
         if _code(error) != "3F000" or self.current_schema(connection):
