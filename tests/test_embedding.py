@@ -81,6 +81,23 @@ def test_a_pooled_connection_keeps_its_settings(any_database: sa.URL, folder: Fo
             assert connection.exec_driver_sql("SELECT count(*) FROM own").scalar() == 0
 
 
+@pytest.mark.parametrize("options", [{"stream_results": True}, {"yield_per": 2}], ids=str)
+def test_results_are_not_streamed(
+    any_database: sa.URL, folder: Folder, options: dict[str, Any]
+) -> None:
+    """PostgreSQL refuses a server-side cursor for some statements. The options are restored."""
+    with engine_of(any_database) as plain:
+        engine = plain.execution_options(**options)
+        project = Project(engine=engine, metadata=models(), directory=folder.path)
+        assert len(project.upgrade()) == 2
+        assert not project.check()
+        with engine.connect() as connection:
+            project = Project(connection=connection, directory=folder.path)
+            assert len(project.downgrade("base")) == 2
+            kept = connection.get_execution_options()
+            assert {name: kept[name] for name in options} == options
+
+
 def settings(engine: sa.Engine) -> list[Any]:
     """Return the settings of a session on the only pooled connection."""
     queries = {

@@ -295,11 +295,24 @@ def use_connection(given: Engine | Connection) -> Iterator[Connection]:
     from sqlalchemy.engine import Connection
 
     if not isinstance(given, Connection):
-        with _connected(given) as connection:
+        with _connected(given) as connection, _without_streaming(connection):
             yield connection
         return
-    with _without_transaction(given):
+    with _without_transaction(given), _without_streaming(given):
         yield given
+
+
+@contextmanager
+def _without_streaming(connection: Connection) -> Iterator[None]:
+    """Fetch whole results: PostgreSQL refuses a server-side cursor for statements such as SHOW."""
+    before = connection.get_execution_options()
+    connection.execution_options(stream_results=False, yield_per=None)
+    try:
+        yield
+    finally:
+        connection.execution_options(
+            stream_results=before.get("stream_results", False), yield_per=before.get("yield_per")
+        )
 
 
 @contextmanager

@@ -144,6 +144,24 @@ def test_the_lock_of_a_dead_process_is_released(
     assert not Path(f"{url.database}.autodiff-lock").exists()
 
 
+def test_a_lock_is_released_if_it_cannot_be_taken_completely(
+    database: Callable[[str], sa.URL], folder: Folder
+) -> None:
+    """Its session can go back to the pool of an application, where it would keep the lock."""
+    url = database("postgresql")
+    with opened(url) as first, opened(url) as second:
+        lock = first.runner(folder).dialect.session.migration_lock(first.connection, None)
+
+        @sa.event.listens_for(first.connection, "before_cursor_execute")
+        def fail(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement == "SHOW application_name":
+                raise RuntimeError
+
+        with pytest.raises(RuntimeError):
+            lock.take("ann@laptop")
+        assert len(second.runner(folder, lock_wait=0).upgrade()) == 5
+
+
 def test_an_in_memory_database_needs_no_lock(folder: Folder) -> None:
     """No other connection can use it."""
     with sa.create_engine("sqlite://", poolclass=sa.NullPool).connect() as connection:

@@ -5,10 +5,12 @@ The server releases it when the session ends, even after a crash.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.migration_lock import Holder, Lock, lock_key
 
@@ -37,20 +39,22 @@ class AdvisoryLock(Lock):
         """
         if self.in_transaction:
             return self._ask(f"SELECT pg_try_advisory_xact_lock({self._key})")
-        taken = self._ask(f"SELECT pg_try_advisory_lock({self._key})")
-        if taken:
-            self._name = self._connection.exec_driver_sql("SHOW application_name").scalar_one()
-            # the server truncates longer names with a notice: NAMEDATALEN - 1
-            self._connection.execute(_NAME_SESSION, {"name": f"autodiff {who}"[:63]})
-            self._connection.commit()
-        else:
+        if not self._ask(f"SELECT pg_try_advisory_lock({self._key})"):
             self._connection.rollback()
-        return taken
+            return False
+        try:
+            self._set_name(who)
+        except BaseException:
+            with suppress(SQLAlchemyError):  # the server has released the lock of a lost connection
+                self._connection.rollback()
+                self._unlock()
+            raise
+        return True
 
     def release(self) -> None:
         """Release the lock if the session holds it, and restore the name of the session."""
         if not self.in_transaction:
-            self._ask(f"SELECT pg_advisory_unlock({self._key})")
+            self._unlock()
             self._connection.execute(_NAME_SESSION, {"name": self._name})
             self._connection.commit()
 
@@ -65,6 +69,15 @@ class AdvisoryLock(Lock):
         if not self.in_transaction:
             self._connection.rollback()
         return None if row is None else _holder(row)
+
+    def _set_name(self, who: str) -> None:
+        self._name = self._connection.exec_driver_sql("SHOW application_name").scalar_one()
+        # the server truncates longer names with a notice: NAMEDATALEN - 1
+        self._connection.execute(_NAME_SESSION, {"name": f"autodiff {who}"[:63]})
+        self._connection.commit()
+
+    def _unlock(self) -> None:
+        self._ask(f"SELECT pg_advisory_unlock({self._key})")
 
     def _ask(self, sql: str) -> bool:
         return bool(self._connection.exec_driver_sql(sql).scalar_one())
