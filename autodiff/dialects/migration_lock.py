@@ -36,10 +36,11 @@ class Lock(ABC):
 
     `in_transaction` means that a transaction holds the lock, because a pooler gives every
     transaction another session. Then `take` must be called inside of the transaction, whose end
-    releases the lock.
+    releases the lock. `ends_with_session` means that it is lost with the connection.
     """
 
     in_transaction: bool = False
+    ends_with_session: bool = False
 
     @abstractmethod
     def take(self, who: str) -> bool:

@@ -91,6 +91,8 @@ def run_by_alembic(
         raise
     except (Exception, SystemExit) as error:
         session.connection.rollback()
+        with suppress(Exception):
+            session.regain()
         if isinstance(error, SystemExit) and not error.code and not run.waiting:
             return  # env.py ended the command when everything was done
         failure = run.failure(error, done)

@@ -26,7 +26,14 @@ from autodiff.runner.events import (
     MigrationStarted,
 )
 from autodiff.runner.executor import Executor
-from autodiff.runner.failures import driver_error, failure, flat_sql, reason, stopped
+from autodiff.runner.failures import (
+    driver_error,
+    failed_after_commit,
+    failure,
+    flat_sql,
+    reason,
+    stopped,
+)
 from autodiff.runner.journal import Entry, Progress
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.loader import require_sql_only
@@ -144,6 +151,9 @@ def _run_one(
             raise
         except Exception as error:
             attempt += 1
+            if sink.entry.has_ended:
+                _report_finished(session, migration, entry, started)
+                raise failed_after_commit(migration, sink, done, error) from error
             blockers = find_blockers(session, sink, error)
             if isinstance(error, RowsInTheWayError) and not sink.entry.progress.steps:
                 refusal = _with_other_refusals(session, function, error)
@@ -152,6 +162,10 @@ def _run_one(
                 raise failure(migration, sink, done, error, blockers) from error
             wait_for_lock(session, migration, attempt, blockers)
             entry = sink.entry
+    _report_finished(session, migration, entry, started)
+
+
+def _report_finished(session: Session, migration: Migration, entry: Entry, started: float) -> None:
     session.on_event(
         MigrationFinished(
             revision=migration.revision,
@@ -197,9 +211,16 @@ def _direction(entry: Entry) -> Direction:
 
 
 def find_blockers(session: Session, sink: JournaledSink, error: Exception) -> list[Blocker] | None:
-    """Return who holds the lock that a migration met, None if it failed for another reason."""
+    """Return who holds the lock that a migration met, None if it failed for another reason.
+
+    After a lost connection too, there is no second attempt.
+    """
     cause = driver_error(error)
-    if cause is None or not session.dialect.session.is_lock_conflict(cause):
+    if (
+        cause is None
+        or session.guard.was_lost
+        or not session.dialect.session.is_lock_conflict(cause)
+    ):
         return None
     with suppress(SQLAlchemyError):
         return session.dialect.session.blockers(session.connection, sink.tables)
@@ -211,6 +232,8 @@ def wait_for_lock(
 ) -> None:
     """Pause before the next attempt at a migration that met a lock."""
     session.connection.rollback()
+    if session.guard.is_lost:  # the next attempt fails immediately, and says so
+        return
     seconds = min(2 ** (attempt - 1), _LONGEST_PAUSE) * random.uniform(0.5, 1.0)
     session.on_event(
         MigrationRetried(
@@ -290,8 +313,11 @@ def note_failure(
 
     The entry is read again first: the last write may have been rolled back or committed when the
     connection broke. A run that was recorded as done has not failed, and one that left nothing in
-    the database did not stop half-way.
+    the database did not stop half-way. Without the lock, another run may have gone on with it.
     """
+    sink.outcome_is_unknown = session.guard.is_lost
+    with suppress(Exception):
+        session.regain()
     message = reason(error)
     statement = error.statement if isinstance(error, MigrationFailedError) else None
     text = f"{message}\n{statement}" if statement else message
@@ -307,6 +333,7 @@ def note_failure(
     ):
         progress = sink.entry.progress if sink.is_behind else None
         sink.entry = _as_committed(session, sink.entry)
+        sink.outcome_is_unknown = False
         if progress is not None and not sink.entry.has_ended:
             sink.entry = replace(sink.entry, progress=progress)
         if not sink.entry.has_ended:

@@ -23,7 +23,8 @@ from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
-__all__ = ["driver_error", "failure", "flat_sql", "in_code", "irreversible", "reason", "stopped"]
+__all__ = ["driver_error", "failed_after_commit", "failure", "flat_sql", "in_code"]
+__all__ += ["irreversible", "reason", "stopped"]
 
 
 _FIX = "the failed migration left nothing behind: fix it and run the same command again"
@@ -33,6 +34,10 @@ _NO_WAY_BACK = (
 )
 _UNDO = {"upgrade": "autodiff downgrade --yes", "downgrade": "autodiff upgrade"}
 """The command that undoes the finished steps of a run; without a terminal, nobody can say yes."""
+_LOOK_FIRST = (
+    "run autodiff status to see what is left to do; a relative target, such as -1, counts from "
+    "what it shows"
+)
 
 
 def driver_error(error: BaseException | None) -> BaseException | None:
@@ -66,7 +71,7 @@ def failure(
             "it failed in a hand-written part, which is run again to reach the remaining steps"
         )
     lines += _kept(kind, done, sink)
-    hint = _FIX if refusal is None else _NO_WAY_BACK
+    hint = f"{_FIX}{_if_relative(kind, done)}" if refusal is None else _NO_WAY_BACK
     if sink.segments.was_ended:
         hint = f"the migration ended its own transaction; {ENDED_BY_HAND}"
     if progress.has_begun:
@@ -83,6 +88,7 @@ def failure(
         )
     if blockers is not None:
         hint = f"try again when that session is done, or raise lock_timeout; {hint}"
+    hint = _if_unknown(sink, hint)
     inner = _own_hint(error)
     if inner is not None and progress.has_begun and "autodiff " not in inner:
         inner = f"{inner}; {hint}"  # the first part names no command for the finished steps
@@ -129,11 +135,8 @@ def stopped(
     """Return the error for a migration that was interrupted: what was kept, and what to do."""
     kind = sink.entry.kind
     if sink.entry.has_ended:
-        return MigrationFailedError(
-            [f"{kind} was stopped: {reason(error)}", _kept_migrations(kind, [*done, migration])],
-            revision=migration.revision,
-            hint=f"run autodiff {kind} to continue with the next migration",
-        )
+        hint = f"run autodiff {kind} to continue with the next migration"
+        return _after_commit(migration, kind, done, f"{kind} was stopped: {reason(error)}", hint)
     lines = [f"{kind} of {migration.path.name} was stopped: {reason(error)}"]
     lines += _kept(kind, done, sink)
     hint = f"it left nothing behind; run autodiff {kind} to start it again"
@@ -144,7 +147,41 @@ def stopped(
         if sink.entry.progress.in_doubt is not None:
             lines.append(f"sent and not confirmed: {sink.entry.progress.in_doubt.step}")
             hint = f"{ANSWER_STEP}; then {hint}"
+    hint = _if_unknown(sink, hint)
     return MigrationFailedError(lines, revision=migration.revision, hint=hint)
+
+
+def failed_after_commit(
+    migration: Migration, sink: JournaledSink, done: Sequence[Migration], error: Exception
+) -> MigrationFailedError:
+    """Return the error for a migration that is recorded as done, though no answer said so."""
+    kind = sink.entry.kind
+    text = f"{kind} of {migration.path.name} was committed, but failed then: {reason(error)}"
+    return _after_commit(migration, kind, done, text, _LOOK_FIRST)
+
+
+def _after_commit(
+    migration: Migration, kind: Kind, done: Sequence[Migration], text: str, hint: str
+) -> MigrationFailedError:
+    lines = [text, _kept_migrations(kind, [*done, migration])]
+    return MigrationFailedError(lines, revision=migration.revision, hint=hint)
+
+
+def _if_relative(kind: Kind, done: Sequence[Migration]) -> str:
+    """Return what to change in the same command after a downgrade that kept a part of its steps."""
+    if kind != "downgrade" or not done:
+        return ""
+    return f"; if its target is relative, such as -2, reduce it by {len(done)}"
+
+
+def _if_unknown(sink: JournaledSink, hint: str) -> str:
+    """Return what to do if it is unknown what the database has kept, `hint` if it is known."""
+    if not sink.outcome_is_unknown:
+        return hint
+    if not sink.entry.progress.has_begun:
+        end = _past(sink.entry.kind)
+        return f"the connection was lost, so the migration may be {end}: {_LOOK_FIRST}"
+    return f"the connection was lost, so more may be done than is known: {_LOOK_FIRST}; then {hint}"
 
 
 def _own_hint(error: Exception) -> str | None:

@@ -158,6 +158,8 @@ class JournaledSink(Sink):
         self._before_hand_written = before_hand_written
         self.may_change_settings = False
         """Whether hand-written code ran that can change the settings of the database session."""
+        self.outcome_is_unknown = False
+        """Whether the connection was lost, and what the database has kept could not be read."""
         self._was_refused = False
         self._altered: set[Name] = set()
         """The tables of the steps that left no fingerprint of them."""

@@ -18,8 +18,9 @@ from autodiff.dialects.timeouts import Limits
 from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.changed_tables import ChangedTables
+from autodiff.runner.connection_guard import ConnectionGuard
 from autodiff.runner.context import executing
-from autodiff.runner.events import Direction, Listener, StatementRun
+from autodiff.runner.events import Direction, Listener, StatementRun, ignore
 from autodiff.runner.executor import Executor
 from autodiff.runner.history_table import Applied, HistoryTable, applied_row
 from autodiff.runner.hooks import HookedMigration, HookName, Hooks, call_hook
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 __all__ = ["Session"]
+
+_REGAIN_SECONDS = 5.0
+"""Seconds to wait for the lock after a loss: the server may still have to notice the loss."""
 
 
 class Session:
@@ -74,6 +78,7 @@ class Session:
             under_way=self.unfinished,
             sleep=sleep,
         )
+        self.guard = ConnectionGuard(connection)
         connection.rollback()
         dialect.session.prepare(connection)
         # With their schema, no other table of these names can take the records:
@@ -110,12 +115,27 @@ class Session:
     def locked(self) -> Iterator[None]:
         """Hold the lock; if it belongs to a transaction, `transaction` and `open` take it."""
         self.prepare_lock()
-        with locked(self.lock, self._lock_wait):
+        with locked(self.lock, self._lock_wait), self.guard.on():
             if self.lock.in_transaction:
                 yield
             else:
                 with self.dialect.session.keep_limits(self.connection, self.limits):
                     yield
+
+    def regain(self) -> None:
+        """Connect again if the connection was lost, and take the lock again.
+
+        The records then show what the lost session has committed, for it has ended.
+
+        Raises LockedError if another run holds the lock, or the lost session still does.
+        """
+        if not self.guard.is_lost:
+            return
+        with self.guard.renewed():
+            self.dialect.session.prepare(self.connection)
+            if self.lock.ends_with_session:
+                wait = replace(self._lock_wait, seconds=_REGAIN_SECONDS, on_event=ignore)
+                wait_for(self.lock, wait)
 
     def prepare_lock(self) -> None:
         """Prepare the lock; that is enough on a database that nobody else changes."""

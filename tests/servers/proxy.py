@@ -19,6 +19,8 @@ class Proxy:
 
     trips: how often the client waited for an answer, connecting included: the number of changes
         from messages of the client to messages of the server.
+    cut_after: a text; the next connection that sends it is closed when the server has answered,
+        and the client does not get the answer.
     """
 
     def __init__(self, server: URL, seconds: float) -> None:
@@ -27,10 +29,13 @@ class Proxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.trips = 0
+        self.cut_after: bytes | None = None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
         """Accept no more connections."""
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # ends the accept() of the thread
         self._listener.close()
 
     def _accept(self) -> None:
@@ -53,6 +58,10 @@ class Proxy:
                             time.sleep(self._seconds)
                         has_asked = True
                         server.sendall(data)
+                        if self.cut_after is not None and self.cut_after in data:
+                            self.cut_after = None
+                            server.recv(1 << 20)
+                            return
                     else:
                         self.trips += has_asked
                         has_asked = False

@@ -22,6 +22,8 @@ class NamedLock(Lock):
     https://dev.mysql.com/doc/refman/en/locking-functions.html
     """
 
+    ends_with_session = True
+
     def __init__(self, connection: Connection, schema: str | None, history_table: str) -> None:
         self._connection = connection
         database = connection.exec_driver_sql("SELECT DATABASE()").scalar_one()

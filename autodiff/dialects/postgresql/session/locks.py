@@ -30,6 +30,7 @@ class AdvisoryLock(Lock):
         self._connection = connection
         self._key = int.from_bytes(lock_key(schema, history_table)[:8], signed=True)
         self.in_transaction = is_pooled(connection)
+        self.ends_with_session = not self.in_transaction
         self._name = ""
 
     def take(self, who: str) -> bool:

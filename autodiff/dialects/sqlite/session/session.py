@@ -69,6 +69,7 @@ class SQLiteSession(Session):
         finally:
             if not connection.closed and not connection.invalidated:
                 connection.rollback()
+                driver = _driver(connection)  # another one if the connection was lost
                 driver.isolation_level = level
                 if control != _LEGACY:
                     driver.autocommit = control
