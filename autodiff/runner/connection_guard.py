@@ -51,7 +51,7 @@ class ConnectionGuard:
         """
         self._driver = self._connection.connection.dbapi_connection
         self._was_lost = False
-        # An error in a listener to "begin" would leave SQLAlchemy's connection without transactions.
+        # After an error in a listener to "begin", the connection would begin no transaction again.
         event.listen(self._connection, "before_cursor_execute", self._refuse)
         try:
             yield
