@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +10,18 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
     from sqlalchemy.engine import Connection
 
-__all__ = ["Records", "has_record_table", "known_records", "remember_records"]
+__all__ = [
+    "ANY_CHARACTER",
+    "Records",
+    "has_record_table",
+    "known_records",
+    "remember_records",
+]
 
 _KEY = "autodiff_records"
+ANY_CHARACTER: Mapping[str, Any] = {"mysql_charset": "utf8mb4", "mariadb_charset": "utf8mb4"}
+"""Options of a table that stores texts of people, such as names of files and errors: the database
+may have a character set that lacks some of their characters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from sqlalchemy.dialects.mysql import LONGTEXT
 from sqlalchemy.exc import DBAPIError, IntegrityError
 
 from autodiff.dialects import dialect_for
+from autodiff.dialects.records import ANY_CHARACTER
 from autodiff.dialects.scope import FLEET_OUTCOMES_TABLE, FLEET_RUNS_TABLE
 from autodiff.errors import DatabaseError
 from autodiff.fleet.results import Outcome
@@ -44,8 +45,7 @@ _RUNS = sa.Table(
     sa.Column("run_id", _KEY, primary_key=True),
     sa.Column("run", _LONG, nullable=False),
     sa.Column("data", _LONG, nullable=False),
-    mysql_charset="utf8mb4",
-    mariadb_charset="utf8mb4",
+    **ANY_CHARACTER,
 )
 """A row for each run. Ids are hashes: names can be long, and some databases ignore their case."""
 _OUTCOMES = sa.Table(
@@ -57,8 +57,7 @@ _OUTCOMES = sa.Table(
     sa.Column("result", sa.String(20), nullable=False),
     sa.Column("stamp", _KEY, nullable=False),
     sa.Column("data", _LONG, nullable=False),
-    mysql_charset="utf8mb4",
-    mariadb_charset="utf8mb4",
+    **ANY_CHARACTER,
 )
 """A row for each target of a run. `stamp` differs for each change of the row. `data` is JSON
 without characters outside ASCII: messages contain some that PostgreSQL cannot store, such as NUL.

@@ -31,7 +31,7 @@ from autodiff.migrations.files import Migration
 from autodiff.runner.alembic_environment import AlembicEnvironment
 from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.events import Direction, MigrationFinished, MigrationStarted
-from autodiff.runner.failures import irreversible, reason
+from autodiff.runner.failures import irreversible, journal_forms, reason
 from autodiff.runner.session import Session
 
 if TYPE_CHECKING:
@@ -113,9 +113,12 @@ def run_by_alembic(
 def _note_failure(session: Session, run: _Run, failure: MigrationFailedError) -> None:
     """Journal a failure, if the database still answers."""
     entry = session.entry(run.current, run.direction)
-    failed = replace(entry, outcome="failed", seconds=0.0, error=failure.message)
-    with suppress(Exception), session.transaction():
-        session.journal.write(session.connection, failed)
+    for form in journal_forms(failure.message):
+        failed = replace(entry, outcome="failed", seconds=0.0, error=form)
+        with suppress(Exception):
+            with session.transaction():
+                session.journal.write(session.connection, failed)
+            return
 
 
 class _Run:

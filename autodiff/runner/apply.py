@@ -31,6 +31,7 @@ from autodiff.runner.failures import (
     failed_after_commit,
     failure,
     flat_sql,
+    journal_forms,
     reason,
     stopped,
 )
@@ -325,11 +326,16 @@ def note_failure(
         if sink.may_change_settings:
             session.restore_settings()
             session.connection.commit()
-    with (
-        suppress(Exception),
-        session.dialect.session.transaction(
-            session.connection, session.limits, changes_anything=False
-        ),
+    for form in journal_forms(text):
+        with suppress(Exception):
+            _write_failure(session, sink, form, seconds)
+            return
+
+
+def _write_failure(session: Session, sink: JournaledSink, text: str, seconds: float) -> None:
+    """Journal the failure of a run that has not ended, in a transaction of its own."""
+    with session.dialect.session.transaction(
+        session.connection, session.limits, changes_anything=False
     ):
         progress = sink.entry.progress if sink.is_behind else None
         sink.entry = _as_committed(session, sink.entry)

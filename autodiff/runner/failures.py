@@ -24,7 +24,7 @@ from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
 
 __all__ = ["driver_error", "failed_after_commit", "failure", "flat_sql", "in_code"]
-__all__ += ["irreversible", "reason", "stopped"]
+__all__ += ["irreversible", "journal_forms", "reason", "stopped"]
 
 
 _FIX = "the failed migration left nothing behind: fix it and run the same command again"
@@ -285,3 +285,12 @@ def reason(error: BaseException) -> str:
     if isinstance(error, DBAPIError):
         return database_words(error.orig)
     return exception_words(error)
+
+
+def journal_forms(text: str) -> dict[str, None]:
+    """Return the texts to try for the journal: as it is, then with escapes.
+
+    The character set of the database may lack some characters, and PostgreSQL stores no NUL.
+    """
+    escaped = text.encode("ascii", "backslashreplace").decode().replace("\0", "\\x00")
+    return dict.fromkeys((text, escaped))

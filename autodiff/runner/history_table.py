@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from autodiff.dialects.records import has_record_table
+from autodiff.dialects.records import ANY_CHARACTER, has_record_table
 from autodiff.dialects.scope import HISTORY_TABLE
 from autodiff.errors import HistoryError
 
@@ -49,6 +49,7 @@ class HistoryTable:
             sa.Column("applied_at", sa.String(32), nullable=False),
             sa.Column("digest", sa.String(64)),
             schema=schema,
+            **ANY_CHARACTER,
         )
         self._insert = sa.insert(self.table)
 

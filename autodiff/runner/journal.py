@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 import sqlalchemy as sa
 
 from autodiff import __version__
-from autodiff.dialects.records import has_record_table
+from autodiff.dialects.records import ANY_CHARACTER, has_record_table
 from autodiff.dialects.scope import HISTORY_TABLE, journal_table
 from autodiff.errors import HistoryError
 from autodiff.runner.backfill_position import Position
@@ -286,6 +286,7 @@ class Journal:
             sa.Column("error", sa.Text),
             sa.Column("progress", sa.Text),
             schema=schema,
+            **ANY_CHARACTER,
         )
         self._insert = sa.insert(self.table)
         self._update = sa.update(self.table).where(self.table.c.id == sa.bindparam("key"))

@@ -446,6 +446,41 @@ def test_every_run_is_in_the_log(any_database: sa.URL, tmp_path: Path) -> None:
     assert all(e.actor.pid > 0 and e.actor.user and e.actor.host for e in log)
 
 
+def test_texts_that_the_character_set_of_the_database_lacks(
+    mariadb: Database, tmp_path: Path
+) -> None:
+    """The tables of autodiff store all characters."""
+    mariadb.execute("SET NAMES utf8mb4", "ALTER DATABASE CHARACTER SET latin1")
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS).rename(folder.path / "0001_日本語.py")
+    folder.write("bbbb", "op.execute(\"UPDATE nix SET a = '→'\")")
+    with pytest.raises(MigrationFailedError, match="nix"):
+        mariadb.runner(folder).upgrade()
+    done, failed = mariadb.runner(folder).log()
+    assert (done.name, done.outcome) == ("0001_日本語", "done")
+    assert failed.error is not None and failed.error.endswith("SET a = '→'")
+
+
+@pytest.mark.parametrize("text", ["→", "\\0"])
+def test_a_failure_whose_text_cannot_be_stored(
+    any_database: sa.URL, tmp_path: Path, text: str
+) -> None:
+    """It is journaled with escapes if the tables have another character set, or for NUL."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", USERS)
+    folder.write("bbbb", f'{STEPS}raise ValueError("{text}")')
+    with opened(any_database) as db:
+        db.runner(folder).upgrade("aaaa")
+        if any_database.get_backend_name() == "mysql":
+            db.execute("ALTER TABLE autodiff_journal CONVERT TO CHARACTER SET latin1")
+        with pytest.raises(MigrationFailedError):
+            db.runner(folder).upgrade()
+        failed = db.runner(folder).log()[-1]
+    assert failed.outcome == "failed"
+    stored = (f"ValueError: {form}" for form in ("→", r"\u2192", "\0", r"\x00"))
+    assert failed.error in stored
+
+
 def test_manual_code_that_cannot_run_again_is_refused(mariadb: Database, folder: Folder) -> None:
     """The data that it reads no longer exists. Nothing is changed."""
     folder.write(
