@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,22 @@ def test_an_empty_plan_writes_nothing(any_database: sa.URL, tmp_path: Path) -> N
     assert not project.check()
     assert not project.check(offline=True)
     assert not project.diff()
+
+
+def test_a_copy_of_the_plan_can_be_returned(any_database: sa.URL, tmp_path: Path) -> None:
+    """A deep copy is equal to the plan."""
+    copies: list[Plan] = []
+
+    def rewrite(plan: Plan) -> Plan:
+        copies.append(deepcopy(plan))
+        assert copies[-1] == plan
+        return copies[-1]
+
+    project = Project(any_database, models("nick"), tmp_path / "m", rewrite_plan=rewrite)
+    assert project.generate("create") is not None
+    assert copies
+    project.upgrade()
+    assert not project.check()
 
 
 def test_a_statement_can_be_added(any_database: sa.URL, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from autodiff.dialects.features import Features
 from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
@@ -95,6 +95,10 @@ class Dialect(ABC):
         The query also looks for the tables in which a project records migrations, as
         `records.known_records` returns them. `schema` is their schema, None for the default one.
         """
+
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the dialect itself: its parts refer to it, and the driver cannot be copied."""
+        return self
 
     # Parts
 
