@@ -736,6 +736,9 @@ class Project(Workspace):
             target: The target of `upgrade`.
             phase: The phase of `upgrade`; without one, the target stays as it is.
         """
+        from autodiff.migrations.targets import require_text
+
+        require_text(target)
         if phase is None:
             return target
         from autodiff.commands.awaited import phase_target

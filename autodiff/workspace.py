@@ -527,10 +527,13 @@ class Workspace:
             lock_wait: Seconds to wait for another run; by default the setting `lock_wait`.
             hooks: Functions to call around runs and migrations.
         """
+        from autodiff.runner.listeners import named_in_errors
+
+        listener = None if on_event is None else named_in_errors(on_event)
         graph = self.graph()
         with self.connect(create=create) as connection:
             yield self.runner(
-                connection, graph, on_event=on_event, lock_wait=lock_wait, hooks=hooks
+                connection, graph, on_event=listener, lock_wait=lock_wait, hooks=hooks
             )
 
     def runner(

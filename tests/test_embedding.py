@@ -19,6 +19,7 @@ import sqlalchemy as sa
 
 from autodiff import Project, diff, op, run
 from autodiff.errors import ConfigError, DatabaseError, MigrationFailedError
+from autodiff.runner.events import Event, MigrationFinished, MigrationStarted, StatementRun
 from autodiff.utils.connections import parse_url
 from tests.support import Folder, opened
 
@@ -222,6 +223,36 @@ def test_a_connection_in_a_transaction_is_refused(any_database: sa.URL, folder: 
             Project(connection=connection, directory=folder.path).upgrade()
         assert "engine.begin() does not" in str(caught.value.hint)
         assert connection.exec_driver_sql("SELECT id FROM own").scalar() == 1
+
+
+def test_a_closed_connection_is_refused(folder: Folder) -> None:
+    with engine_of(sa.make_url("sqlite://")) as engine:
+        with engine.connect() as connection:
+            project = Project(connection=connection, directory=folder.path)
+        with pytest.raises(ConfigError, match="the connection is closed"):
+            project.upgrade()
+
+
+@pytest.mark.parametrize(
+    ("event", "applied"), [(MigrationStarted, 0), (StatementRun, 0), (MigrationFinished, 1)]
+)
+def test_a_listener_that_raises_stops_the_run(
+    any_database: sa.URL, folder: Folder, event: type[Event], applied: int
+) -> None:
+    """The error names the event, and no line of the migration; what has finished stays applied."""
+
+    def listen(received: Event) -> None:
+        if isinstance(received, event):
+            raise ValueError("boom")
+
+    project = Project(any_database, directory=folder.path)
+    with pytest.raises(MigrationFailedError) as caught:
+        project.upgrade(on_event=listen)
+    assert caught.value.lines[0].endswith(
+        f"the listener (on_event) failed on {event.__name__}: ValueError: boom"
+    )
+    assert " at line " not in caught.value.message
+    assert len(project.upgrade()) == 2 - applied
 
 
 def test_engine_and_connection_together_are_refused(folder: Folder) -> None:

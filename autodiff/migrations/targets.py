@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from autodiff.migrations.files import Migration
     from autodiff.migrations.graph import Graph
 
-__all__ = ["downgrades", "find", "is_relative", "reach", "upgrades"]
+__all__ = ["downgrades", "find", "is_relative", "reach", "require_text", "upgrades"]
 
 _MOST_DIGITS = 9
 """Digits of a number of steps. Python refuses to convert more than 4,300."""
@@ -116,6 +116,15 @@ def find(graph: Graph, target: str) -> Migration:
     return graph[ends[0]]
 
 
+def require_text(target: object) -> None:
+    """Raise HistoryError for a target of a Python program that is not a text, such as 1."""
+    if not isinstance(target, str):
+        raise HistoryError(
+            f"the target is {target!r:.40}, not a text",
+            hint='pass a text, such as "head", "0001" or "+1"',
+        )
+
+
 def _refuse_inside(graph: Graph, target: _Target) -> None:
     """Raise HistoryError for a squashed revision that others of its squash follow.
 
@@ -132,6 +141,7 @@ def _refuse_inside(graph: Graph, target: _Target) -> None:
 
 
 def _parse(graph: Graph, text: str) -> _Target:
+    require_text(text)
     if not text.strip():
         raise HistoryError(
             "the target is empty",

@@ -1,7 +1,8 @@
 """Define the events that the runner emits; the command line turns them into lines.
 
-A listener that raises on a MigrationStarted stops the run: nothing of that migration is done, and
-those before it stay applied.
+A listener that raises stops the run, like a migration that fails at that point: on a
+MigrationStarted, nothing of that migration is done; on a MigrationFinished, it stays applied.
+Those before it stay applied.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from autodiff.errors import AutodiffError, HookFailedError
+from autodiff.errors import AutodiffError, HookFailedError, MigrationFailedError
 from autodiff.migrations.files import Migration
 from autodiff.runner.calls import call_completely, exits_as_errors
 from autodiff.runner.events import Direction, HookCalled, Listener
@@ -90,9 +90,18 @@ def call_hook(
     try:
         with exits_as_errors():
             call_completely(function, "the hook", argument)
+        _require_open(argument.connection)
     except Exception as error:
         hint = error.hint if isinstance(error, AutodiffError) else None
         raise HookFailedError(name, _place(function), reason(error), hint=hint) from error
+
+
+def _require_open(connection: Connection) -> None:
+    if connection.closed:
+        raise MigrationFailedError(
+            "it closed the connection, which the run still needs",
+            hint="remove close(), or the with statement that closes it",
+        )
 
 
 def _name(function: Callable[..., object]) -> str:

@@ -289,8 +289,8 @@ def engine_or_connection(engine: object, connection: object) -> Engine | Connect
 def use_connection(given: Engine | Connection) -> Iterator[Connection]:
     """Use the application's connection, or one of its engine, and end any transaction after use.
 
-    Raises ConfigError if the connection is in a transaction, which would be ended with the work of
-    the application in it.
+    Raises ConfigError if the connection is closed, and if it is in a transaction, which would be
+    ended with the work of the application in it.
     """
     from sqlalchemy.engine import Connection
 
@@ -317,6 +317,10 @@ def _without_streaming(connection: Connection) -> Iterator[None]:
 
 @contextmanager
 def _without_transaction(connection: Connection) -> Iterator[None]:
+    if connection.closed:
+        raise ConfigError(
+            "the connection is closed", hint="pass an open one, such as engine.connect() returns"
+        )
     if connection.in_transaction():
         raise ConfigError(
             "the connection is in a transaction, but migrations begin and end their own",
@@ -366,7 +370,8 @@ def _is_missing_file(url: URL) -> bool:
 def _refused(url: URL, error: Exception) -> DatabaseError:
     text = _reason(url, error)
     return DatabaseError(
-        f"cannot connect to {mask_passwords(url)}: {text}", hint=hint_for(text.lower())
+        f"cannot connect to {mask_passwords(url)}: {text}",
+        hint=hint_for(text.lower()),
     )
 
 

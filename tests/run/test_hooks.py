@@ -179,6 +179,23 @@ def test_a_migration_hook_cannot_end_the_transaction(db: Database, folder: Folde
     assert db.tables() == ["notes"]
 
 
+@pytest.mark.parametrize("name", ["before_upgrade", "before_migration", "after_upgrade"])
+def test_a_hook_that_closes_the_connection_has_failed(
+    any_database: sa.URL, folder: Folder, name: str
+) -> None:
+    """The run still needs it."""
+
+    def close(context: HookedRun | HookedMigration) -> None:
+        context.connection.close()
+
+    hooks = Hooks(**{name: close})  # type: ignore[arg-type]
+    project = Project(any_database, directory=folder.path, hooks=hooks)
+    with pytest.raises(MigrationFailedError, match=f"{name} .* it closed the connection"):
+        project.upgrade()
+    remaining = 0 if name == "after_upgrade" else 2
+    assert len(Project(any_database, directory=folder.path).upgrade()) == remaining
+
+
 def test_a_run_hook_may_work_outside_transactions(
     database: Callable[[str], sa.URL], folder: Folder
 ) -> None:

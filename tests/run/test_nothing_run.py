@@ -156,6 +156,25 @@ def test_an_empty_target_is_an_error(
             call(runner, target)
 
 
+@pytest.mark.parametrize("target", [1, None, b"head"])
+@pytest.mark.parametrize("call", TARGETS.values(), ids=TARGETS)
+def test_a_target_that_is_not_a_text_is_an_error(
+    database: Callable[[str], sa.URL], folder: Folder, call: Callable[..., object], target: object
+) -> None:
+    folder.write("aaaa", CREATE)
+    with opened(database("sqlite")) as db:
+        runner = db.runner(folder)
+        runner.upgrade()
+        with pytest.raises(HistoryError, match=f"the target is {target!r}, not a text"):
+            call(runner, target)
+
+
+def test_a_project_refuses_a_target_that_is_not_a_text(tmp_path: Path, folder: Folder) -> None:
+    project = Project(f"sqlite:///{tmp_path / 'a.db'}", directory=folder.path)
+    with pytest.raises(HistoryError, match="the target is None, not a text"):
+        project.upgrade(None)  # type: ignore[arg-type]
+
+
 COMMANDS = ("upgrade", "downgrade", "stamp", "show", "rehearse", "upgrade --dry-run")
 COMMANDS += ("upgrade --sql", "downgrade --sql", "squash -m x", "rebase", "merge", "diff")
 
