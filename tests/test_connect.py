@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import socket
 import sqlite3
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.errors import AutodiffError, ConfigError, DatabaseError
+from autodiff.errors import AutodiffError, ConfigError, DatabaseError, MigrationFailedError
 from autodiff.utils.connections import mask_passwords, open_connection, parse_url
 from tests.support import Folder
 
@@ -31,6 +32,18 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@contextmanager
+def administered(url: sa.URL) -> Iterator[Callable[[str], object]]:
+    """Yield a function that runs and commits a statement."""
+    with open_connection(url) as connection:
+
+        def execute(sql: str) -> None:
+            connection.exec_driver_sql(sql)
+            connection.commit()
+
+        yield execute
 
 
 @pytest.mark.parametrize(
@@ -387,6 +400,101 @@ def test_a_database_locked_by_another_program(tmp_path: Path) -> None:
     other.execute("ROLLBACK")
     assert [m.revision for m in project.upgrade()] == ["aaaa"]
     other.close()
+
+
+READ_ONLY = "the database is read-only here: "
+OTHER_VERSION = "another program or another version of autodiff may have changed the table; "
+CLOSE_OTHERS = "close other connections and try again, or raise the limit of "
+
+
+@pytest.mark.parametrize("limited", ["ROLE limited_in_test", "DATABASE {}"])
+def test_too_many_connections_to_postgresql(
+    database: Callable[[str], sa.URL], limited: str
+) -> None:
+    """The limit is that of the user or that of the database."""
+    url = database("postgresql")
+    with administered(url) as execute:
+        execute("CREATE ROLE limited_in_test LOGIN PASSWORD 'secret'")
+        try:
+            execute(f"ALTER {limited.format(url.database)} CONNECTION LIMIT 0")
+            error = refused(url.set(username="limited_in_test", password="secret"))
+        finally:
+            execute("DROP ROLE limited_in_test")
+    assert "too many connections for " in error.message
+    assert str(error.hint).startswith(CLOSE_OTHERS)
+
+
+def test_too_many_connections_to_mariadb(database: Callable[[str], sa.URL]) -> None:
+    url = database("mariadb")
+    user = url.set(username="limited_in_test", password="secret")
+    with administered(url) as execute:
+        execute("CREATE USER limited_in_test IDENTIFIED BY 'secret' WITH MAX_USER_CONNECTIONS 1")
+        try:
+            execute(f"GRANT ALL ON {url.database}.* TO limited_in_test")
+            with open_connection(user):
+                error = refused(user)
+        finally:
+            execute("DROP USER limited_in_test")
+    assert str(error.hint).startswith(CLOSE_OTHERS)
+
+
+def test_a_statement_timeout_while_connecting(database: Callable[[str], sa.URL]) -> None:
+    """The hint does not ask for options of the URL, which has none."""
+    url = database("postgresql")
+
+    def slow(engine: sa.Engine) -> None:
+        @sa.event.listens_for(engine, "connect")
+        def wait(connection: Any, record: object) -> None:
+            connection.execute("SELECT pg_sleep(9)")
+
+    with administered(url) as execute:
+        execute(f"ALTER DATABASE {url.database} SET statement_timeout = '100ms'")
+    with pytest.raises(DatabaseError) as caught, open_connection(url, prepare=slow):
+        pass
+    assert caught.value.message.endswith("canceling statement due to statement timeout")
+    assert str(caught.value.hint).startswith("raise the time limit of statements: ")
+
+
+def read_only(url: sa.URL) -> sa.URL:
+    """Return a URL whose sessions can only read."""
+    match url.get_backend_name():
+        case "postgresql":
+            return url.update_query_dict({"options": "-cdefault_transaction_read_only=on"})
+        case "mysql":
+            return url.update_query_dict({"init_command": "SET SESSION TRANSACTION READ ONLY"})
+        case _:
+            Path(str(url.database)).touch()
+            return url.set(database=f"file:{url.database}").update_query_dict(
+                {"mode": "ro", "uri": "true"}
+            )
+
+
+def test_a_read_only_database(any_database: sa.URL, tmp_path: Path) -> None:
+    """The hint says so, whether autodiff's own tables exist or not."""
+    folder = Folder(tmp_path / "m")
+    folder.write("aaaa", 'op.execute("CREATE TABLE a (id INT)")')
+    folder.write("bbbb", 'op.execute("CREATE TABLE b (id INT)")')
+    reader = Project(read_only(any_database), directory=folder.path)
+    with pytest.raises(DatabaseError) as refused_tables:
+        reader.upgrade()
+    Project(any_database, directory=folder.path).upgrade("aaaa")
+    with pytest.raises(MigrationFailedError) as failed:
+        reader.upgrade()
+    for error in (refused_tables.value, failed.value):
+        assert str(error.hint).startswith(READ_ONLY)
+
+
+@pytest.mark.parametrize("table", ["autodiff_history", "autodiff_journal"])
+def test_a_missing_column_of_an_own_table(any_database: sa.URL, tmp_path: Path, table: str) -> None:
+    """Somebody has changed the table; the privileges are right."""
+    Folder(tmp_path / "m").write("aaaa")
+    project = Project(any_database, directory=tmp_path / "m")
+    project.upgrade()
+    with administered(any_database) as execute:
+        execute(f"ALTER TABLE {table} RENAME COLUMN name TO other")
+    with pytest.raises(DatabaseError) as caught:
+        project.upgrade()
+    assert str(caught.value.hint).startswith(OTHER_VERSION)
 
 
 def test_an_error_of_the_database_is_a_database_error(

@@ -22,6 +22,7 @@ from autodiff.runner.events import Direction
 from autodiff.runner.journal import ANSWER_STEP, SETTLE_BY_HAND, Kind
 from autodiff.runner.journaled import JournaledSink
 from autodiff.runner.transaction_guard import ENDED_BY_HAND
+from autodiff.utils.server_states import read_only_hint
 
 __all__ = ["driver_error", "failed_after_commit", "failure", "flat_sql", "in_code"]
 __all__ += ["irreversible", "journal_forms", "reason", "stopped"]
@@ -185,7 +186,10 @@ def _if_unknown(sink: JournaledSink, hint: str) -> str:
 
 
 def _own_hint(error: Exception) -> str | None:
-    """Return what an error says about how to correct the file."""
+    """Return what an error says about how to correct the file, or the server."""
+    cause = driver_error(error)
+    if cause is not None and (hint := read_only_hint(cause)) is not None:
+        return hint
     if isinstance(error, AutodiffError):
         return error.hint
     if isinstance(error, NameError | AttributeError) and _is_raised_by_alembic(error):

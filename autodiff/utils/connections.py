@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, quote_plus, unquote
 
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError, database_words
+from autodiff.utils.server_states import state_hint
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
@@ -371,7 +372,7 @@ def _refused(url: URL, error: Exception) -> DatabaseError:
     text = _reason(url, error)
     return DatabaseError(
         f"cannot connect to {mask_passwords(url)}: {text}",
-        hint=hint_for(text.lower()),
+        hint=state_hint(error) or hint_for(text.lower()),
     )
 
 
@@ -383,7 +384,7 @@ def _failed(url: URL, error: Exception) -> DatabaseError:
         )
     return DatabaseError(
         f"{mask_passwords(url)} refused a request: {_reason(url, error)}",
-        hint=_later_hint(f"{getattr(error, 'orig', None) or error}".lower()),
+        hint=state_hint(error) or _later_hint(f"{getattr(error, 'orig', None) or error}".lower()),
     )
 
 
@@ -485,7 +486,7 @@ _HINTS = (
                 "does not support ssl",
                 "charset",
             ),
-            *("configuration parameter", "value for", "statement timeout", "has no attribute"),
+            *("configuration parameter", "value for", "has no attribute"),
         ),
         "check the options after ? in the URL",
     ),

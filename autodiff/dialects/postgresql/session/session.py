@@ -17,6 +17,7 @@ from autodiff.dialects.timeouts import NO_LIMITS, Blocker, Limits
 from autodiff.schema.objects import Name
 from autodiff.schema.operations import CreateIndex, Operation
 from autodiff.utils.connections import no_schema_hint
+from autodiff.utils.server_states import error_code
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Engine
@@ -204,7 +205,7 @@ class PostgreSQLSession(Session):
         Each table and index that a transaction creates or drops needs one.
         https://www.postgresql.org/docs/current/runtime-config-locks.html
         """
-        return _code(error) == "53200" and "max_locks_per_transaction" in str(error)
+        return error_code(error) == "53200" and "max_locks_per_transaction" in str(error)
 
     def is_in_failed_transaction(self, error: BaseException) -> bool:
         """Return whether the error is in_failed_sql_transaction (25P02).
@@ -215,7 +216,7 @@ class PostgreSQLSession(Session):
 
     def cure(self, connection: Connection, error: BaseException) -> str | None:
         """Return how to get a schema for names without one, if there is none (3F000)."""
-        if _code(error) != "3F000" or self.current_schema(connection):
+        if error_code(error) != "3F000" or self.current_schema(connection):
             return None
         return no_schema_hint(self.search_path(connection) or "empty")
 
@@ -225,7 +226,7 @@ class PostgreSQLSession(Session):
         https://www.postgresql.org/docs/current/errcodes-appendix.html
         """
         # lock_not_available, deadlock_detected, serialization_failure
-        return _code(error) in ("55P03", "40P01", "40001")
+        return error_code(error) in ("55P03", "40P01", "40001")
 
     def blockers(self, connection: Connection, tables: Sequence[Name]) -> list[Blocker]:
         """Return up to three sessions with a lock on one of the tables, on any if none is named."""
@@ -264,12 +265,6 @@ class PostgreSQLSession(Session):
         from autodiff.dialects.postgresql.session.script import PsqlWriter
 
         return PsqlWriter(self.dialect, history_table)
-
-
-def _code(error: BaseException) -> str | None:
-    """Return the SQLSTATE of an error of psycopg, or of psycopg2."""
-    code: str | None = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return code
 
 
 def _prepare_after(driver: Any, times: int | None) -> None:
