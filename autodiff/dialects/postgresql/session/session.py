@@ -212,7 +212,7 @@ class PostgreSQLSession(Session):
 
         https://www.postgresql.org/docs/current/errcodes-appendix.html
         """
-        return _code(error) == "25P02"
+        return error_code(error) == "25P02"
 
     def cure(self, connection: Connection, error: BaseException) -> str | None:
         """Return how to get a schema for names without one, if there is none (3F000)."""
