@@ -128,6 +128,33 @@ def test_a_table_is_renamed_along_with_a_column(
     project.project.downgrade("1")
 
 
+@SERVERS
+def test_a_table_is_renamed_along_with_a_replaced_constraint(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """The downgrade adds the old constraint before it renames the table back."""
+
+    def ages(name: str, least: int, ondelete: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        teams = sa.Table("teams", metadata, sa.Column("id", sa.Integer, primary_key=True))
+        sa.Table(
+            name,
+            metadata,
+            sa.Column("id", sa.Integer, primary_key=True),
+            sa.Column("age", sa.Integer),
+            sa.Column("team", sa.ForeignKey(teams.c.id, name="fk_team", ondelete=ondelete)),
+            sa.CheckConstraint(f"age >= {least}", name="ck_age"),
+        )
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, ages("users", 0, "CASCADE"))
+    project.models(ages("people", 18, "SET NULL"))
+    project.generate(renames=["users:people"])
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
 def test_roles_can_use_the_old_name(database: Database, tmp_path: Path) -> None:
     """The view has the grants of its table."""
     project = OnlineProject(database("postgresql"), tmp_path, models("users"), *ROWS)

@@ -48,6 +48,7 @@ from autodiff.schema.operations import (
     DropIndex,
     Execute,
     Operation,
+    RenameTable,
     Require,
     SetComment,
 )
@@ -88,7 +89,8 @@ def online_steps(
             now += rewriter.first(operation)
         elif operation is group.operations[-1]:
             now += (OnlineStep(operation=step) for step in group.plan.swap)
-    later = [step for o in others if id(o) not in types for step in rewriter.last(o)]
+    named = _under_last_names([o for o in others if id(o) not in types])
+    later = [step for o in named for step in rewriter.last(o)]
     return (*rewriter.steps(started), *copies, *now, *_grouped(later))
 
 
@@ -169,6 +171,20 @@ def _keys(operations: Sequence[Operation]) -> Iterator[ForeignKey]:
                 yield from table.foreign_keys
 
 
+def _under_last_names(operations: Sequence[Operation]) -> list[Operation]:
+    """Return the operations; those on a table that is renamed after them have its new name."""
+    names: dict[Name, Name] = {}
+    found: list[Operation] = []
+    for operation in reversed(operations):
+        match operation:
+            case RenameTable(before=before, after=after):
+                names[before] = names.get(after, after)
+            case AddConstraint(table=table) | AlterColumn(table=table) | CreateIndex(table=table):
+                operation = replace(operation, table=names.get(table, table))
+        found.append(operation)
+    return found[::-1]
+
+
 def _grouped(steps: Iterable[OnlineStep]) -> list[OnlineStep]:
     """Return what runs outside of the transaction first, so that there is one block of it."""
     return sorted(steps, key=lambda step: not step.outside)
@@ -192,7 +208,8 @@ class _Rewriter:
         """Yield what is run in the place of operations."""
         for operation in operations:
             yield from self.first(operation)
-        yield from _grouped(step for operation in operations for step in self.last(operation))
+        named = _under_last_names(operations)
+        yield from _grouped(step for operation in named for step in self.last(operation))
 
     def first(self, operation: Operation) -> Steps:
         """Yield what is run in the place of an operation."""
