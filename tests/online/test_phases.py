@@ -406,3 +406,40 @@ def test_a_rename_below_a_view_that_stays_is_refused(database: Database, tmp_pat
     project.models(users("name"))
     with pytest.raises(PlanError, match="online: the view nicks reads it"):
         project.generate("names", renames=RENAME)
+
+
+def rated(column: str, least: int, ondelete: str, *, unique: bool) -> sa.MetaData:
+    """Return models with a check, a foreign key and an index of one column."""
+    metadata = sa.MetaData()
+    sa.Table("ranks", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    sa.Table(
+        "users",
+        metadata,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column(column, sa.Integer),
+        sa.CheckConstraint(f"{column} >= {least}", name="ck_rank"),
+        sa.ForeignKeyConstraint([column], ["ranks.id"], name="fk_rank", ondelete=ondelete),
+        sa.Index("ix_rank", column, "id", unique=unique),
+    )
+    return metadata
+
+
+@SERVERS
+def test_a_part_of_a_renamed_column_is_replaced_under_its_name(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """The new one is added after the deploy, when the old one no longer has the name."""
+    rows = ("INSERT INTO ranks VALUES (1), (2)", "INSERT INTO users VALUES (1, 1)")
+    before = rated("rank_1", 1, "CASCADE", unique=False)
+    project = OnlineProject(database(kind), tmp_path, before, *rows)
+    project.models(rated("rank_2", 2, "SET NULL", unique=True))
+    project.generate("names", renames=["users.rank_1:rank_2"], data_checks=False)
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        with pytest.raises(RowsInTheWayError, match="check ck_rank"):
+            project.project.upgrade()
+        db.execute("UPDATE users SET rank_1 = 2")
+        project.project.upgrade()
+        assert db.rows("SELECT rank_2 FROM users") == [(2,)]
+    assert project.clean() == ()
+    project.project.downgrade("1")

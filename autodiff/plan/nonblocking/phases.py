@@ -163,6 +163,8 @@ class _Splitter:
                 self.expand.append(operation)
             case DropIndex() | DropConstraint() if self._mentions(operation, self.recreated):
                 self.expand.append(operation)
+            case DropIndex() | DropConstraint() if self._drop_copied_part(operation):
+                pass
             case DropColumn():
                 self._drop(operation)
             case AlterColumn(table=table, after=patch) if (
@@ -172,6 +174,8 @@ class _Splitter:
             case Backfill():
                 self._fill(operation)
             case _ if self._mentions(operation, self.late_types):
+                self.contract.append(operation)
+            case CreateIndex() | AddConstraint() if self._takes_late_name(operation):
                 self.contract.append(operation)
             case CreateIndex() | AddConstraint() if self._mentions_late(
                 operation
@@ -198,6 +202,15 @@ class _Splitter:
         if self.late_tables & set(tables_of(operation)):
             return True
         return self._mentions(operation, self.late_columns)
+
+    def _takes_late_name(self, operation: CreateIndex | AddConstraint) -> bool:
+        """Return whether the name of a new part is free only after a drop in `contract`."""
+        part = operation.index if isinstance(operation, CreateIndex) else operation.constraint
+        return part.name is not None and any(
+            isinstance(o, DropIndex | DropConstraint)
+            and (o.table, o.name) == (operation.table, part.name)
+            for o in self.contract
+        )
 
     def _mentions(self, operation: Operation, columns: set[tuple[Name, str]]) -> bool:
         """Return whether an operation is about one of the columns."""
@@ -288,15 +301,33 @@ class _Splitter:
 
     def _rename_part(self, operation: RenameIndex | RenameConstraint) -> None:
         """Rename a constraint or an index at the end, a copied one only once."""
-        for at, other in enumerate(self.contract):
+        copy = self._rename_of_copy(type(operation), operation.table, operation.before)
+        if copy is None:
+            self.contract.append(operation)
+        else:
+            self.contract[self.contract.index(copy)] = replace(copy, after=operation.after)
+
+    def _drop_copied_part(self, operation: DropIndex | DropConstraint) -> bool:
+        """Drop a copied constraint or index instead of renaming it; False if it is no copy."""
+        kind = RenameIndex if isinstance(operation, DropIndex) else RenameConstraint
+        copy = self._rename_of_copy(kind, operation.table, operation.name)
+        if copy is None:
+            return False
+        self.contract[self.contract.index(copy)] = _named(operation, copy.before)
+        return True
+
+    def _rename_of_copy(
+        self, kind: type[RenameIndex | RenameConstraint], table: Name | None, name: str | None
+    ) -> RenameIndex | RenameConstraint | None:
+        """Return what gives a copied constraint or index its name."""
+        for other in self.contract:
             if (
                 isinstance(other, RenameIndex | RenameConstraint)
-                and type(other) is type(operation)
-                and (other.table, other.after) == (operation.table, operation.before)
+                and isinstance(other, kind)
+                and (other.table, other.after) == (table, name)
             ):
-                self.contract[at] = replace(other, after=operation.after)
-                return
-        self.contract.append(operation)
+                return other
+        return None
 
     def _drop(self, operation: DropColumn) -> None:
         """Let the new version leave out the column, and drop it later."""
@@ -373,6 +404,9 @@ class _Splitter:
     def _is_late(self, require: Require) -> bool:
         """Return whether a query is for the rows that prevent a change of `contract`."""
         late = [o for o in (*self.proofs, *self.contract) if isinstance(o, AlterColumn)]
+        parts = [_part(o) for o in self.contract if isinstance(o, AddConstraint | CreateIndex)]
+        if any(_part(check.change) in parts for check in self._checks_of(require)):
+            return True
         return any(
             isinstance(check.change, ColumnAltered)
             and (check.change.table, check.change.after.name) == (operation.table, operation.name)
@@ -462,6 +496,15 @@ def _part(item: Operation | Change | None) -> Constraint | Index | None:
             return part
         case _:
             return None
+
+
+def _named(operation: DropIndex | DropConstraint, name: str) -> DropIndex | DropConstraint:
+    """Return the drop of a part that has another name."""
+    if isinstance(operation, DropIndex):
+        index = operation.index and replace(operation.index, name=name)
+        return replace(operation, name=name, index=index)
+    part = operation.constraint and replace(operation.constraint, name=name, implicit=False)
+    return replace(operation, name=name, constraint=part)
 
 
 def _has_value(column: Column) -> bool:
