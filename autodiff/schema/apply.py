@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Mapping, MutableMapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -16,6 +16,7 @@ from autodiff.schema.objects import (
     Index,
     IndexElement,
     Name,
+    Option,
     PrimaryKey,
     Table,
 )
@@ -57,6 +58,8 @@ __all__ = [
 ]
 
 _T = TypeVar("_T")
+
+_CHARSET = frozenset({"mysql_charset", "mysql_collate"})
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
@@ -119,11 +122,19 @@ def evolve(table: Table, operation: Operation) -> Table:
         case SetComment(kind="table", after=comment):
             return replace(table, comment=comment)
         case SetTableOptions(options=options):
-            merged = {**table.options, **{name: after for name, _, after in options}}
-            kept = {name: value for name, value in merged.items() if value is not None}
-            return replace(table, options=kept)
+            return replace(table, options=_with_options(table.options, options))
         case _:
             return table
+
+
+def _with_options(
+    before: Mapping[str, Option], changes: Iterable[tuple[str, Option | None, Option | None]]
+) -> dict[str, Option]:
+    """Return the options after changes; a new charset or collation replaces both of them."""
+    changed = {name: after for name, _, after in changes}
+    replaced = frozenset() if _CHARSET.isdisjoint(changed) else _CHARSET
+    kept = {name: value for name, value in before.items() if name not in replaced}
+    return {n: value for n, value in {**kept, **changed}.items() if value is not None}
 
 
 def evolve_tables(tables: MutableMapping[Name, Table], operation: Operation) -> None:
