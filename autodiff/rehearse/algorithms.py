@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect, dialect_of
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import MigrationFailedError, PlanError
 from autodiff.plan import Finding
 from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps
 from autodiff.plan.nonblocking.type_changes import blocking, new_types, reason_against
@@ -40,17 +40,26 @@ def with_algorithms(connection: Connection | None, plan: Plan) -> Plan:
     """Return the plan with the algorithm of each step, and a finding for each that has none.
 
     Only steps on tables that existed before have one: nobody uses the others yet.
+
+    Raises PlanError if the server refuses a step.
     """
     with open_scratch(connection, plan) as opened:
         if opened is None:
             return replace(plan, findings=(*plan.findings, _NO_SCRATCH))
         dialect = dialect_of(opened)
         dialect.session.prepare(opened)
-        build_start(opened, plan, dialect)
-        trial = _Trial(opened, dialect, plan.current)
-        upgrade = trial.steps(plan.operations)
-        blocked = tuple(trial.blocking)
-        downgrade = trial.steps(plan.reverse())
+        try:
+            build_start(opened, plan, dialect)
+            trial = _Trial(opened, dialect, plan.current)
+            upgrade = trial.steps(plan.operations)
+            blocked = tuple(trial.blocking)
+            downgrade = trial.steps(plan.reverse())
+        except MigrationFailedError as error:
+            raise PlanError(
+                f"cannot make these changes online: {error.line}",
+                hint="make them in two migrations, one after the other; or pass --no-online, and "
+                "apply the migration when the application writes little; please report this",
+            ) from error
     return replace(
         plan,
         online=OnlineSteps(upgrade=upgrade, downgrade=downgrade),
