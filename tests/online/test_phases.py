@@ -432,7 +432,7 @@ def test_a_part_of_a_renamed_column_is_replaced_under_its_name(
     rows = ("INSERT INTO ranks VALUES (1), (2)", "INSERT INTO users VALUES (1, 1)")
     before = rated("rank_1", 1, "CASCADE", unique=False)
     project = OnlineProject(database(kind), tmp_path, before, *rows)
-    project.models(rated("rank_2", 2, "SET NULL", unique=True))
+    project.models(rated("rank_2", 2, "RESTRICT", unique=True))
     project.generate("names", renames=["users.rank_1:rank_2"], data_checks=False)
     project.project.upgrade(phase="expand")
     with opened(project.url) as db:
@@ -443,3 +443,95 @@ def test_a_part_of_a_renamed_column_is_replaced_under_its_name(
         assert db.rows("SELECT rank_2 FROM users") == [(2,)]
     assert project.clean() == ()
     project.project.downgrade("1")
+
+
+@SERVERS
+def test_a_column_is_in_the_primary_key_after_the_deploy(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Until then, the old version may write NULL into it; the downgrade admits that again."""
+
+    def seats(*, keyed: bool) -> sa.MetaData:
+        metadata = sa.MetaData()
+        number = sa.Column("id", sa.Integer, primary_key=True, autoincrement=False)
+        row = sa.Column("seat_row", sa.Integer, primary_key=keyed, autoincrement=False)
+        sa.Table("seats", metadata, number, row)
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, seats(keyed=False))
+    project.models(seats(keyed=True))
+    assert names(project.generate("keys")) == ["0002_keys_contract.py"]
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+@SERVERS
+def test_a_foreign_key_is_dropped_before_its_table(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """MariaDB drops the index that it made for the key, which no later phase has."""
+
+    def posts(*, authors: bool) -> sa.MetaData:
+        metadata = sa.MetaData()
+        author = sa.Column("author", sa.Integer)
+        sa.Table("posts", metadata, sa.Column("id", sa.Integer, primary_key=True), author)
+        if authors:
+            users = sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+            author.append_foreign_key(sa.ForeignKey(users.c.id, name="fk_author"))
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, posts(authors=True))
+    project.models(posts(authors=False))
+    draft = project.generate("authors", assume="drop-and-add", allow_drop=["users"])
+    assert names(draft) == ["0002_authors_expand.py", "0003_authors_contract.py"]
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+def test_a_column_is_renamed_along_with_the_charset_of_its_table(
+    database: Database, tmp_path: Path
+) -> None:
+    """The collation of the old charset does not stay in the schema between the phases."""
+
+    def pages(column: str, charset: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        size = sa.Column(column, sa.Integer)
+        sa.Table("pages", metadata, key, size, mysql_charset=charset, mariadb_charset=charset)
+        return metadata
+
+    project = OnlineProject(database("mariadb"), tmp_path, pages("bytes", "utf8mb4"))
+    project.models(pages("size", "latin1"))
+    project.generate("sizes", renames=["pages.bytes:size"])
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+@SERVERS
+@pytest.mark.parametrize(
+    ("columns", "renames"),
+    [
+        (("one", "two"), ["pairs.one:two", "pairs.two:one"]),
+        (("one",), ["pairs.two:one"]),
+    ],
+)
+def test_a_rename_to_the_name_of_another_column_is_refused(
+    database: Database, tmp_path: Path, kind: str, columns: tuple[str, ...], renames: list[str]
+) -> None:
+    """Both columns are needed until the deploy."""
+
+    def pairs(*columns: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        sa.Table("pairs", metadata, key, *(sa.Column(c, sa.Integer) for c in columns))
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, pairs("one", "two"))
+    project.models(pairs(*columns))
+    reason = "cannot rename pairs.two to one online: another column is called one until the deploy"
+    with pytest.raises(PlanError, match=reason) as caught:
+        project.generate(renames=renames)
+    assert caught.value.hint is not None and "--no-online" in caught.value.hint

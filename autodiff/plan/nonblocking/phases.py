@@ -37,7 +37,17 @@ from autodiff.schema.changes import (
     IndexAdded,
     IndexAltered,
 )
-from autodiff.schema.objects import Column, ColumnType, Constraint, Index, Name, Schema, View
+from autodiff.schema.objects import (
+    Column,
+    ColumnType,
+    Constraint,
+    ForeignKey,
+    Index,
+    Name,
+    PrimaryKey,
+    Schema,
+    View,
+)
 from autodiff.schema.operations import (
     AddColumn,
     AddConstraint,
@@ -118,9 +128,12 @@ class _Splitter:
     late_types: set[tuple[Name, str]] = field(default_factory=set)
     requires: list[Require] = field(default_factory=list)
     recreated: set[tuple[Name, str]] = field(default_factory=set)
+    late_keys: set[Name] = field(default_factory=set)
 
     def __post_init__(self) -> None:
+        self._refuse_taken_names()
         self.recreated = _recreated_columns(self.plan.operations)
+        self.late_keys = _tables_with_late_keys(self.plan.operations)
         for operation in self.plan.operations:
             match operation:
                 case DropTable(name=name):
@@ -175,6 +188,11 @@ class _Splitter:
                 self._fill(operation)
             case _ if self._mentions(operation, self.late_types):
                 self.contract.append(operation)
+            case (
+                AddConstraint(table=table, constraint=PrimaryKey())
+                | DropConstraint(table=table, kind="primary")
+            ) if table in self.late_keys:
+                self.contract.append(operation)
             case CreateIndex() | AddConstraint() if self._takes_late_name(operation):
                 self.contract.append(operation)
             case CreateIndex() | AddConstraint() if self._mentions_late(
@@ -202,6 +220,23 @@ class _Splitter:
         if self.late_tables & set(tables_of(operation)):
             return True
         return self._mentions(operation, self.late_columns)
+
+    def _refuse_taken_names(self) -> None:
+        """Raise PlanError for a column with the name of another one, which waits for the deploy."""
+        renames = [o for o in self.plan.operations if isinstance(o, RenameTable)]
+        schema = reduce(evolve_schema, renames, self.plan.current)
+        for operation in self.plan.operations:
+            if not isinstance(operation, RenameColumn):
+                continue
+            table, after = schema.tables.get(operation.table), operation.after
+            if table is not None and table.column(after) is not None:
+                raise PlanError(
+                    f"cannot rename {operation.table}.{operation.before} to {after} online: "
+                    f"another column is called {after} until the deploy",
+                    hint="give the other column another name, or drop it, in a migration of its "
+                    "own, and deploy that first; or pass --no-online, and apply it while the "
+                    "application is stopped",
+                )
 
     def _takes_late_name(self, operation: CreateIndex | AddConstraint) -> bool:
         """Return whether the name of a new part is free only after a drop in `contract`."""
@@ -438,6 +473,7 @@ class _Splitter:
         if after is None:
             after = before
             for operation in operations:
+                after = _without_implicit_indexes(after, operation, self.dialect)
                 after = evolve_schema(after, operation)
         shown = (o for o in operations if not isinstance(o, Require | Execute))
         plan = replace(
@@ -498,6 +534,25 @@ def _part(item: Operation | Change | None) -> Constraint | Index | None:
             return None
 
 
+def _tables_with_late_keys(operations: Sequence[Operation]) -> set[Name]:
+    """Return the tables whose new primary key has columns that become NOT NULL.
+
+    The old version may write NULL into them.
+    """
+    required = {
+        (o.table, o.name)
+        for o in operations
+        if isinstance(o, AlterColumn) and o.after.nullable is False
+    }
+    return {
+        o.table
+        for o in operations
+        if isinstance(o, AddConstraint)
+        and isinstance(o.constraint, PrimaryKey)
+        and any((o.table, column) in required for column in o.constraint.columns)
+    }
+
+
 def _named(operation: DropIndex | DropConstraint, name: str) -> DropIndex | DropConstraint:
     """Return the drop of a part that has another name."""
     if isinstance(operation, DropIndex):
@@ -505,6 +560,16 @@ def _named(operation: DropIndex | DropConstraint, name: str) -> DropIndex | Drop
         return replace(operation, name=name, index=index)
     part = operation.constraint and replace(operation.constraint, name=name, implicit=False)
     return replace(operation, name=name, constraint=part)
+
+
+def _without_implicit_indexes(schema: Schema, operation: Operation, dialect: Dialect) -> Schema:
+    """Return the schema without the indexes that the database drops with a foreign key."""
+    match operation:
+        case DropConstraint(table=name, constraint=ForeignKey() as key) if name in schema.tables:
+            for index in schema.tables[name].indexes:
+                if dialect.catalog.is_implicit_index(index, key):
+                    schema = evolve_schema(schema, DropIndex(table=name, name=index.name or ""))
+    return schema
 
 
 def _has_value(column: Column) -> bool:
