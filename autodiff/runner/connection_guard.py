@@ -71,6 +71,6 @@ class ConnectionGuard:
             self._driver = before
             raise
 
-    def _refuse(self, *_: Any) -> None:
-        if self.is_lost:
+    def _refuse(self, connection: Connection, *_: Any) -> None:
+        if connection.connection.dbapi_connection is not self._driver:
             raise DBAPIError(None, None, ConnectionError(_LOST), connection_invalidated=True)
