@@ -572,6 +572,12 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
             "it has no revision",
             hint="add a line at the top, such as -- revision: 7d1c09be",
         )
+    if "irreversible" in header:
+        raise MigrationFileError(
+            str(path),
+            "it says irreversible, which is about the way back",
+            hint="move that line to the .down.sql file",
+        )
     listed = {name: header.get(name, "").split() for name in _LISTED}
     kinds = header.get(_DIALECTS)
     return Migration(

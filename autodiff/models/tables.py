@@ -62,7 +62,10 @@ def declare_table(table: sa.Table, dialect: Dialect, compiler: Compiler) -> Tabl
 
 
 def _require_distinct_names(table: Table, dialect: Dialect) -> None:
-    """Raise ModelsError if two different constraints have a name that only one of them can have."""
+    """Raise ModelsError if two different constraints have a name that only one of them can have.
+
+    MySQL allows it for a check and a foreign key, which could not be told apart by name.
+    """
     names = [constraint.name for constraint in table.constraints if constraint.name is not None]
     if len(set(names)) == len(names):
         return

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from autodiff.errors import AutodiffError, database_words, exception_words
 from autodiff.migrations import Migration
+from autodiff.runner.failures import raising_line
 from autodiff.schema.objects import Schema
 from autodiff.utils.python_source import parse_source
 
@@ -90,15 +91,11 @@ def deliberate_error(error: BaseException, migration: Migration) -> str | None:
     cause = _cause(error)
     if migration.is_sql:
         return type(cause).__name__ if isinstance(cause, NotImplementedError) else None
-    trace = cause.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return None
-    if trace.tb_frame.f_code.co_filename != str(migration.path):
+    line = raising_line(migration, cause)
+    if line is None:
         return None
     raised = any(
-        node.lineno <= trace.tb_lineno <= (node.end_lineno or node.lineno)
+        node.lineno <= line <= (node.end_lineno or node.lineno)
         for node in ast.walk(_tree(migration))
         if isinstance(node, ast.Raise)
     )

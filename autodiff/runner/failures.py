@@ -25,7 +25,7 @@ from autodiff.runner.transaction_guard import ENDED_BY_HAND
 from autodiff.utils.server_states import read_only_hint
 
 __all__ = ["driver_error", "failed_after_commit", "failure", "flat_sql", "in_code"]
-__all__ += ["irreversible", "journal_forms", "reason", "stopped"]
+__all__ += ["irreversible", "journal_forms", "raising_line", "reason", "stopped"]
 
 
 _FIX = "the failed migration left nothing behind: fix it and run the same command again"
@@ -101,8 +101,13 @@ def failure(
 def irreversible(
     migration: Migration, direction: Kind, error: BaseException
 ) -> MigrationFailedError | None:
-    """Return the error for a downgrade that has no way back, as its file says; otherwise None."""
+    """Return the error for a downgrade that has no way back, as its file says; otherwise None.
+
+    Libraries raise NotImplementedError too.
+    """
     if direction != "downgrade" or not isinstance(error, NotImplementedError):
+        return None
+    if not migration.is_sql and raising_line(migration, error) is None:
         return None
     why = f"{error}" or "downgrade() raises NotImplementedError"
     return MigrationFailedError(
@@ -110,6 +115,16 @@ def irreversible(
         revision=migration.revision,
         hint=_NO_WAY_BACK,
     )
+
+
+def raising_line(migration: Migration, error: BaseException) -> int | None:
+    """Return the line of the file that raised an error, None if a function that it called did."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None or trace.tb_frame.f_code.co_filename != str(migration.path):
+        return None
+    return trace.tb_lineno
 
 
 def in_code(

@@ -1,6 +1,6 @@
 """Ask git about a folder, without changing anything.
 
-Without git, every answer is empty; `refusal` and its neighbors tell why.
+Without git, every answer is empty; `refusal` and its neighbors say why.
 """
 
 from __future__ import annotations

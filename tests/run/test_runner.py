@@ -242,6 +242,22 @@ def test_an_irreversible_migration_says_so(
     assert db.history() == ["aaaa", "bbbb", "cccc", "dddd"]
 
 
+def test_an_error_of_a_library_is_no_refusal(sqlite: Database, folder: Folder) -> None:
+    """SQLAlchemy raises NotImplementedError for what a database does not have."""
+    folder.write("dddd", down="sa.inspect(op.get_bind()).get_sequence_names()")
+    sqlite.runner(folder).upgrade()
+    with pytest.raises(MigrationFailedError) as caught:
+        sqlite.runner(folder).downgrade()
+    assert caught.value.message.startswith("downgrade of 0004_step_dddd.py failed at line ")
+
+
+def test_an_up_file_cannot_be_irreversible(folder: Folder, sqlite: Database) -> None:
+    folder.write_sql("dddd", "-- irreversible: no way back\nCREATE TABLE v (a INTEGER)", "")
+    with pytest.raises(MigrationFileError, match="it says irreversible") as caught:
+        sqlite.runner(folder)
+    assert caught.value.hint == "move that line to the .down.sql file"
+
+
 @pytest.mark.parametrize(
     ("comment", "reason"),
     [(" no way back", "no way back"), ("", "0004_step_dddd.down.sql says so")],

@@ -171,9 +171,11 @@ def evolved(table: Table, operation: Operation) -> Table:
     try:
         return evolve(table, operation)
     except KeyError as error:
+        is_by_name = isinstance(operation, DropConstraint | RenameConstraint)
+        names = _chosen_names(table) if is_by_name else ""
         raise PlanError(
             f"cannot {operation.describe()}: table {table.name} has no {error.args[0]}",
-            hint=f"compare the migration with the database: autodiff check{_chosen_names(table)}",
+            hint=f"compare the migration with the database: autodiff check{names}",
         ) from error
 
 

@@ -7,6 +7,7 @@ cannot serve: it ends with each transaction.
 from __future__ import annotations
 
 import datetime as dt
+import errno
 import os
 import stat
 import sys
@@ -59,9 +60,10 @@ class FileLock(Lock):
             os.write(file, f"{now}\n{who}\n".encode())
         except OSError as error:
             self.release()
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
             raise DatabaseError(
                 f"cannot write the lock file {self._path}: {error.strerror}",
-                hint="make room on the disk: the migrations need it too",
+                hint="make room on the disk: the migrations need it too" if is_full else None,
             ) from error
         return True
 
