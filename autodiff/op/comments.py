@@ -60,7 +60,8 @@ def set_comment(
 ) -> None:
     """Set the comment of a constraint, an index or another object.
 
-    PostgreSQL has comments on all of them, MySQL and MariaDB on indexes, SQLite on none.
+    PostgreSQL has comments on all of them, MySQL and MariaDB on indexes and unique constraints,
+    SQLite on none.
 
     Args:
         kind: The kind of the object.

@@ -33,6 +33,7 @@ from autodiff.schema.objects import (
     IndexElement,
     PrimaryKey,
     Table,
+    Unique,
 )
 from autodiff.schema.operations import CreateIndex, DropIndex, RenameIndex, SetComment
 from autodiff.schema.sqltext import unquote_identifier
@@ -231,10 +232,14 @@ class MySQLIndexDDL(IndexDDL):
     def set_comment(self, operation: SetComment, current: Table | None) -> list[str]:
         """Return ALTER TABLE that drops the index and adds it with the comment.
 
-        No statement changes only the comment.
+        No statement changes only the comment. The comment of a unique constraint is that of its
+        index; other constraints have none.
         """
         table, name = operation.table, operation.name.name
-        index = current.index(name) if current else None
+        if operation.kind == "index" or current is None:
+            index = current.index(name) if current else None
+        elif (index := _unique_index(current, name)) is None:
+            return []
         if table is None or index is None:
             raise PlanError(
                 f"cannot set the comment of index {name} without knowing its definition",
@@ -275,6 +280,16 @@ def _with_index_changes(table: Table, sql: str) -> Table:
             elements = tuple(IndexElement(text=column) for column in columns)
             indexes.append(Index(name=name, elements=elements))
     return replace(table, indexes=tuple(indexes))
+
+
+def _unique_index(table: Table, name: str) -> Index | None:
+    """Return the unique index of that name, or that of the unique constraint, None without one."""
+    for constraint in table.constraints:
+        if isinstance(constraint, Unique) and constraint.name == name:
+            elements = tuple(IndexElement(text=column) for column in constraint.columns)
+            return Index(name=name, elements=elements, unique=True)
+    index = table.index(name)
+    return index if index is not None and index.unique else None
 
 
 def keys_that_lose_index(current: Table, after: Table) -> list[ForeignKey]:

@@ -133,7 +133,7 @@ class MySQLDDL(DDL):
                 return operation.table
             case DropConstraint() | RenameConstraint():
                 return operation.table
-            case DropIndex() | SetTableOptions() | SetComment(kind="index"):
+            case DropIndex() | SetTableOptions() | SetComment(kind="index" | "constraint"):
                 return operation.table
             case AddConstraint(constraint=PrimaryKey() | Unique() | ForeignKey()):
                 return operation.table
@@ -172,12 +172,12 @@ class MySQLDDL(DDL):
 
 
 class MySQLCommentDDL(CommentDDL):
-    """Sets the comments of tables and indexes; constraints and views have none."""
+    """Sets the comments of tables, indexes and unique constraints; other objects have none."""
 
     ddl: MySQLDDL
 
     def set(self, operation: SetComment, current: Table | None = None) -> list[str]:
-        if operation.kind == "index":
+        if operation.kind in ("index", "constraint"):
             return self.ddl.indexes.set_comment(operation, current)
         if operation.kind != "table":
             return []
