@@ -256,7 +256,8 @@ def drop_constraint(
         if_exists: Do nothing if the table has no such constraint.
 
     Raises:
-        MigrationFailedError: The table has no such constraint, or a foreign key needs it.
+        MigrationFailedError: The table has no such constraint, or several of that name (SQLite
+            allows it), or a foreign key needs it.
     """
     table = qualified_name(table_name, schema)
     constraint_name = name_to_drop(constraint_name, table_name, schema, type_)
@@ -302,6 +303,8 @@ def _has_constraint(table_name: Name, name: str | None, kind: ConstraintKind | N
         table = executor.find_to_drop(table_name)
         if table is None:
             return False
+        if name in table.repeated_names:  # refused when it is dropped, with a hint
+            return True
         found = table.constraint(name) or table.index(name) if name is not None else None
         return found is not None or (kind == "primary" and table.primary_key is not None)
 

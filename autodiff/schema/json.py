@@ -29,7 +29,10 @@ _CONSTRAINTS = {
 }
 _CACHE_SIZE = 10_000
 """How many decoded objects to keep: a large schema has fewer different columns."""
-_DERIVED: Mapping[type, frozenset[str]] = {ColumnType: frozenset(("python",))}
+_DERIVED: Mapping[type, frozenset[str]] = {
+    ColumnType: frozenset(("python",)),
+    schema.Table: frozenset(("repeated_names",)),
+}
 """Fields that are not part of the data."""
 _WORDS = {str: "a string", int: "an integer", bool: "true or false"}
 _KIND_OF = {cls: kind for kind, cls in _CONSTRAINTS.items()}

@@ -58,8 +58,12 @@ def without_repeated_names(table: Table) -> Table:
     if len(set(names)) == len(names):
         return table
     repeated = {name for name, count in Counter(names).items() if count > 1}
-    return table.with_constraints(
-        tuple(replace(c, name=None) if c.name in repeated else c for c in table.constraints)
+    return replace(
+        table,
+        constraints=tuple(
+            replace(c, name=None) if c.name in repeated else c for c in table.constraints
+        ),
+        repeated_names=frozenset(repeated),
     )
 
 

@@ -284,6 +284,8 @@ class Table:
 
     triggers: the statements that created them; kept through a rebuild, never compared.
     partitions: the tables that contain its rows, at each level; never compared.
+    repeated_names: the names that several of its constraints have in a database that allows it, and
+        that identify none of them; never compared.
     """
 
     name: Name
@@ -294,6 +296,7 @@ class Table:
     options: Mapping[str, Option] = field(default_factory=dict)
     triggers: tuple[str, ...] = field(default=(), compare=False)
     partitions: tuple[Name, ...] = field(default=(), compare=False)
+    repeated_names: frozenset[str] = field(default=frozenset(), compare=False)
 
     def with_constraints(self, constraints: tuple[Constraint, ...]) -> Table:
         """Return the table with other constraints; faster than `replace`, for many tables."""
@@ -306,6 +309,7 @@ class Table:
             options=self.options,
             triggers=self.triggers,
             partitions=self.partitions,
+            repeated_names=self.repeated_names,
         )
 
     @property

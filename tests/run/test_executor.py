@@ -312,6 +312,12 @@ def _wait_for_both(event: object, barrier: threading.Barrier) -> None:
             "pair_y_check in migrations",
         ),
         (
+            'op.drop_constraint("same", "pair", if_exists=True)',
+            "cannot - constraint pair.same: table pair has no same",
+            "constraints without a name, or with the same one, are called pair_x_check, "
+            "pair_y_check in migrations",
+        ),
+        (
             """
     op.create_check_constraint("new", "pair", "x > 1")
     op.create_check_constraint("new", "pair", "y > 1")
