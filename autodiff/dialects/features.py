@@ -47,6 +47,8 @@ class Features:
     text_sizes: the number of bytes that types of texts and bytes hold, if that is limited.
     primary_keys_not_null: a primary key makes its columns NOT NULL.
     unique_is_index: a unique constraint and a unique index are the same.
+    distinct_index_names: an index cannot have the name of another index, or of a table or another
+        object, in its schema; otherwise only indexes of one table need different names.
     merges_unique_constraints: CREATE TABLE keeps one of several equal unique constraints.
     checks_key_targets: a foreign key to columns that are not unique is refused when it is created.
     keys_reference_indexes: an index that begins with the columns is enough for a foreign key.
@@ -116,6 +118,7 @@ class Features:
     text_sizes: Mapping[str, int] = field(default_factory=dict)
     primary_keys_not_null: bool = True
     unique_is_index: bool = False
+    distinct_index_names: bool = False
     merges_unique_constraints: bool = False
     checks_key_targets: bool = True
     keys_reference_indexes: bool = False

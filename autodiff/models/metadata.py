@@ -14,6 +14,7 @@ from autodiff.dialects.literals import MissingValueError
 from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
+from autodiff.models.distinct_names import require_distinct_index_names
 from autodiff.models.expressions import Compiler
 from autodiff.models.long_names import (
     cut_long_names,
@@ -54,7 +55,8 @@ def declare_metadata(
     selection: the objects to leave out. The tables in which autodiff and Alembic record migrations
         are always left out.
 
-    Raises ModelsError for what cannot be converted, and if two of them declare one table.
+    Raises ModelsError for what cannot be converted, if two of them declare one table, and if two
+    objects have a name that only one of them can have.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
     compiler = Compiler(
@@ -107,7 +109,9 @@ def declare_metadata(
     )
     if has_cut_names:
         schema = cut_long_names(schema, features.max_name_length)
-    return selection.declared(schema)
+    declared = selection.declared(schema)
+    require_distinct_index_names(declared, dialect)
+    return declared
 
 
 def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:

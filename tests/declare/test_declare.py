@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -81,6 +82,55 @@ def test_index_names_are_unique() -> None:
         "cannot declare table t: two indexes have the name ix",
         "rename one of them",
     )
+
+
+@pytest.mark.parametrize(
+    ("dialect", "other", "message"),
+    [
+        ("sqlite", sa.Index("ix", "a"), "cannot declare index ix of table t: index ix of table s"),
+        ("sqlite", sa.Index("IX", "a"), "cannot declare index IX of table t: index ix of table s"),
+        ("sqlite", sa.Index("s", "a"), "cannot declare index s of table t: table s"),
+        ("sqlite", sa.UniqueConstraint("a", name="ix"), None),
+        (
+            "postgresql",
+            sa.Index("ix", "a"),
+            "cannot declare index ix of table t: index ix of table s",
+        ),
+        ("postgresql", sa.Index("IX", "a"), None),
+        ("postgresql", sa.Index("t", "a"), "cannot declare index t of table t: table t"),
+        ("postgresql", sa.Index("seq", "a"), "cannot declare index seq of table t: sequence seq"),
+        (
+            "postgresql",
+            sa.UniqueConstraint("a", name="ix"),
+            "cannot declare constraint ix of table t: index ix of table s",
+        ),
+        (
+            "postgresql",
+            sa.Index("uq", "a"),
+            "cannot declare index uq of table t: constraint uq of table s",
+        ),
+        ("postgresql", sa.CheckConstraint("a > 0", name="ix"), None),
+        ("mariadb", sa.Index("ix", "a"), None),
+        ("mariadb", sa.Index("key", "a"), "cannot declare index key of table t: constraint key of"),
+    ],
+)
+def test_index_names_are_unique_in_a_schema(
+    dialect: str, other: sa.Index | sa.Constraint, message: str | None
+) -> None:
+    """The database would refuse the name of another index, key, table or sequence."""
+    key = sa.UniqueConstraint("b", name="key")
+    metadata = metadata_of(
+        sa.Column("a", sa.Integer), sa.Column("b", sa.Integer), key, copy.copy(other)
+    )
+    columns = [sa.Column("a", sa.Integer), sa.Index("ix", "a"), sa.UniqueConstraint("a", name="uq")]
+    sa.Table("s", metadata, *columns)
+    sa.Sequence("seq", metadata=metadata)
+    if message is None:
+        assert declare(metadata, dialect_for(dialect)).tables
+    else:
+        found, hint = rejection(metadata, dialect=dialect)
+        assert found.startswith(message) and found.endswith(" has the same name")
+        assert hint == "rename one of them"
 
 
 @pytest.mark.parametrize("dialect", ["postgresql", "mysql", "mariadb"])

@@ -16,6 +16,7 @@ FEATURES = Features(
     merges_unique_constraints=True,
     keys_block_columns=True,
     namespaces=True,
+    distinct_index_names=True,
     search_path=True,
     materialized_views=True,
     exclusion_constraints=True,

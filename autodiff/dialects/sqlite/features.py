@@ -13,6 +13,7 @@ FEATURES = Features(
     case_insensitive_names=True,
     case_insensitive_tables=True,
     repeated_constraint_names=True,
+    distinct_index_names=True,
     checks_key_targets=False,
     typeless_columns=True,
     views_follow_renames=True,
