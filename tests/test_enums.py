@@ -175,6 +175,22 @@ def test_mapped_rows_are_reported_as_lost(moods_project: MoodProject, native: bo
     assert moods_project.moods() == ["ok", "ok"]
 
 
+def test_a_value_is_mapped_to_a_value_of_another_type(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """A questioner is asked for the rows of a value that the column's new type does not have."""
+    moods = MoodProject(database("postgresql"), tmp_path, models("sad", "ok", native=True))
+    moods.execute("INSERT INTO items (id, mood) VALUES (1, 'sad'), (2, 'ok')")
+    metadata, feeling = sa.MetaData(), sa.Enum("ok", "low", name="feeling")
+    columns = [sa.Column("id", sa.Integer, primary_key=True), sa.Column("mood", feeling)]
+    sa.Table("items", metadata, *columns)
+    answers = Answers(rename=False, value="low")
+    moods.project(metadata).generate("feeling", questioner=answers)
+    moods.project(metadata).upgrade()
+    assert moods.moods() == ["low", "ok"]
+    assert not moods.project(metadata).check()
+
+
 @pytest.mark.parametrize(
     ("mapping", "message"),
     [

@@ -198,7 +198,7 @@ def _ask_for_fills(needed: Iterable[FillNeeded], questioner: Questioner) -> dict
 
 def _ask_for_maps(difference: Difference, questioner: Questioner) -> dict[Value, str]:
     """Ask for the new values of rows that the difference does not contain, and return them."""
-    possible = maps_possible(difference.changes)
+    possible = maps_possible(difference.changes, difference.current, difference.desired)
     unknown = [item for item in possible if item.value not in difference.maps]
     answers = {item.value: questioner.map_value(item) for item in unknown}
     return {value: new for value, new in answers.items() if new is not None}

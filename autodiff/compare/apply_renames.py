@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from autodiff.compare.enum_values import Value, find_value, owner_values
+from autodiff.compare.enum_values import (
+    Value,
+    find_column_value,
+    find_value,
+    gets_other_enum,
+    owner_values,
+    type_of_column,
+)
 from autodiff.compare.enums import (
     EnumRename,
     ValueRename,
@@ -117,7 +124,8 @@ def resolve_maps(
     """Return the new value of rows by their old one, and renames for values that are new.
 
     The first value that is mapped to a new value is renamed to it, unless another one in `renames`
-    is, so that the new value exists before the rows of others are changed to it.
+    is, so that the new value exists before the rows of others are changed to it. A value of a
+    column that gets another enum type is one of the column.
 
     Raises PlanError if the database has no such value.
     """
@@ -127,7 +135,8 @@ def resolve_maps(
     mapped: dict[Value, str] = {}
     value_renames: list[ValueRename] = []
     for text, new in maps.items():
-        value = find_value(text, current)
+        moved = _moved_value(text, current, desired, names)
+        value = moved or find_value(text, current)
         values = value and owner_values(value, current)
         if value is None or not values or value.value not in values:
             raise PlanError(
@@ -139,9 +148,25 @@ def resolve_maps(
             )
         wanted = owner_values(value_after(value, names), desired) or ()
         rename = ValueRename(value=value, to=new)
-        if new in wanted and new not in values and rename.new_value not in renamed_to:
+        if (
+            moved is None
+            and new in wanted
+            and new not in values
+            and rename.new_value not in renamed_to
+        ):
             value_renames.append(rename)
             renamed_to.add(rename.new_value)
         else:
             mapped[value] = new
     return mapped, value_renames
+
+
+def _moved_value(text: str, current: Schema, desired: Schema, names: NameMap) -> Value | None:
+    """Return the value that a text names, if its column gets another enum type."""
+    value = find_column_value(text, current)
+    before = None if value is None else type_of_column(value, current)
+    if value is None or before is None or before.enum is None:
+        return None
+    after = type_of_column(value_after(value, names), desired)
+    renamed = replace(before, enum=names.enum_after(before.enum))
+    return value if after is not None and gets_other_enum(renamed, after) else None

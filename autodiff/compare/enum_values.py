@@ -13,11 +13,13 @@ from autodiff.schema.changes import (
     ConstraintAltered,
     EnumAltered,
 )
-from autodiff.schema.objects import Check, Name, Schema, Table
+from autodiff.schema.name_map import NameMap
+from autodiff.schema.objects import Check, ColumnType, EnumType, Name, Schema, Table
 from autodiff.schema.sqltext import strip_parentheses, tokens
 
 __all__ = ["Value", "ValueListChange", "find_value", "is_text", "listed_in_check", "listed_in_type"]
-__all__ += ["column_values", "owner_values", "replaced_in_place", "value_list_changes"]
+__all__ += ["column_values", "find_column_value", "gets_other_enum", "moved_values"]
+__all__ += ["owner_values", "replaced_in_place", "type_of_column", "value_list_changes"]
 
 _ENUM = re.compile(r"enum\((?P<values>(?:'(?:[^']|'')*',?)+)\)", re.IGNORECASE)
 _STRING = re.compile(r"'((?:[^']|'')*)'")
@@ -96,12 +98,30 @@ def column_values(table: Table, column: str) -> tuple[str, ...] | None:
 
 
 def owner_values(value: Value, schema: Schema) -> tuple[str, ...] | None:
-    """Return the values that the owner of a value lists in a schema, None if it lists none."""
+    """Return the values that the owner of a value lists in a schema, None if it lists none.
+
+    A column of an enum type has the values of that type.
+    """
     if value.column is None:
         enum = schema.enums.get(value.owner)
         return None if enum is None else enum.values
+    if (named := enum_of_column(value, schema)) is not None:
+        return named.values
     table = schema.tables.get(value.owner)
     return None if table is None else column_values(table, value.column)
+
+
+def enum_of_column(value: Value, schema: Schema) -> EnumType | None:
+    """Return the enum type of a value's column, None if it has another type."""
+    type_ = type_of_column(value, schema)
+    return None if type_ is None or type_.enum is None else schema.enums.get(type_.enum)
+
+
+def type_of_column(value: Value, schema: Schema) -> ColumnType | None:
+    """Return the type of a value's column, None if the schema has no such column."""
+    table = schema.tables.get(value.owner)
+    column = table.column(value.column) if table is not None and value.column else None
+    return None if column is None else column.type
 
 
 def is_text(type_sql: str) -> bool:
@@ -118,14 +138,18 @@ def find_value(text: str, schema: Schema) -> Value | None:
     for enum in schema.enums:
         if text.startswith(f"{enum}."):
             return Value(owner=enum, value=text.removeprefix(f"{enum}."))
+    value = find_column_value(text, schema)
+    used = None if value is None else enum_of_column(value, schema)
+    return value if value is None or used is None else Value(owner=used.name, value=value.value)
+
+
+def find_column_value(text: str, schema: Schema) -> Value | None:
+    """Return the value of a column that "items.kind.sad" names, None if it names no column."""
     for name, table in schema.tables.items():
         for column in table.columns:
             place = f"{name}.{column.name}."
             if text.startswith(place):
-                value = text.removeprefix(place)
-                if column.type.enum in schema.enums and column.type.enum is not None:
-                    return Value(owner=column.type.enum, value=value)
-                return Value(owner=name, column=column.name, value=value)
+                return Value(owner=name, column=column.name, value=text.removeprefix(place))
     return None
 
 
@@ -135,6 +159,36 @@ def value_list_changes(changes: Sequence[Change]) -> list[ValueListChange]:
     for item in _lists(changes):
         found.setdefault((item.owner, item.column), _with_renamed_values(item, changes))
     return [item for item in found.values() if item.before != item.after]
+
+
+def moved_values(
+    changes: Sequence[Change], current: Schema, desired: Schema
+) -> list[ValueListChange]:
+    """Return the lists of the columns that get another enum type."""
+    names, found = NameMap.of_changes(changes), []
+    for change in changes:
+        if not isinstance(change, ColumnAltered):
+            continue
+        old, new = change.before.type, change.after.type
+        if gets_other_enum(old, new) and old.enum is not None and new.enum is not None:
+            before = current.enums.get(names.enum_before(old.enum))
+            after = desired.enums.get(new.enum)
+            if before is not None and after is not None:
+                found.append(
+                    ValueListChange(
+                        owner=change.table,
+                        column=change.after.name,
+                        before=before.values,
+                        after=after.values,
+                    )
+                )
+    return found
+
+
+def gets_other_enum(before: ColumnType, after: ColumnType) -> bool:
+    """Return whether a column, which is no array, changes from an enum type to another one."""
+    are_enums = before.enum is not None and after.enum is not None
+    return are_enums and before.enum != after.enum and "[]" not in before.sql[-2:] + after.sql[-2:]
 
 
 def _lists(changes: Sequence[Change]) -> Iterator[ValueListChange]:

@@ -6,11 +6,18 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from autodiff.compare.enum_values import Value, is_text, listed_in_type, value_list_changes
+from autodiff.compare.enum_values import (
+    Value,
+    gets_other_enum,
+    is_text,
+    listed_in_type,
+    moved_values,
+    value_list_changes,
+)
 from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
 from autodiff.schema.changes import Change, ColumnAltered, ColumnValueRenamed
-from autodiff.schema.objects import ColumnType, Name
+from autodiff.schema.objects import ColumnType, Name, Schema
 from autodiff.schema.operations import AlterColumn, Backfill, ColumnPatch, EnumUser, Operation
 from autodiff.schema.sqltext import quote_literal
 
@@ -38,11 +45,12 @@ class MapPossible:
         return str(self.value)
 
 
-def maps_possible(changes: Sequence[Change]) -> list[MapPossible]:
-    """Return the removed values, in the order of the changes."""
+def maps_possible(changes: Sequence[Change], current: Schema, desired: Schema) -> list[MapPossible]:
+    """Return the removed values, those of enum types first, in the order of the changes."""
+    lists = [*value_list_changes(changes), *moved_values(changes, current, desired)]
     return [
         MapPossible(value=listed.value(value), choices=listed.after)
-        for listed in value_list_changes(changes)
+        for listed in lists
         for value in listed.removed
     ]
 
@@ -106,6 +114,15 @@ class ValueUpdates:
         if self.mapped:
             backfills.append(self._update(self.mapped, dialect))
         return backfills
+
+    def conversion(self, to: ColumnType, dialect: Dialect) -> str:
+        """Return the column with its mapped values, as another enum type."""
+        text = f"{dialect.quote(self.column)}::text"
+        cases = " ".join(
+            f"WHEN {dialect.literal(old)} THEN {dialect.literal(new)}"
+            for old, new in self.mapped.items()
+        )
+        return f"(CASE {text} {cases} ELSE {text} END)::{to.sql}"
 
     def _update(self, values: Mapping[str, str], dialect: Dialect) -> Backfill:
         column = dialect.quote(self.column)
@@ -175,10 +192,13 @@ def with_value_updates(
     """Return the operations that alter a column and update its rows.
 
     The rows are updated while the column accepts both the old and the new values. An inline enum is
-    first widened to all values, if neither its old nor its new type has them all.
+    first widened to all values, if neither its old nor its new type has them all. If the column
+    gets another enum type, the conversion exchanges the values.
     """
     backfills = updates.backfills(dialect)
     old, new = change.before.type, change.after.type
+    if gets_other_enum(old, new):
+        return [replace(operation, using=updates.conversion(new, dialect))]
     if "type" not in change.fields or _fits(old, updates):
         return [*backfills, operation]
     values = listed_in_type(old.sql)

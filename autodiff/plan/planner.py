@@ -170,7 +170,8 @@ def plan_changes(
     """
     fills, maps = dict(fills or {}), dict(maps or {})
     enums = {**current.enums, **desired.enums}
-    _check_answers(changes, dialect, fills, maps, empty=empty, enums=enums)
+    _check_fills(changes, dialect, fills, empty=empty, enums=enums)
+    check_maps(maps, maps_possible(changes, current, desired))
     if not changes:
         return MigrationPlan(dialect=dialect, current=current, desired=desired)
     planner = _Planner.of(
@@ -179,16 +180,15 @@ def plan_changes(
     return planner.plan()
 
 
-def _check_answers(
+def _check_fills(
     changes: Sequence[Change],
     dialect: Dialect,
     fills: Mapping[str, str],
-    maps: Mapping[Value, str],
     *,
     empty: Collection[Name],
     enums: Mapping[Name, EnumType],
 ) -> None:
-    """Raise PlanError for an answer that is not needed, FillNeededError for one that is missing."""
+    """Raise PlanError for a value that is not needed, FillNeededError for one that is missing."""
     replaced = split_replaced_columns(changes, dialect)
     needed = fills_needed(replaced)
     optional = nullability_fills(changes)
@@ -198,7 +198,6 @@ def _check_answers(
     missing = [item.key for item in needed if item.key not in fills and item.table not in empty]
     if missing:
         raise FillNeededError(missing)
-    check_maps(maps, maps_possible(changes))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from autodiff.errors import PlanError
 from autodiff.plan import maps_possible, parse_map
 from autodiff.plan.enum_values import ValueUpdates, check_maps
 from autodiff.schema.changes import EnumAltered
-from autodiff.schema.objects import EnumType, Name
+from autodiff.schema.objects import EnumType, Name, Schema
 
 MOOD = Name("mood")
 CHANGE = EnumAltered(
@@ -41,7 +41,7 @@ def test_invalid_map_is_rejected(text: str) -> None:
 
 
 def test_removed_values_can_be_mapped_to_remaining_ones() -> None:
-    assert [(item.key, item.choices) for item in maps_possible([CHANGE])] == [
+    assert [(item.key, item.choices) for item in maps_possible([CHANGE], Schema(), Schema())] == [
         ("mood.sad", ("ok", "glad"))
     ]
 
@@ -61,7 +61,7 @@ def test_removed_values_can_be_mapped_to_remaining_ones() -> None:
 def test_wrong_map_is_rejected(value: str, to: str, message: str, hint: str) -> None:
     """The error lists the possible values."""
     with pytest.raises(PlanError) as caught:
-        check_maps({mood_value(value): to}, maps_possible([CHANGE]))
+        check_maps({mood_value(value): to}, maps_possible([CHANGE], Schema(), Schema()))
     assert (caught.value.message, caught.value.hint) == (message, hint)
 
 
