@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from autodiff.utils.git import file_names_at, upstream_refs
+from autodiff.utils.git import file_names_at, files_before, has_changed, upstream_refs
 from tests.branches import git
 
 
@@ -33,3 +33,21 @@ def test_without_a_repository_or_git_there_are_no_names(
     assert (file_names_at(tmp_path, "HEAD"), upstream_refs(tmp_path)) == (None, [])
     monkeypatch.setenv("PATH", str(tmp_path))
     assert (file_names_at(tmp_path, "HEAD"), upstream_refs(tmp_path)) == (None, [])
+
+
+def test_the_files_of_the_base_are_read_whole(tmp_path: Path) -> None:
+    """Deleted files too, and texts that look like the headers of git between two files."""
+    texts = {"a.py": b"", "b.py": b"\n\nx blob 3\n", "c.sql": b"SELECT 1", "d.txt": b"other"}
+    for name, text in texts.items():
+        (tmp_path / name).write_bytes(text)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    endings = (".py", ".sql")
+    assert not has_changed(tmp_path, "main", endings)
+    (tmp_path / "d.txt").write_text("changed")
+    assert not has_changed(tmp_path, "main", endings)
+    (tmp_path / "c.sql").unlink()
+    assert has_changed(tmp_path, "main", endings)
+    del texts["d.txt"]
+    assert files_before(tmp_path, "main", endings) == texts

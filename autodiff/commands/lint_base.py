@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from autodiff.migrations.files import read_folder
-from autodiff.utils.git import files_before
+from autodiff.utils.git import files_before, has_changed
 
 if TYPE_CHECKING:
     from autodiff.errors import MigrationFileError
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["read_base"]
 
+_ENDINGS = (".py", ".sql")
+
 
 def read_base(project: Workspace, ref: str) -> tuple[Migration, ...]:
     """Return the migrations of the project at the point at which the branch left a git revision.
@@ -23,13 +25,13 @@ def read_base(project: Workspace, ref: str) -> tuple[Migration, ...]:
     Their paths do not exist. Empty if the branch changed and deleted none of them. Files that
     could not be read there are left out, because no database has applied them.
     """
+    if not any(has_changed(folder, ref, _ENDINGS) for folder in project.folders):
+        return ()
     return tuple(found for folder in project.folders for found in _read_before(folder, ref))
 
 
 def _read_before(folder: Path, ref: str) -> list[Migration]:
-    files = files_before(folder, ref, (".py", ".sql"))
-    if not files:
-        return []
+    files = files_before(folder, ref, _ENDINGS)
     problems: list[MigrationFileError] = []
     with TemporaryDirectory(prefix="autodiff-base-") as temporary:
         for name, content in files.items():

@@ -16,6 +16,7 @@ __all__ = [
     "changed_files",
     "file_names_at",
     "files_before",
+    "has_changed",
     "ref_names",
     "refusal",
     "top_folder",
@@ -67,20 +68,29 @@ def changed_files(folder: Path, ref: str) -> frozenset[Path] | None:
     return frozenset((folder / name).resolve() for name in names)
 
 
+def has_changed(folder: Path, ref: str, endings: tuple[str, ...]) -> bool:
+    """Return whether files of a folder were changed or deleted since a branch left `ref`.
+
+    Files with other endings do not count. The folder may have been deleted.
+    """
+    there, inside = _nearest(folder)
+    base = _merge_base(there, ref)
+    if base is None:
+        return False
+    options = ("-z", "--name-only", "--no-renames", "--diff-filter=a")
+    changed = _git(there, "diff", *options, base, "--", inside) or ""
+    return any(name.endswith(endings) for name in changed.split("\0"))
+
+
 def files_before(folder: Path, ref: str, endings: tuple[str, ...]) -> Mapping[str, bytes]:
     """Return the files of a folder at the point at which a branch left `ref`, by their names.
 
-    Files in subfolders and with other endings are left out. Empty if none was changed or deleted
-    since then, or if the ref is unknown. The folder may have been deleted.
+    Files in subfolders and with other endings are left out. Empty if the ref is unknown. The folder
+    may have been deleted.
     """
-    there = next(path for path in (folder, *folder.parents) if path.is_dir())
-    inside = f"./{folder.relative_to(there).as_posix()}/"
+    there, inside = _nearest(folder)
     base = _merge_base(there, ref)
     if base is None:
-        return {}
-    options = ("-z", "--name-only", "--no-renames", "--diff-filter=a")
-    changed = _git(there, "diff", *options, base, "--", inside) or ""
-    if not any(name.endswith(endings) for name in changed.split("\0")):
         return {}
     listed = dict(_blobs(_git(there, "ls-tree", "-z", base, inside) or ""))
     blobs = {name: blob for name, blob in listed.items() if name.endswith(endings)}
@@ -91,6 +101,12 @@ def files_before(folder: Path, ref: str, endings: tuple[str, ...]) -> Mapping[st
             f"git cannot read the files of {base} in {folder}", hint="fetch them: git fetch"
         )
     return dict(zip(blobs, _contents(contents), strict=True))
+
+
+def _nearest(folder: Path) -> tuple[Path, str]:
+    """Return the nearest folder that exists, and the path of the folder from there for git."""
+    there = next(path for path in (folder, *folder.parents) if path.is_dir())
+    return there, f"./{folder.relative_to(there).as_posix()}/"
 
 
 def _merge_base(folder: Path, ref: str) -> str | None:

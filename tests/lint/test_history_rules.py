@@ -225,3 +225,17 @@ def test_a_moved_folder_and_other_projects_are_not_reported(merged: Folder) -> N
     Path("migrations").rename("versions")
     merged.write(autodiff=SETTINGS + 'migrations = "versions"\n')
     assert found("main") == []
+
+
+def test_folders_without_edits_are_a_part_of_the_base(merged: Folder) -> None:
+    """A migration comes after one of another folder, which the branch does not change."""
+    first, second = sorted(Path("migrations").glob("0*.py"))
+    Path("other").mkdir()
+    second = second.rename(f"other/{second.name}")
+    merged.write(autodiff=SETTINGS + 'locations = ["migrations", "other"]\n')
+    commit(merged)
+    git(merged.path, "branch", "-f", "main")
+    second.write_text(second.read_text().replace("def downgrade", "# note\ndef downgrade"))
+    assert found("main") == []
+    edit(first)
+    assert found("main") == [("AD501", "0001_step_1")]
