@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,15 @@ def test_the_files_of_the_base_are_read_whole(tmp_path: Path) -> None:
     assert has_changed(tmp_path, "main", endings)
     del texts["d.txt"]
     assert files_before(tmp_path, "main", endings) == texts
+
+
+def test_reading_many_files_of_the_base_does_not_copy_the_rest_for_each(tmp_path: Path) -> None:
+    """The copies would take several seconds of this process; git itself is not counted."""
+    for number in range(1000):
+        (tmp_path / f"{number}.py").write_bytes(b"x = 1\n" * 5_000)
+    git(tmp_path, "init", "-q")
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-qm", "one")
+    started = time.process_time()
+    assert len(files_before(tmp_path, "main", (".py",))) == 1000
+    assert time.process_time() - started < 1

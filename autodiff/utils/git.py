@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
+from io import BytesIO
 from pathlib import Path
 
 from autodiff.errors import ConfigError
@@ -100,7 +101,7 @@ def files_before(folder: Path, ref: str, endings: tuple[str, ...]) -> Mapping[st
         raise ConfigError(
             f"git cannot read the files of {base} in {folder}", hint="fetch them: git fetch"
         )
-    return dict(zip(blobs, _contents(contents), strict=True))
+    return dict(zip(blobs, _contents(BytesIO(contents)), strict=True))
 
 
 def _nearest(folder: Path) -> tuple[Path, str]:
@@ -124,13 +125,11 @@ def _blobs(listed: str) -> Iterator[tuple[str, str]]:
             yield path.rpartition("/")[2], blob
 
 
-def _contents(answer: bytes) -> Iterator[bytes]:
+def _contents(answer: BytesIO) -> Iterator[bytes]:
     """Yield the files in the answer of `git cat-file --batch`: ID, kind, size, and content."""
-    while answer:
-        header, _, rest = answer.partition(b"\n")
+    while header := answer.readline():
         size = int(header.split()[-1])
-        yield rest[:size]
-        answer = rest[size + 1 :]
+        yield answer.read(size + 1)[:size]
 
 
 def top_folder(folder: Path) -> Path | None:
