@@ -183,7 +183,7 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
     found = result.serious(strict=request.strict)
     counts = counted(len(found), "finding") if found else "no findings"
     migrations = counted(result.migrations, "migration")
-    unread = "" if result.is_complete else "incomplete: "
+    unread = "incomplete: " if result.problems else ""
     folder = top_folder(project.directory) or Path.cwd()
     lines = [line for finding in found for line in _finding_lines(finding, folder)]
     return Check(
@@ -191,7 +191,8 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
         outcome="incomplete" if result.problems else "failed" if found else "passed",
         summary=f"{unread}{counts} in {migrations} since {_short(base)}",
         lines=(*lines, *(line for problem in result.problems for line in _error_lines(problem))),
-        is_in_report=_history_codes().isdisjoint(finding.code for finding in found),
+        is_in_report=not result.problems
+        and _history_codes().isdisjoint(finding.code for finding in found),
         changed=result.migrations,
     )
 

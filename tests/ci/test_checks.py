@@ -8,6 +8,7 @@ import pytest
 
 from autodiff import Project
 from autodiff.ci.checks import Check, CiRequest, run_checks
+from autodiff.ci.markdown import ci_markdown
 from tests.ci.test_action import git
 from tests.support import Folder
 
@@ -44,3 +45,13 @@ def test_lint_is_incomplete_if_a_file_cannot_be_read(folder: Folder) -> None:
     assert check.outcome == "incomplete"
     assert check.summary.startswith("incomplete: ")
     assert "0002_step_bbbb.py:10" in check.lines[0]
+
+
+def test_a_comment_that_names_no_rule_is_told_beside_a_report(folder: Folder) -> None:
+    """The report of the changed migrations does not have it."""
+    path = folder.write("bbbb", 'op.execute("SELECT 1")')
+    path.write_text(f"# autodiff: ignore[nonsense]\n{path.read_text()}")
+    check = lint(folder)
+    assert check.outcome == "incomplete"
+    assert check.summary.startswith("incomplete: no findings")
+    assert "0002_step_bbbb.py:1" in ci_markdown([check], report="the report")
