@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from autodiff.config import find_config, load_config
-from autodiff.errors import HistoryError, MigrationFileError
+from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, Migration, load_graph
 from autodiff.migrations.alembic_folder import is_alembic_folder
 from autodiff.migrations.files import is_migration_name
@@ -136,26 +136,38 @@ def _is_own(project: Workspace, folder: Path) -> bool:
     return folder.resolve() in own
 
 
-def in_other_projects(project: Workspace, targets: Sequence[str]) -> Mapping[str, Path]:
+def in_other_projects(
+    project: Workspace, targets: Sequence[str], *, skip_broken: bool = False
+) -> Mapping[str, Path]:
     """Return the targets in migrations folders of other projects, with the folders of the projects.
 
     One target stands for all files of a folder.
+
+    skip_broken: whether to leave out projects whose configuration is invalid.
     """
     named: dict[Path, str] = {}
     for target in targets:
         path = Path(target)
         if path.is_dir() or (path.is_file() and is_migration_name(path.name)):
             named.setdefault((path if path.is_dir() else path.parent).resolve(), target)
-    found = {target: _other_project(project, folder) for folder, target in named.items()}
+    found = {
+        target: _other_project(project, folder, skip_broken=skip_broken)
+        for folder, target in named.items()
+    }
     return {target: root for target, root in found.items() if root is not None}
 
 
-def _other_project(project: Workspace, folder: Path) -> Path | None:
+def _other_project(project: Workspace, folder: Path, *, skip_broken: bool) -> Path | None:
     """Return the folder of the project that has a migrations folder, None if it is this project."""
     file = None if _is_own(project, folder) else find_config(folder)
     if file is None:
         return None
-    config = load_config(file, environment={})  # AUTODIFF_ENV is for this project
+    try:
+        config = load_config(file, environment={})  # AUTODIFF_ENV is for this project
+    except ConfigError:
+        if skip_broken:
+            return None
+        raise
     folders = config.locations or (config.migrations,)
     return config.root if folder in [path.resolve() for path in folders] else None
 

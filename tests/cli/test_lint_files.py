@@ -80,3 +80,14 @@ def test_files_of_other_projects_are_noted_with_config(blog_3: Folder) -> None:
     note = "other/migrations/0001_other.py belongs to another project: --config other"
     assert note in result.err
     assert "belongs to another project" in blog_3.fails(*arguments).err
+
+
+def test_a_broken_configuration_of_another_project_is_ignored_with_config(blog_3: Folder) -> None:
+    other = blog_3.path / "other"
+    (other / "migrations").mkdir(parents=True)
+    (other / "autodiff.toml").write_text("nosuch = 1\n")
+    (other / "migrations" / "0001_other.py").write_text("")
+    arguments = ("lint", "--only-migrations", "models.py", "other/migrations/0001_other.py")
+    result = blog_3.ok("--config", ".", *arguments)
+    assert result.out == "no findings in 0 migrations\n"
+    assert "nosuch" in blog_3.fails(*arguments).err

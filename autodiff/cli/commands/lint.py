@@ -163,10 +163,11 @@ def _check_project(shell: Shell, project: Project, targets: Sequence[str]) -> No
     """
     from autodiff.commands.lint_folders import in_other_projects
 
-    for target, root in in_other_projects(project, targets).items():
+    is_named = shell.config is not None
+    for target, root in in_other_projects(project, targets, skip_broken=is_named).items():
         message = f"{target} belongs to another project"
         option = f"--config {shlex.quote(short_path(root))}"
-        if shell.config is None:
+        if not is_named:
             raise ConfigError(message, hint=f"lint it with its settings: autodiff {option} lint")
         shell.note(f"note: {message}: {option}")
 
