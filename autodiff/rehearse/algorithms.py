@@ -57,8 +57,7 @@ def with_algorithms(connection: Connection | None, plan: Plan) -> Plan:
         except MigrationFailedError as error:
             raise PlanError(
                 f"cannot make these changes online: {error.line}",
-                hint="make them in two migrations, one after the other; or pass --no-online, and "
-                "apply the migration when the application writes little; please report this",
+                hint="make them in two migrations, or pass --no-online",
             ) from error
     return replace(
         plan,
