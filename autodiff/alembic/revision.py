@@ -15,7 +15,7 @@ from autodiff.alembic.comparison import Answers, ComparisonRequest, Drafted, dra
 from autodiff.alembic.steps import Step
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.commands.generate import Draft, GenerateRequest
-from autodiff.errors import ConfigError, HistoryError
+from autodiff.errors import ConfigError, HistoryError, exception_words
 from autodiff.migrations import Graph, Migration
 from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
 from autodiff.migrations.files import parse_migration
@@ -155,7 +155,7 @@ def _read_heads(scripts: ScriptDirectory) -> list[str]:
         raise
     except Exception as error:  # Alembic runs the revision files, whose code can raise anything
         raise HistoryError(
-            f"cannot read the revisions of {scripts.dir}: {type(error).__name__}: {error}",
+            f"cannot read the revisions of {scripts.dir}: {exception_words(error)}",
             hint="run alembic history, and correct the file that it names",
         ) from error
 

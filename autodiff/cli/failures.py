@@ -17,7 +17,7 @@ import typer
 from autodiff.cli.shell import Shell
 from autodiff.cli.streams import OutputError
 from autodiff.cli.terminal import print_json, print_labelled, print_lines
-from autodiff.errors import AutodiffError, one_line
+from autodiff.errors import AutodiffError, exception_words, one_line
 
 __all__ = ["INTERRUPTED", "USAGE", "note_error", "report_error", "report_unwritable", "run_command"]
 
@@ -124,10 +124,10 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
         return f"{place}{error.strerror}", hint if error.errno in _PATH_ERRORS else None
     if not isinstance(error, Exception):
         return (
-            one_line(f"the code of the project ended the command: {type(error).__name__}: {error}"),
+            one_line(f"the code of the project ended the command: {exception_words(error)}"),
             "pass --debug to see where, and remove the call, such as sys.exit()",
         )
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = " ".join(exception_words(error).split())
     return (
         f"this is a bug in autodiff: {one_line(reason)}",
         "run the command again with --debug, and report the bug with the traceback",

@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPool
 from contextlib import suppress
 from pathlib import Path
 
-from autodiff.errors import ConfigError
+from autodiff.errors import ConfigError, exception_words
 from autodiff.fleet.requests import checked_executor
 from autodiff.fleet.results import Outcome
 from autodiff.fleet.target_run import STOPPED_HINT, database_of, failed_outcome, message_and_hint
@@ -124,7 +124,7 @@ def load_executor(name: str, folders: Sequence[Path]) -> Executor:
         raise
     except BaseException as error:  # SystemExit too: a function must not end a command
         place = place_of_error(error, folders)
-        reason = mask_passwords_in_text(f"{place}{type(error).__name__}: {error}")
+        reason = mask_passwords_in_text(f"{place}{exception_words(error)}")
         raise ConfigError(
             f"--executor {name!r} failed: {reason}",
             hint="fix the function and run the command again",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from autodiff.dialects import dialect_for
 from autodiff.dialects.timeouts import Limits
-from autodiff.errors import AutodiffError, DatabaseError
+from autodiff.errors import AutodiffError, DatabaseError, exception_words
 from autodiff.fleet.results import Outcome, Result
 from autodiff.fleet.targets import Target
 from autodiff.runner.events import Direction, Event, MigrationFinished, MigrationStarted
@@ -215,7 +215,7 @@ def message_and_hint(failure: BaseException, url: URL) -> tuple[str, str | None]
         if hint is not None and "autodiff " in hint:
             hint = f"{hint} ({_FOR_ONE_TARGET})"
         return mask_passwords_in_text(failure.message), hint
-    message = f"{type(failure).__name__}: {failure}".removesuffix(": ")
+    message = exception_words(failure)
     return hide_secrets(mask_passwords_in_text(message), url), None
 
 

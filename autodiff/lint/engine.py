@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple
 
-from autodiff.errors import ConfigError, MigrationFileError
+from autodiff.errors import ConfigError, MigrationFileError, exception_words
 from autodiff.lint.columns_by_table import NO_COLUMNS
 from autodiff.lint.context import History, Script, Step
 from autodiff.lint.finding import Finding
@@ -253,7 +253,7 @@ def _matches(
     except Exception as error:  # a rule can be other people's code
         place = "the history" if migration is None else migration.name
         raise ConfigError(
-            f"rule {rule.code} failed on {place}: {type(error).__name__}: {error}",
+            f"rule {rule.code} failed on {place}: {exception_words(error)}",
             hint=f'report it, and set ignore = ["{rule.code}"] in the settings of lint until then',
         ) from error
 

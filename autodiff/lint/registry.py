@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import import_module
 
-from autodiff.errors import ConfigError
+from autodiff.errors import ConfigError, exception_words
 from autodiff.lint.rule import Rule
 
 __all__ = ["by_code", "find_rule", "load_rules", "own_rules", "unknown_rule"]
@@ -43,7 +43,7 @@ def load_rules() -> Mapping[str, Rule]:
             value = entry.load()
         except Exception as error:  # other people's code
             raise ConfigError(
-                f"cannot load the rules {entry.value}: {type(error).__name__}: {error}",
+                f"cannot load the rules {entry.value}: {exception_words(error)}",
                 hint="fix or uninstall the package that provides them",
             ) from error
         rules = [value] if isinstance(value, Rule) else value

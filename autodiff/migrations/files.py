@@ -314,9 +314,10 @@ def parse_python(path: Path, text: str) -> ast.Module:
         return parse_source(text, filename=str(path))
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         line = getattr(error, "lineno", None)
+        words = f"{type(error).__name__}: {getattr(error, 'msg', error)}"
         raise MigrationFileError(
             f"{path}:{line}" if line else str(path),
-            f"{type(error).__name__}: {getattr(error, 'msg', error)}",
+            words.removesuffix(": "),
             hint="fix the file, or restore it from version control",
         ) from error
 

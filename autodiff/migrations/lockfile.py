@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from autodiff.dialects import is_known
-from autodiff.errors import HistoryError
+from autodiff.errors import HistoryError, exception_words
 from autodiff.schema.json import schema_from_data, schema_to_data
 from autodiff.schema.objects import Schema
 from autodiff.utils.files import write_text
@@ -172,9 +172,9 @@ def _check(data: dict[str, Any]) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> HistoryError:
-    kind = "" if type(error) is ValueError else f"{type(error).__name__}: "
+    reason = f"{error}" if type(error) is ValueError else exception_words(error)
     return HistoryError(
-        f"cannot read {path}: {kind}{error}",
+        f"cannot read {path}: {reason}",
         hint="restore it from version control, or rewrite it: autodiff lock",
     )
 

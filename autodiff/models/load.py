@@ -9,7 +9,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from autodiff.errors import ConfigError, ModelsError
+from autodiff.errors import ConfigError, ModelsError, exception_words
 from autodiff.utils.imports import import_application_module
 
 __all__ = ["find_metadata"]
@@ -137,7 +137,7 @@ def _called(function: Any, target: str) -> Any:
         raise
     except BaseException as error:  # SystemExit, and whatever derives from BaseException
         raise ModelsError(
-            f"models {target!r} is a function that failed: {type(error).__name__}: {error}",
+            f"models {target!r} is a function that failed: {exception_words(error)}",
             hint="the function must work without arguments and without a running application",
         ) from error
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autodiff.dialects.base import Dialect
-from autodiff.errors import AutodiffError, ConfigError
+from autodiff.errors import AutodiffError, ConfigError, exception_words
 from autodiff.render.layout import lay_out
 from autodiff.render.python import PythonSource, RenderType
 from autodiff.schema.operations import Operation
@@ -239,7 +239,7 @@ def _template_errors(templates: Path | None) -> Iterator[None]:
     except jinja2.TemplateError as error:
         where = f" ({templates})" if templates else ""
         raise ConfigError(
-            f"a template{where} cannot be rendered: {type(error).__name__}: {error}",
+            f"a template{where} cannot be rendered: {exception_words(error)}",
             hint="compare it with the template of the same name that is part of autodiff",
         ) from error
     except SyntaxError as error:
@@ -252,7 +252,7 @@ def _template_errors(templates: Path | None) -> Iterator[None]:
         if templates is None:
             raise
         raise ConfigError(
-            f"a template in {templates} cannot be rendered: {type(error).__name__}: {error}",
+            f"a template in {templates} cannot be rendered: {exception_words(error)}",
             hint="compare it with the template of the same name that is part of autodiff",
         ) from error
 

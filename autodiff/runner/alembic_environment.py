@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import sqlalchemy as sa
 
 from autodiff.dialects import dialect_for
-from autodiff.errors import ConfigError, DatabaseError, HistoryError
+from autodiff.errors import ConfigError, DatabaseError, HistoryError, exception_words
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
 from autodiff.runner.hidden_tables import hide_tables
@@ -224,7 +224,7 @@ def _configure(name: str, config: Config) -> None:
         getattr(found, function)(config)
     except Exception as error:
         raise ConfigError(
-            f"the function {name!r} of alembic.toml failed: {type(error).__name__}: {error}",
+            f"the function {name!r} of alembic.toml failed: {exception_words(error)}",
             hint="it receives Alembic's Config, and sets the attributes that env.py reads",
         ) from error
 

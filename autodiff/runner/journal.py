@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from autodiff import __version__
 from autodiff.dialects.records import ANY_CHARACTER, has_record_table
 from autodiff.dialects.scope import HISTORY_TABLE, journal_table
-from autodiff.errors import HistoryError
+from autodiff.errors import HistoryError, exception_words
 from autodiff.runner.backfill_position import Position
 from autodiff.runner.events import Direction
 from autodiff.runner.schema_before import TablesBefore
@@ -353,7 +353,7 @@ class Journal:
 
     def _unreadable(self, which: str, error: Exception) -> HistoryError:
         return HistoryError(
-            f"cannot read {which} of the table {self.table.name}: {type(error).__name__}: {error}",
+            f"cannot read {which} of the table {self.table.name}: {exception_words(error)}",
             hint="another program or another version of autodiff may have written it; compare "
             "the database with the migrations, and correct or delete the row",
         )

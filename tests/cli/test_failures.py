@@ -312,6 +312,14 @@ def test_an_unexpected_exception_becomes_an_exit_code(capsys: pytest.CaptureFixt
     assert re.match(r"error: this is a bug in autodiff: RuntimeError: two lines\n", output.err)
 
 
+def test_an_exception_without_a_message_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    def fail() -> int:
+        raise AssertionError
+
+    assert run_command(Shell(), fail) == 2
+    assert capsys.readouterr().err.startswith("error: this is a bug in autodiff: AssertionError\n")
+
+
 def test_the_configuration_of_a_parent_folder_is_used(
     folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -357,6 +357,12 @@ def test_function_that_fails(modules: Modules, text: str, reason: str) -> None:
     assert hint == "the function must work without arguments and without a running application"
 
 
+def test_function_that_fails_without_a_message(modules: Modules) -> None:
+    name = modules.write("def make(): raise AssertionError")
+    message, _ = modules.refused(f"{name}:make")
+    assert message.endswith(" is a function that failed: AssertionError")
+
+
 def test_loaded_metadata_is_not_copied(modules: Modules) -> None:
     name = modules.write(CORE)
     found = load_metadata(f"{name}:metadata", [modules.root])

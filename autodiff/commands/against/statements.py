@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from autodiff.commands.against.python_values import Size
 from autodiff.commands.against.row_values import Column, RowValues, is_generated, is_required
-from autodiff.errors import database_words
+from autodiff.errors import database_words, exception_words
 from autodiff.schema.objects import Name, Table
 
 __all__ = ["Sender", "Sent", "Subject"]
@@ -296,7 +296,7 @@ class Sender:
         except _UnreadableValueError as error:
             problem = str(error)
         except Exception as error:  # the code of the models can raise anything
-            problem = f"{type(error).__name__}: {error}".partition("\n")[0]
+            problem = exception_words(error).partition("\n")[0]
         return Sent(
             statement=statement,
             subject=subject.label,

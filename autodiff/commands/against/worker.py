@@ -22,7 +22,7 @@ from sqlalchemy.orm import Mapper, configure_mappers
 from autodiff.commands.against.loaded_models import LoadedModels
 from autodiff.dialects import dialect_for
 from autodiff.dialects.scratch import SharedScratch
-from autodiff.errors import AutodiffError, ConfigError, ModelsError
+from autodiff.errors import AutodiffError, ConfigError, ModelsError, exception_words
 from autodiff.schema.json import from_data, schema_from_data, schema_to_data, to_data
 from autodiff.schema.objects import Name
 from autodiff.workspace import Workspace
@@ -59,7 +59,7 @@ def answer_requests() -> None:
         except AutodiffError as error:
             answer = {"error": error.message, "hint": error.hint}
         except Exception as error:  # the code of the models can raise anything
-            answer = {"error": f"{type(error).__name__}: {error}", "hint": None}
+            answer = {"error": exception_words(error), "hint": None}
             traceback.print_exc()
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
@@ -147,7 +147,7 @@ def _configure() -> None:
         configure_mappers()
     except Exception as error:  # a relationship may run any code
         raise ModelsError(
-            f"SQLAlchemy cannot configure the models: {type(error).__name__}: {error}",
+            f"SQLAlchemy cannot configure the models: {exception_words(error)}",
             hint="import every module that defines models in the one that the setting models names",
         ) from error
 
