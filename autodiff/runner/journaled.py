@@ -73,7 +73,7 @@ from autodiff.runner.step_counter import (
     step_key,
     unclear_step,
 )
-from autodiff.runner.transaction_guard import rolled_back_itself
+from autodiff.runner.transaction_guard import ignored_error, rolled_back_itself
 from autodiff.runner.transactions import TransactionSegments, atomic, needs_own_transaction
 from autodiff.schema.objects import Name, Table
 from autodiff.schema.operations import (
@@ -524,8 +524,22 @@ class JournaledSink(Sink):
             with self._dialect.session.checking_keys(self._connection):
                 yield
             self._counter.complete(keys, descriptions)
-            with self._dialect.session.recording(self._connection):
+            with (
+                self._naming_ignored_errors(),
+                self._dialect.session.recording(self._connection),
+            ):
                 self._writer.write(self._counter.progress)
+
+    @contextmanager
+    def _naming_ignored_errors(self) -> Iterator[None]:
+        """Raise MigrationFailedError if a statement fails because an earlier one has failed."""
+        try:
+            yield
+        except DBAPIError as error:
+            cause = error.orig or error
+            if self._dialect.session.is_in_failed_transaction(cause):
+                raise ignored_error() from None
+            raise
 
     def _was_done(self, description: str) -> bool:
         """Return whether a step of an earlier run took effect, according to a person.
@@ -750,12 +764,14 @@ class JournaledSink(Sink):
     def _note_own_commit(self) -> None:
         """Note in the progress if the part has ended the transaction that it began in.
 
-        DDL does that on MySQL. Raises MigrationFailedError if the part was rolled back.
+        DDL does that on MySQL. Raises MigrationFailedError if the part was rolled back, or has
+        ignored an error after which the database does that.
         """
         if not self._dialect.features.savepoints:
             return
         try:
-            self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {_PART_SAVEPOINT}")
+            with self._naming_ignored_errors():
+                self._connection.exec_driver_sql(f"RELEASE SAVEPOINT {_PART_SAVEPOINT}")
         except DBAPIError:
             committed = self._writer.read_again()
             if committed is None or not committed.unclear:

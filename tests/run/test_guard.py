@@ -313,6 +313,21 @@ def test_an_ignored_error_is_not_taken_for_an_end_of_the_transaction(
         assert names(db) == []
 
 
+@pytest.mark.parametrize("access", ACCESS)
+def test_an_ignored_error_outside_of_the_transaction_is_not_taken_for_a_rollback(
+    database: Callable[[str], sa.URL], folder: Folder, access: str
+) -> None:
+    path = folder.write("bbbb", f"with op.autocommit():\n    {ACCESS[access]}")
+    path.write_text(path.read_text() + IGNORING)
+    with opened(database("postgresql")) as db:
+        with pytest.raises(MigrationFailedError, match="ignored the error") as caught:
+            db.runner(folder).upgrade()
+        assert "nothing of the transaction was kept" in f"{caught.value.hint}"
+        assert db.history() == ["aaaa"]
+        assert names(db) == []
+        assert db.runner(folder).unfinished() is None
+
+
 def test_executescript_is_noticed(database: Callable[[str], sa.URL], folder: Folder) -> None:
     """The sqlite3 module commits before it runs a script."""
     script = f"{DRIVER}.executescript('CREATE TABLE a (x); CREATE TABLE b (x);')"
