@@ -16,6 +16,7 @@ from autodiff.lint.sql_forms import (
     blocking_options,
     single_actions,
     spelled_plainly,
+    without_misread,
 )
 from autodiff.lint.sql_rows import is_true
 from autodiff.lint.sql_tables import Reader
@@ -51,7 +52,8 @@ def parse_sql(text: str, dialect: Dialect) -> list[Action]:
     found: list[Action] = []
     backslashes = dialect.features.backslash_escapes
     for statement in split_statements(text, backslashes=backslashes):
-        actions = _statement(statement, dialect, backslashes)
+        plain = without_misread(statement, dialect.features.sql_grammar)
+        actions = _statement(plain, dialect, backslashes)
         found += actions
         if dialect.features.sql_grammar == "mysql":
             found += _blocking_options(statement, actions)

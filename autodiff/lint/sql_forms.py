@@ -16,13 +16,17 @@ __all__ = [
     "single_actions",
     "spelled_plainly",
     "split_list",
+    "without_misread",
 ]
 
 UNNAMED = "autodiff_unnamed"
 """The name of a check without a name: sqlglot needs one."""
 _EXECUTABLE_COMMENT = re.compile(r"/\*!\d*(.*?)\*/", re.DOTALL)
 _DOLLARS = re.compile(r"(?P<tag>\$\w*\$)(?P<body>.*)(?P=tag)", re.DOTALL)
+_LOW_PRIORITY = re.compile(r"\A(\s*UPDATE\s+)LOW_PRIORITY\s+", re.IGNORECASE)
 _FILLERS = frozenset(("IGNORE", "ONLINE", "OFFLINE", "LOW_PRIORITY"))
+_MODIFIERS = frozenset(("LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "QUICK", "IGNORE"))
+"""Words of MySQL after INSERT, REPLACE, UPDATE and DELETE."""
 _OPTIONS = frozenset(("ALGORITHM", "LOCK"))
 BLOCKING_OPTIONS = frozenset(("COPY", "SHARED", "EXCLUSIVE"))
 """The values of ALGORITHM and LOCK with which writes wait (MySQL)."""
@@ -57,10 +61,10 @@ def spelled_plainly(statement: str, *, backslashes: bool = False) -> str:
             waits = [i for i, word in enumerate(upper[:start]) if word in ("WAIT", "NOWAIT")]
             actions = _with_column(words[start:])
             words = words[: waits[0] if waits else start] + actions
-        case ["REPLACE", "INTO", *_]:
-            words[0] = "INSERT"
         case ["UPDATE", "OR", _, *_]:
             del words[1:3]
+        case ["INSERT" | "REPLACE" | "UPDATE" | "DELETE", *_]:
+            words = _plain_change(words)
         case ["CREATE", *_] if "INDEX" in upper[1:3]:
             words = _plain_index(words)
         case ["DROP", "INDEX", *_]:
@@ -70,6 +74,29 @@ def spelled_plainly(statement: str, *, backslashes: bool = False) -> str:
         case ["CREATE", *_] if "TABLE" in upper[1:4]:
             words = _plain_table(words)
     return " ".join(_named_check(words))
+
+
+def _plain_change(words: list[str]) -> list[str]:
+    """Return a change of rows without the modifiers of MySQL, and DELETE a of it for DELETE a.*."""
+    verb, start = words[0].upper(), 1
+    while words[start : start + 1] and words[start].upper() in _MODIFIERS:
+        start += 1
+    rest = words[start:]
+    if verb == "DELETE":
+        return [verb, *_plain_targets(rest)]
+    if verb == "UPDATE":
+        return [verb, *rest]
+    into = [] if rest[:1] and rest[0].upper() == "INTO" else ["INTO"]
+    return ["INSERT", *into, *rest]
+
+
+def _plain_targets(words: list[str]) -> list[str]:
+    """Return what follows DELETE with tables a instead of a.*."""
+    upper = [word.upper() for word in words]
+    last = "USING" if upper[:1] == ["FROM"] else "FROM"
+    end = upper.index(last) if last in upper else 0
+    places = {i for i in range(1, end) if words[i - 1 : i + 1] == [".", "*"]}
+    return [word for i, word in enumerate(words) if not places & {i, i + 1}]
 
 
 def _with_column(words: list[str]) -> list[str]:
@@ -148,6 +175,17 @@ def _named_check(words: list[str]) -> list[str]:
             found += ["CONSTRAINT", UNNAMED]
         found.append("TO" if (before.upper(), word.upper()) == ("RENAME", "AS") else word)
     return found
+
+
+def without_misread(statement: str, grammar: str) -> str:
+    """Return a statement without the words that sqlglot takes for something else.
+
+    SQLite: "a" instead of [a]. MySQL: LOW_PRIORITY, which looks like the table of an UPDATE.
+    """
+    if grammar == "sqlite":
+        quotes = {"[": '"', "]": '"'}
+        return "".join(quotes.get(token, token) for _, token in tokens(statement))
+    return _LOW_PRIORITY.sub(r"\1", statement) if grammar == "mysql" else statement
 
 
 def single_actions(statement: str, *, backslashes: bool = False) -> list[str]:

@@ -123,6 +123,9 @@ def actions_of_words(words: list[str], name: Callable[[str], Name]) -> Iterator[
             yield Harmless(sql=" ".join(words))
         case ["RESET", "LOCK_TIMEOUT" | "STATEMENT_TIMEOUT"]:
             yield SetOption(name=words[1].lower(), value="DEFAULT")
+        case ["RESET" | "DISCARD", "ALL"]:
+            yield SetOption(name="lock_timeout", value="DEFAULT")
+            yield SetOption(name="statement_timeout", value="DEFAULT")
         case [first, *_] if first in _HARMLESS or first == "COMMENT":
             yield Harmless(sql=" ".join(words))
         case ["VACUUM", *_] | ["SET", *_]:

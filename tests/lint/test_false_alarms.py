@@ -221,6 +221,7 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("postgresql", f"{sql('SET lock_timeout = 0')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", f"{sql('SET LOCAL lock_timeout TO DEFAULT')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", f"{sql('RESET lock_timeout')}{ADD_TEXT}", ["AD416"]),
+        ("postgresql", f"{sql('SET lock_timeout = 9; RESET ALL')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", sql("SELECT set_config('lock_timeout', '0', true)") + ADD_TEXT, ["AD416"]),
         ("postgresql", f"{sql('SET lock_timeout TO 9; SET lock_timeout=0')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", f"{sql('SET lock_timeout = 0; SET lock_timeout = 9')}{ADD_TEXT}", []),

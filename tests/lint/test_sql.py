@@ -63,6 +63,9 @@ POSTGRESQL = {
     "DROP INDEX i, s.j": ["- index i", "- index j"],
     "DROP INDEX IF EXISTS i, j CASCADE": ["- index i", "- index j"],
     "ALTER INDEX i ATTACH PARTITION j": ["Harmless"],
+    # Settings
+    "RESET ALL": ["SetOption lock_timeout", "SetOption statement_timeout"],
+    "DISCARD ALL": ["SetOption lock_timeout", "SetOption statement_timeout"],
     # Schemas
     "DROP SCHEMA s": ["- schema s"],
     "DROP SCHEMA s CASCADE": ["DropSchemaWithContents s"],
@@ -165,6 +168,15 @@ MYSQL = {
     "DELETE u FROM t x LEFT JOIN u ON u.id = x.id": ["ChangeRows DELETE u"],
     "DELETE FROM x USING t x JOIN u ON u.id = x.id": ["ChangeRows DELETE t"],
     "DELETE FROM x, u USING t x, u": ["ChangeRows DELETE t", "ChangeRows DELETE u"],
+    "DELETE x.* FROM t x JOIN u ON u.id = x.id": ["ChangeRows DELETE t"],
+    "DELETE x.*, u.* FROM t x, u": ["ChangeRows DELETE t", "ChangeRows DELETE u"],
+    "DELETE FROM x.* USING t x JOIN u ON u.id = x.id": ["ChangeRows DELETE t"],
+    "DELETE LOW_PRIORITY QUICK IGNORE x FROM t x, u": ["ChangeRows DELETE t"],
+    "UPDATE LOW_PRIORITY t SET a = 1": ["ChangeRows UPDATE t everywhere"],
+    "UPDATE LOW_PRIORITY IGNORE t SET a = 1": ["ChangeRows UPDATE t everywhere"],
+    "INSERT LOW_PRIORITY IGNORE INTO t VALUES (1)": ["ChangeRows INSERT t"],
+    "INSERT HIGH_PRIORITY t VALUES (1)": ["ChangeRows INSERT t"],
+    "REPLACE DELAYED t VALUES (1)": ["ChangeRows INSERT t"],
     "DELETE FROM t USING t": ["ChangeRows DELETE t everywhere"],
     "DELETE FROM t WHERE 1": ["ChangeRows DELETE t everywhere"],
     "DELETE FROM t WHERE 0": ["ChangeRows DELETE t"],
@@ -180,6 +192,7 @@ MYSQL = {
 }
 SQLITE = {
     "ALTER TABLE [t] DROP COLUMN [a]": ["- column t.a"],
+    "ALTER TABLE t DROP [a  b]": ["- column t.a  b"],
     "ALTER TABLE t DROP a": ["- column t.a"],
     'ALTER TABLE main."t" DROP "a b"': ["- column t.a b"],
     "CREATE TABLE t (a, PRIMARY KEY (a) ON CONFLICT REPLACE) WITHOUT ROWID": ["+ table t"],
