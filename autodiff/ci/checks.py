@@ -41,7 +41,7 @@ class Check:
     title: what was checked.
     summary: the result in one line.
     lines: the details.
-    is_in_report: whether the report of the changed migrations has the details too.
+    is_in_report: whether the report of the branch has the details too.
     changed: how many migrations the pull request adds or changes, if the check counts them.
     """
 
@@ -191,17 +191,9 @@ def _lint(project: Project, title: str, base: str | None, request: CiRequest) ->
         outcome="incomplete" if result.problems else "failed" if found else "passed",
         summary=f"{unread}{counts} in {migrations} since {_short(base)}",
         lines=(*lines, *(line for problem in result.problems for line in _error_lines(problem))),
-        is_in_report=not result.problems
-        and _history_codes().isdisjoint(finding.code for finding in found),
+        is_in_report=not result.problems,
         changed=result.migrations,
     )
-
-
-def _history_codes() -> set[str]:
-    """Return the rules about the whole history, whose findings no report has."""
-    from autodiff.lint import load_rules  # loads many modules
-
-    return {rule.code for rule in load_rules().values() if rule.scope == "history"}
 
 
 def _short(ref: str) -> str:

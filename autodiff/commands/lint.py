@@ -94,7 +94,8 @@ def lint_project(
         evidence: Whether to measure the facts of findings in the project's database. If it cannot
             be reached, that is one of the problems.
         rehearsed: The migrations that were rehearsed, with what was measured.
-        selection: The migrations to lint, instead of those that targets name.
+        selection: The migrations to lint, instead of those that targets name; with diff_base also
+            the whole history.
         only_migrations: Whether to ignore files that are not migrations.
 
     Raises:
@@ -124,7 +125,7 @@ def lint_project(
             diff_base=diff_base,
             evidence=evidence,
             rehearsed=rehearsed,
-            is_whole=selection is None and not targets,
+            is_whole=not targets and (selection is None or diff_base is not None),
         )
 
 
@@ -196,6 +197,7 @@ def lint_revisions(
     revisions: Collection[str],
     *,
     unreadable: Collection[str] = (),
+    diff_base: str | None = None,
     evidence: bool = False,
 ) -> LintResult:
     """Return the findings in some migrations of a graph.
@@ -205,6 +207,7 @@ def lint_revisions(
         graph: The migrations of the project.
         revisions: Those to lint.
         unreadable: Those whose files cannot be read; they are left out.
+        diff_base: A git revision, with which the whole history is compared too.
         evidence: Whether to measure the facts of findings in the project's database.
 
     Raises:
@@ -212,7 +215,7 @@ def lint_revisions(
         ConfigError: The settings are invalid.
     """
     folder = LintFolder(graph=graph, revisions=frozenset(revisions), unread=frozenset(unreadable))
-    return lint_project(project, selection=folder, evidence=evidence)
+    return lint_project(project, selection=folder, diff_base=diff_base, evidence=evidence)
 
 
 def lint_databases(project: Workspace) -> list[Dialect]:

@@ -183,7 +183,7 @@ class Review:
             return f"{missing}; found so far: {listed}" if found else missing
         if self.subject == "drift":
             return f"Drift: {listed}" if self.findings else "No drift"
-        if not self.migrations:
+        if not self.migrations and not self.findings:
             return "No migrations to review"
         heads = {"problems": "Problems", "warnings": "Review needed"}
         head = heads.get(self.verdict)

@@ -65,6 +65,21 @@ def test_diff_base(shop: Folder) -> None:
     assert names(data(shop, "--diff-base", "main")) == ["0003_step"]
 
 
+@pytest.mark.parametrize("format_", ["markdown", "html", "sarif", "junit", "github"])
+def test_diff_base_without_merged_migrations(shop: Folder, format_: str) -> None:
+    """What a branch did to merged migrations is reported, also if it adds none."""
+    git("init", "-q", "-b", "main", str(shop.path))
+    git("add", ".")
+    git("commit", "-qm", "x")
+    next(shop.migrations.glob("0002*")).unlink()
+    found = data(shop, "--diff-base", "main")
+    assert found["summary"] == "Problems: 1 error"
+    assert [finding["code"] for finding in found["findings"]] == ["AD502"]
+    shown = shop.run("report", "--offline", "--format", format_, "--diff-base", "main").out
+    assert "of the base of the branch is missing" in shown
+    assert data(shop, "0001", "--diff-base", "main", code=0)["findings"] == []
+
+
 def test_the_python_api(shop: Folder) -> None:
     project = Project.load(shop.path)
     assert [m.name for m in project.review("head", offline=True).migrations] == ["0002_step"]

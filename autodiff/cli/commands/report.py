@@ -47,7 +47,8 @@ def run_report(
         typer.Option(
             "--diff-base",
             metavar="REV",
-            help="Only migrations that changed since the branch left this git revision.",
+            help="Only migrations that changed since the branch left this git revision, and "
+            "merged ones that it edited, moved or deleted.",
         ),
     ] = None,
     rehearse: Annotated[

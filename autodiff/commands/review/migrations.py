@@ -47,7 +47,8 @@ class ReviewRequest:
 
     target: a migration, or a range such as `0002:head`; None is the newest migration, or with
         `diff_base` all that changed.
-    diff_base: a git revision: only migrations that changed since the branch left it.
+    diff_base: a git revision: only migrations that changed since the branch left it, and without
+        a target what the branch did to merged migrations.
     rehearse: whether to run them in a scratch database.
     offline: whether to leave the database alone even if one is configured.
     """
@@ -78,7 +79,9 @@ def review_migrations(project: Workspace, request: ReviewRequest) -> Review:
     live = project.has_database and not request.offline
     if selection.migrations:
         review = _with_migrations(review, selection, readings)
+    if selection.migrations or selection.diff_base is not None:
         review = _with_findings(review, project, graph, selection, problems, live=live)
+    if selection.migrations:
         review = _with_losses(review, project, graph, selection, readings[0], problems, live=live)
         if request.rehearse:
             review = _with_rehearsal(review, project, selection, problems)
@@ -108,11 +111,15 @@ def problem_of(part: str, error: Exception) -> Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Selection:
-    """The migrations to review in order, those before them, and the folder of their paths."""
+    """The migrations to review in order, those before them, and the folder of their paths.
+
+    diff_base: the git revision with which the whole history is compared; None for a part of it.
+    """
 
     migrations: tuple[Migration, ...]
     earlier: tuple[Migration, ...]
     base: Path
+    diff_base: str | None
 
     @property
     def revisions(self) -> frozenset[str]:
@@ -130,6 +137,7 @@ def _select(project: Workspace, graph: Graph, request: ReviewRequest) -> _Select
         migrations=tuple(graph.in_order(revisions)),
         earlier=tuple(graph.in_order(earlier)),
         base=top_folder(project.directory) or Path.cwd(),
+        diff_base=request.diff_base if request.target is None else None,
     )
 
 
@@ -304,7 +312,12 @@ def _with_findings(
     broken = _broken(graph, problems) | unread_revisions(graph)
     try:
         result = lint_revisions(
-            project, graph, selection.revisions, unreadable=broken, evidence=live
+            project,
+            graph,
+            selection.revisions,
+            unreadable=broken,
+            diff_base=selection.diff_base,
+            evidence=live,
         )
     except AutodiffError as error:
         problems.append(problem_of("lint", error))
