@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import TYPE_CHECKING
 
-from autodiff.commands.lint_base import read_base
+from autodiff.commands.lint_base import has_deleted_lock, read_base
 from autodiff.commands.lint_database import LintDatabases, choose_databases, read_database
 from autodiff.commands.lint_evidence import LintedFolder, attach_evidence, attach_to_draft
 from autodiff.commands.lint_folders import (
@@ -228,8 +228,14 @@ def lint_databases(project: Workspace) -> list[Dialect]:
 
 
 def _history(project: Workspace, folder: LintFolder, diff_base: str | None) -> History:
-    base = () if diff_base is None else read_base(project, diff_base)
-    return History(graph=folder.graph, lock=project.lock(), unread=folder.unread, base=base)
+    history = History(graph=folder.graph, lock=project.lock(), unread=folder.unread)
+    if diff_base is None:
+        return history
+    return replace(
+        history,
+        base=read_base(project, diff_base),
+        lock_deleted=has_deleted_lock(project, diff_base),
+    )
 
 
 def _readable(folder: LintFolder, problems: list[AutodiffError]) -> list[Migration]:

@@ -1,4 +1,4 @@
-"""Read the migrations that a branch had before its own changes."""
+"""Read what a branch had before its own changes: its migrations, and the lock file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from autodiff.migrations import LOCK_NAME
 from autodiff.migrations.files import read_folder
 from autodiff.utils.git import files_before, has_changed
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from autodiff.migrations import Migration
     from autodiff.workspace import Workspace
 
-__all__ = ["read_base"]
+__all__ = ["has_deleted_lock", "read_base"]
 
 _ENDINGS = (".py", ".sql")
 
@@ -28,6 +29,12 @@ def read_base(project: Workspace, ref: str) -> tuple[Migration, ...]:
     if not any(has_changed(folder, ref, _ENDINGS) for folder in project.folders):
         return ()
     return tuple(found for folder in project.folders for found in _read_before(folder, ref))
+
+
+def has_deleted_lock(project: Workspace, ref: str) -> bool:
+    """Return whether the lock file was deleted since the branch left a git revision."""
+    folder = project.directory
+    return not (folder / LOCK_NAME).exists() and bool(files_before(folder, ref, (LOCK_NAME,)))
 
 
 def _read_before(folder: Path, ref: str) -> list[Migration]:

@@ -238,9 +238,11 @@ class History:
     unread: the revisions whose files could not be read.
     base: the migrations at the point at which the branch left its base; empty if no base is known,
         or if none of their files was changed or deleted since then.
+    lock_deleted: whether the branch deleted the lock file.
     """
 
     graph: Graph
     lock: LockFile | None
     unread: frozenset[str] = frozenset()
     base: tuple[Migration, ...] = ()
+    lock_deleted: bool = False

@@ -167,6 +167,18 @@ def test_a_missing_migration_of_the_base_is_found(
     assert len(rows) == 1 + all_
 
 
+@pytest.mark.parametrize("commits", [False, True], ids=["working tree", "commit"])
+def test_a_deleted_lock_file_is_found(merged: Folder, commits: bool) -> None:
+    Path("migrations/autodiff.lock").unlink()
+    if commits:
+        commit(merged)
+    assert found() == []
+    assert found("main") == [("AD509", None)]
+    assert merged.run("ci", "--offline", "--diff-base", "main").code == 1
+    merged.ok("lock")
+    assert found("main") == []
+
+
 def parent_of(path: Path, *parents: str) -> None:
     """Set the parents of a migration."""
     text = ", ".join(f'"{parent}"' for parent in parents)

@@ -56,6 +56,11 @@ def _missing(history: History) -> Iterator[Match]:
             yield Match(message=f"{name} is missing", object=revision)
 
 
+def _lock_deleted(history: History) -> Iterator[Match]:
+    if history.lock_deleted and history.graph.migrations:
+        yield Match(message="the branch deletes autodiff.lock, which its base has")
+
+
 def _moved(history: History) -> Iterator[Match]:
     """Yield the migrations of the base that come after new ones, or no longer after their parents.
 
@@ -261,6 +266,17 @@ RULES = (
         safe_way="Restore its parents, and put the branch's own migrations after the merged ones "
         "with autodiff rebase.",
         check=_moved,
+        scope="history",
+    ),
+    Rule(
+        code="AD509",
+        name="deleted-lock-file",
+        severity="error",
+        summary="A branch deletes the lock file.",
+        reason="Nothing notices then that a migration was edited or deleted, and "
+        "`autodiff check --offline` has no schema to compare the models with.",
+        safe_way="Restore the file from version control, or write it again with autodiff lock.",
+        check=_lock_deleted,
         scope="history",
     ),
 )
