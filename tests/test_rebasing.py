@@ -295,6 +295,24 @@ def test_the_branch_that_main_lacks_moves(checkout: Project) -> None:
     assert names(checkout) == REBASED
 
 
+@pytest.mark.parametrize("merged", [False, True], ids=["own", "merged"])
+def test_migrations_with_the_same_number_are_numbered_in_their_order(
+    tmp_path: Path, merged: bool
+) -> None:
+    """A git rebase that moves two commits one by one leaves that; those of main stay."""
+    migrations, project = start(tmp_path)
+    git(tmp_path, "init", "-q")
+    add(migrations, "e222", "email", "a111", 2)
+    commit(tmp_path, "base", "theirs")
+    git(tmp_path, "checkout", "-q", "-b", "feature")
+    add(migrations, "b222", "phone", "e222", 3)
+    add(migrations, "b333", "fax", "b222", 3)
+    commit(tmp_path, "main" if merged else "feature-1", "mine")
+    project.rebase().write()
+    assert names(project) == ([*REBASED[:3], "0003_add_fax < 0003"] if merged else REBASED)
+    assert project.rebase().lock is None
+
+
 def test_a_git_branch_can_be_named(checkout: Project) -> None:
     """The migrations of that git branch stay."""
     checkout.rebase("feature-1").write()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -139,16 +140,43 @@ def _mine(folders: Sequence[Path], graph: Graph, request: RebaseRequest) -> set[
     """
     if request.mine:
         tops = _heads_after(graph, request.mine)
-        return graph.lineage(tops) - graph.lineage(set(graph.heads) - tops)
+        others = set(graph.heads) - tops
+        return graph.lineage(tops) - graph.lineage(others) if others else set()
     if request.onto is not None:
         return _not_in(folders, graph, request.onto)
-    if len(graph.heads) < 2 or graph.has_labeled_heads:
+    if len(graph.heads) < 2:
+        return _misnumbered(folders, graph)
+    if graph.has_labeled_heads:
         return set()
     for ref in upstream_refs(folders[0]):
         found = _missing_in(folders, graph, ref)
         if found is not None:
             return found
     raise _unclear(graph, "which branch moves")
+
+
+def _misnumbered(folders: Sequence[Path], graph: Graph) -> set[str]:
+    """Return what the main git branch lacks, if a number of it occurs twice; else nothing.
+
+    git rebase can leave that: it moves the commits one by one, and each may be renumbered alone.
+    """
+    numbers = Counter(migration.number for migration in graph.migrations.values())
+    for ref in upstream_refs(folders[0]):
+        if (names := _names_at(folders, ref)) is not None:
+            mine = _not_among(names, graph)
+            rest = set(graph.migrations) - mine
+            repeated = any(numbers[graph[revision].number] > 1 for revision in mine)
+            return mine if repeated and graph.lineage(rest) == rest else set()
+    return set()
+
+
+def _not_among(names: Collection[str], graph: Graph) -> set[str]:
+    """Return the migrations of autodiff whose files have other names."""
+    return {
+        revision
+        for revision, migration in graph.migrations.items()
+        if migration.path.name not in names and not migration.is_alembic
+    }
 
 
 def _heads_after(graph: Graph, targets: Iterable[str]) -> set[str]:
@@ -180,11 +208,7 @@ def _missing_in(folders: Sequence[Path], graph: Graph, ref: str) -> set[str] | N
     names = _names_at(folders, ref)
     if names is None:
         return None
-    mine = {
-        revision
-        for revision, migration in graph.migrations.items()
-        if migration.path.name not in names and not migration.is_alembic
-    }
+    mine = _not_among(names, graph)
     rest = set(graph.migrations) - mine
     heads = set(graph.heads)
     whole = graph.lineage(rest) == rest
@@ -221,7 +245,8 @@ def _moves(graph: Graph, mine: Collection[str]) -> list[MovedMigration]:
         [m for revision, m in graph.migrations.items() if revision not in mine], graph.alembic
     )
     parents = {m.revision: _parents(m, mine, rest) for m in graph.in_order(mine)}
-    if all(graph[revision].parents == found for revision, found in parents.items()):
+    in_place = all(graph[revision].parents == found for revision, found in parents.items())
+    if in_place and len(graph.heads) > 1:
         return []
     number = rest.next_number() - 1
     moves: list[MovedMigration] = []
