@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["Question", "amount", "live_tables", "questions_about"]
 
 _SOME_ROWS = " in some rows"
+_POSITIVE = {"does not fit": "fits", "is none of": "is one of"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +242,7 @@ def _each(
     for check in checks:
         owner = table or _owner(check, context)
         if owner is not None:
-            yield _counted(fact, check, owner, _in_rows(check.message.removesuffix(_SOME_ROWS)))
+            yield _counted(fact, check, owner, _in_rows(check))
 
 
 def _owner(check: RowCheck, context: CheckContext) -> Name | None:
@@ -251,8 +252,19 @@ def _owner(check: RowCheck, context: CheckContext) -> Name | None:
     )
 
 
-def _in_rows(words: str) -> Callable[[int, str], str]:
-    return lambda count, total: f"{words} in {amount(count, total)}"
+def _in_rows(check: RowCheck) -> Callable[[int, str], str]:
+    words = check.message.removesuffix(_SOME_ROWS)
+    every = _positive(check.place, words)
+    return lambda count, total: f"{words} in {amount(count, total)}" if count else every
+
+
+def _positive(place: str, words: str) -> str:
+    """Return the sentence for no row: without a second negation."""
+    for negative, positive in _POSITIVE.items():
+        begin = f"{place} {negative} "
+        if words.startswith(begin):
+            return f"every value of {place} {positive} {words.removeprefix(begin)}"
+    return f"{words} in {amount(0)}"
 
 
 def _counted(fact: str, check: RowCheck, table: Name, text: Callable[[int, str], str]) -> Question:

@@ -116,6 +116,15 @@ def test_narrowing_and_orphans(fixture: Fixture) -> None:
     }
 
 
+@pytest.mark.parametrize("any_database", ["postgresql", "mariadb"], indirect=True)
+def test_a_type_that_all_values_fit(fixture: Fixture) -> None:
+    result = fixture.lint(
+        'op.alter_column("users", "id", type_=sa.SmallInteger(), existing_type=sa.Integer())'
+    )
+    texts = {fact.text for finding in result.findings for fact in finding.evidence}
+    assert "every value of users.id fits smallint" in texts
+
+
 @pytest.mark.parametrize("any_database", ["postgresql"], indirect=True)
 def test_checks_values_and_constraints_that_are_validated(fixture: Fixture) -> None:
     added = 'op.create_check_constraint("ck", "users", "age >= 0"{})'
