@@ -65,6 +65,23 @@ def test_diff_base(shop: Folder) -> None:
     assert names(data(shop, "--diff-base", "main")) == ["0003_step"]
 
 
+def test_the_old_type_of_a_column_is_that_of_earlier_migrations(shop: Folder) -> None:
+    alter = '    op.alter_column("people", "id", type_=sa.BigInteger())\n'
+    write_migration(shop.migrations, 3, alter)
+    [migration] = data(shop)["migrations"]
+    assert [change["text"] for change in migration["changes"]] == [
+        "column people.id: integer -> bigint"
+    ]
+
+
+def test_paths_in_errors_are_relative(shop: Folder) -> None:
+    git("init", "-q", "-b", "main", str(shop.path))
+    path = write_migration(shop.migrations, 3, "    op.execute(\n")
+    found = data(shop, code=2)
+    assert f"cannot read migration migrations/{path.name}" in json.dumps(found["problems"])
+    assert str(shop.path) not in json.dumps(found)
+
+
 @pytest.mark.parametrize("format_", ["markdown", "html", "sarif", "junit", "github"])
 def test_diff_base_without_merged_migrations(shop: Folder, format_: str) -> None:
     """What a branch did to merged migrations is reported, also if it adds none."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from autodiff.lint.context import Action, Step
 from autodiff.lint.statements import (
     ChangeRows,
@@ -20,7 +22,7 @@ from autodiff.lint.statements import (
     ValidateConstraint,
 )
 from autodiff.report.review import ReviewedChange, Sign
-from autodiff.schema.operations import KIND_WORDS, Operation, Require, tables_of
+from autodiff.schema.operations import KIND_WORDS, AlterColumn, Operation, Require, tables_of
 from autodiff.schema.sqltext import in_few_words
 from autodiff.utils.quoting import one_line
 
@@ -47,14 +49,25 @@ def change_of_step(step: Step) -> ReviewedChange | None:
         if isinstance(action, Require):
             return None
         tables = tables_of(action)
-        return change_of_line(
-            action.describe(), table=str(tables[0]) if tables else None, line=step.line
-        )
+        words = _with_old_type(step, action).describe()
+        return change_of_line(words, table=str(tables[0]) if tables else None, line=step.line)
     described = _described(action)
     if described is None:
         return None
     sign, kind, text, table = described
     return ReviewedChange(sign=sign, kind=kind, text=one_line(text), table=table, line=step.line)
+
+
+def _with_old_type(step: Step, action: Operation) -> Operation:
+    """Return a change of a type with the old type, which a migration need not name."""
+    match action:
+        case AlterColumn(table=table, name=name, before=before) if "type" not in before.fields:
+            column = step.column(table, name)
+            if column is None:
+                return action
+            return replace(action, before=replace(before, type=column.type))
+        case _:
+            return action
 
 
 def change_of_line(

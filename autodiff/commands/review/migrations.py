@@ -86,7 +86,8 @@ def review_migrations(project: Workspace, request: ReviewRequest) -> Review:
         if request.rehearse:
             review = _with_rehearsal(review, project, selection, problems)
         review = replace(review, notes=(*review.notes, *_unrehearsed(project, selection)))
-    return replace(review, problems=tuple(dict.fromkeys(problems)))
+    found = (_with_relative_paths(problem, selection.base) for problem in problems)
+    return replace(review, problems=tuple(dict.fromkeys(found)))
 
 
 def _graph(project: Workspace, problems: list[Problem]) -> Graph:
@@ -107,6 +108,16 @@ def problem_of(part: str, error: Exception) -> Problem:
     if isinstance(error, AutodiffError):
         return Problem(part=part, message=error.line, hint=error.hint)
     return Problem(part=part, message=database_words(error))
+
+
+def _with_relative_paths(problem: Problem, base: Path) -> Problem:
+    """Return a problem whose texts name the files below a folder from there."""
+    hint = None if problem.hint is None else _without_folder(problem.hint, base)
+    return replace(problem, message=_without_folder(problem.message, base), hint=hint)
+
+
+def _without_folder(text: str, folder: Path) -> str:
+    return text.replace(f"{folder}{os.sep}", "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +247,8 @@ def _write_sql(reading: _Reading, graph: Graph, selection: _Selection) -> None:
             problem = f"the migrations before it have no SQL: {error}"
             reading.sql.setdefault(revision, MigrationSql(database=database, problem=problem))
     for revision, reason in reading.unreadable.items():
-        reading.sql[revision] = MigrationSql(database=database, problem=reason)
+        problem = _without_folder(reason, selection.base)
+        reading.sql[revision] = MigrationSql(database=database, problem=problem)
 
 
 def _sql_of(sink: ScriptSink, migration: Migration, dialect: Dialect) -> MigrationSql:
