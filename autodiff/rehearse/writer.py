@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
@@ -72,8 +73,8 @@ class WriteWaits:
     def by_step(self) -> tuple[StepWait, ...]:
         """Return the longest wait during each statement of the migration, in their order."""
         longest: dict[str, float] = {}
-        ends = [began for began, _ in self._steps[1:]] + [self._end or time.monotonic()]
-        for (began, sql), end in zip(self._steps, ends, strict=True):
+        last = (self._end or time.monotonic(), "")
+        for (began, sql), (end, _) in pairwise((*self._steps, last)):
             waits = (min(e, end) - max(b, began) for b, e in self._writes)
             longest[sql] = max([longest.get(sql, 0.0), *waits])
         return tuple(StepWait(sql=sql, seconds=seconds) for sql, seconds in longest.items())

@@ -490,6 +490,85 @@ def test_a_foreign_key_is_dropped_before_its_table(
     project.project.downgrade("1")
 
 
+@SERVERS
+def test_a_foreign_key_is_added_after_the_key_it_refers_to(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """That key is added later than usual, because the rows get its values first."""
+
+    def posts(*, coded: bool) -> sa.MetaData:
+        metadata = sa.MetaData()
+        users = sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+        author = sa.Column("author", sa.Integer)
+        sa.Table("posts", metadata, sa.Column("id", sa.Integer, primary_key=True), author)
+        if coded:
+            users.append_column(sa.Column("code", sa.Integer, nullable=False))
+            users.append_constraint(sa.UniqueConstraint("code", name="uq_code"))
+            author.append_foreign_key(sa.ForeignKey("users.code", name="fk_author"))
+        return metadata
+
+    rows = ("INSERT INTO users VALUES (1), (2)", "INSERT INTO posts VALUES (1, 2)")
+    project = OnlineProject(database(kind), tmp_path, posts(coded=False), *rows)
+    project.models(posts(coded=True))
+    project.generate("codes", fills=["users.code=sql:id"])
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+def shelves(*tables: str, part: str) -> sa.MetaData:
+    """Return models with a part of the same name in each of the tables."""
+    metadata = sa.MetaData()
+    sa.Table("rooms", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    for name in ("shelves", *tables):
+        room = sa.Column("room", sa.Integer)
+        table = sa.Table(name, metadata, sa.Column("id", sa.Integer, primary_key=True), room)
+        if tables and name != tables[-1]:
+            continue
+        if part == "index":
+            sa.Index("part", room)
+        elif part == "unique constraint":
+            table.append_constraint(sa.UniqueConstraint("room", name="part"))
+        else:
+            room.append_foreign_key(sa.ForeignKey("rooms.id", name="part"))
+    return metadata
+
+
+@SERVERS
+@pytest.mark.parametrize("part", ["index", "unique constraint", "foreign key"])
+def test_a_part_takes_the_name_of_one_of_a_table_that_is_dropped(
+    database: Database, tmp_path: Path, kind: str, part: str
+) -> None:
+    """The table stays until the deploy, and so would the name."""
+    rows = ("INSERT INTO rooms VALUES (1)", "INSERT INTO shelves VALUES (1, 1)")
+    project = OnlineProject(database(kind), tmp_path, shelves("cases", part=part), *rows)
+    project.models(shelves(part=part))
+    project.generate("cases", assume="drop-and-add", allow_drop=["cases"])
+    project.project.upgrade(phase="expand")
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+@SERVERS
+def test_indexes_swap_names_after_the_deploy(database: Database, tmp_path: Path, kind: str) -> None:
+    """The name between the two is not that of the copy of a renamed column."""
+
+    def pairs(one: str, two: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        columns = [sa.Column(name, sa.Integer) for name in ("a", "b")]
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        sa.Table("pairs", metadata, key, *columns, sa.Index(one, "a"), sa.Index(two, "b"))
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, pairs("ix_1", "ix_2"))
+    project.models(pairs("ix_2", "ix_1"))
+    project.generate("swap")
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
 def test_a_column_is_renamed_along_with_the_charset_of_its_table(
     database: Database, tmp_path: Path
 ) -> None:

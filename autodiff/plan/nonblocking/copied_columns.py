@@ -8,7 +8,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.errors import PlanError
 from autodiff.plan.nonblocking.part_copies import copied_parts
 from autodiff.schema.apply import evolve, names_column
-from autodiff.schema.objects import Column, Exclusion, Schema, Table
+from autodiff.schema.objects import Column, Exclusion, Name, Schema, Table
 from autodiff.schema.operations import (
     AddColumn,
     AlterColumn,
@@ -32,6 +32,7 @@ class Copy:
     sync: the operation that keeps the columns equal.
     undo: fills the old column when it is added again.
     guard: a query for rows whose columns differ.
+    temporary: the copied constraints and indexes, by their table and their name until the end.
     """
 
     expand: tuple[Operation, ...]
@@ -41,6 +42,7 @@ class Copy:
     sync: SyncColumns
     undo: Backfill
     guard: str
+    temporary: tuple[tuple[Name, str], ...]
 
 
 class CopiedColumn:
@@ -95,6 +97,7 @@ class CopiedColumn:
             sync=sync,
             undo=Backfill(table=table, values=((old, quote(new)),), where=differs),
             guard=self._guard(),
+            temporary=tuple((table, part.rename.before) for part in parts),
         )
 
     @property

@@ -46,6 +46,7 @@ from autodiff.schema.objects import (
     Name,
     PrimaryKey,
     Schema,
+    Table,
     View,
 )
 from autodiff.schema.operations import (
@@ -166,6 +167,7 @@ class _Splitter:
             case Require():
                 self.requires.append(operation)
             case CreateTable(table=table):
+                self._refuse_late_names(table)
                 self.new.add(table.name)
                 self.expand.append(operation)
             case RenameTable():
@@ -193,14 +195,20 @@ class _Splitter:
                 | DropConstraint(table=table, kind="primary")
             ) if table in self.late_keys:
                 self.contract.append(operation)
-            case CreateIndex() | AddConstraint() if self._takes_late_name(operation):
+            case CreateIndex() | AddConstraint() if self._takes_late_name(
+                operation.table, _new_part(operation)
+            ) or _adds_target(self.contract, operation):
                 self.contract.append(operation)
-            case CreateIndex() | AddConstraint() if self._mentions_late(
-                operation
-            ) or self._filled_columns(operation):
+            case CreateIndex() | AddConstraint() if (
+                self._mentions_late(operation)
+                or self._filled_columns(operation)
+                or _adds_target(self.migrate, operation)
+            ):
                 self.migrate.append(operation)
             case CreateView() | DropView() if self._views_are_late():
                 self.contract.append(operation)
+            case RenameIndex() | RenameConstraint() if operation.table in self.late_tables:
+                self.expand.append(operation)  # a new part takes the name
             case RenameIndex() | RenameConstraint():
                 self._rename_part(operation)
             case _ if isinstance(operation, _REMOVALS) or self._mentions_late(operation):
@@ -238,14 +246,39 @@ class _Splitter:
                     "application is stopped",
                 )
 
-    def _takes_late_name(self, operation: CreateIndex | AddConstraint) -> bool:
-        """Return whether the name of a new part is free only after a drop in `contract`."""
-        part = operation.index if isinstance(operation, CreateIndex) else operation.constraint
-        return part.name is not None and any(
-            isinstance(o, DropIndex | DropConstraint)
-            and (o.table, o.name) == (operation.table, part.name)
+    def _takes_late_name(self, table: Name, part: Constraint | Index) -> bool:
+        """Return whether the name of a new part is free only after a change in `contract`."""
+        is_wide = self.dialect.catalog.has_schema_wide_name(part)
+        return part.name is not None and self._is_late_name(part.name, table, is_wide=is_wide)
+
+    def _is_late_name(self, name: str, table: Name, *, is_wide: bool) -> bool:
+        """Return whether a part of the table has the name until `contract`.
+
+        is_wide: whether parts of other tables of its schema count too.
+        """
+        return any(
+            isinstance(o, DropIndex | DropConstraint | RenameIndex | RenameConstraint)
+            and o.table is not None
+            and (o.table == table or (is_wide and o.table.schema == table.schema))
+            and (o.before if isinstance(o, RenameIndex | RenameConstraint) else o.name) == name
             for o in self.contract
         )
+
+    def _refuse_late_names(self, table: Table) -> None:
+        """Raise PlanError for a new table with a name that is free only after `contract`."""
+        parts = (*table.constraints, *table.indexes)
+        names = [part.name for part in parts if self._takes_late_name(table.name, part)]
+        if not self.dialect.features.index_names_per_table and self._is_late_name(
+            table.name.name, table.name, is_wide=True
+        ):
+            names.append(table.name.name)
+        if names:
+            raise PlanError(
+                f"cannot create table {table.name} online: an index or a constraint of another "
+                f"table is called {names[0]} until the deploy",
+                hint="drop or rename that one in a migration of its own, and deploy that first; or "
+                "pass --no-online, and apply it while the application is stopped",
+            )
 
     def _mentions(self, operation: Operation, columns: set[tuple[Name, str]]) -> bool:
         """Return whether an operation is about one of the columns."""
@@ -273,7 +306,7 @@ class _Splitter:
 
     def _filled_columns(self, operation: CreateIndex | AddConstraint) -> list[str]:
         """Return the columns of a part whose rows get values in `migrate`."""
-        part = operation.index if isinstance(operation, CreateIndex) else operation.constraint
+        part = _new_part(operation)
         return [
             column
             for fill in self.migrate
@@ -355,11 +388,13 @@ class _Splitter:
         self, kind: type[RenameIndex | RenameConstraint], table: Name | None, name: str | None
     ) -> RenameIndex | RenameConstraint | None:
         """Return what gives a copied constraint or index its name."""
+        copied = {part for copy in self.copies for part in copy.temporary}
         for other in self.contract:
             if (
                 isinstance(other, RenameIndex | RenameConstraint)
                 and isinstance(other, kind)
                 and (other.table, other.after) == (table, name)
+                and (other.table, other.before) in copied
             ):
                 return other
         return None
@@ -453,10 +488,13 @@ class _Splitter:
     def _is_between(self, require: Require) -> bool:
         """Return whether a query is for the rows that prevent a part that `migrate` adds.
 
-        Only if the rows get values there: other rows prevent the part before `expand` too.
+        Only if the rows, or those to which they refer, get values there: other rows prevent the
+        part before `expand` too.
         """
         late = [o for o in self.migrate if isinstance(o, AddConstraint | CreateIndex)]
-        filled = [_part(o) for o in late if self._filled_columns(o)]
+        filled = [
+            _part(o) for o in late if self._filled_columns(o) or _adds_target(self.migrate, o)
+        ]
         return any(_part(check.change) in filled for check in self._checks_of(require))
 
     def _checks_of(self, require: Require) -> list[RowCheck]:
@@ -519,6 +557,21 @@ class _Splitter:
             for copy in self.copies:
                 if operation == copy.sync:
                     yield copy.undo
+
+
+def _new_part(operation: CreateIndex | AddConstraint) -> Constraint | Index:
+    return operation.index if isinstance(operation, CreateIndex) else operation.constraint
+
+
+def _adds_target(operations: Iterable[Operation], operation: CreateIndex | AddConstraint) -> bool:
+    """Return whether one of the operations adds the key to which a new foreign key refers."""
+    key = _new_part(operation)
+    return isinstance(key, ForeignKey) and any(
+        isinstance(o, CreateIndex | AddConstraint)
+        and o.table == key.referred
+        and all(names_column(_new_part(o), column) for column in key.referred_columns)
+        for o in operations
+    )
 
 
 def _part(item: Operation | Change | None) -> Constraint | Index | None:
