@@ -614,3 +614,27 @@ def test_a_rename_to_the_name_of_another_column_is_refused(
     with pytest.raises(PlanError, match=reason) as caught:
         project.generate(renames=renames)
     assert caught.value.hint is not None and "--no-online" in caught.value.hint
+
+
+@SERVERS
+def test_a_new_column_with_the_old_name_of_a_renamed_one_is_refused(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """The old version of the application uses that name until the deploy."""
+    project = OnlineProject(database(kind), tmp_path, posts(sa.Column("kind", sa.Integer)))
+    project.models(posts(sa.Column("kind", sa.Integer), sa.Column("sort", sa.Integer)))
+    with pytest.raises(PlanError, match=r"cannot add posts.kind online") as caught:
+        project.generate(renames=["posts.kind:sort"])
+    assert caught.value.hint is not None and "--no-online" in caught.value.hint
+
+
+def test_a_column_is_renamed_in_one_step_if_only_the_case_differs(
+    database: Database, tmp_path: Path
+) -> None:
+    """MariaDB sees one name in both, so that there cannot be two columns, nor need to be."""
+    project = OnlineProject(database("mariadb"), tmp_path, posts(sa.Column("kind", sa.Integer)))
+    project.models(posts(sa.Column("Kind", sa.Integer)))
+    assert names(project.generate("case", renames=["posts.kind:Kind"])) == ["0002_case.py"]
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")

@@ -141,7 +141,9 @@ class _Splitter:
                     self.late_tables.add(name)
                 case DropColumn(table=table, name=column) if (table, column) not in self.recreated:
                     self.late_columns.add((table, column))
-                case RenameColumn(table=table, before=old, after=new):
+                case RenameColumn(table=table, before=old, after=new) if not self._is_one_name(
+                    operation
+                ):
                     self.late_columns |= {(table, old), (table, new)}
                 case AlterColumn(table=table, name=column) if self._loses_values(operation):
                     self.late_types.add((table, column))
@@ -172,6 +174,8 @@ class _Splitter:
                 self.expand.append(operation)
             case RenameTable():
                 self._rename_table(operation)
+            case RenameColumn() if self._is_one_name(operation):
+                self.expand.append(operation)
             case RenameColumn():
                 self._rename(operation)
             case DropColumn(table=table, name=column) if (table, column) in self.recreated:
@@ -233,18 +237,28 @@ class _Splitter:
         """Raise PlanError for a column with the name of another one, which waits for the deploy."""
         renames = [o for o in self.plan.operations if isinstance(o, RenameTable)]
         schema = reduce(evolve_schema, renames, self.plan.current)
+        old: set[tuple[Name, str]] = set()
         for operation in self.plan.operations:
-            if not isinstance(operation, RenameColumn):
-                continue
-            table, after = schema.tables.get(operation.table), operation.after
-            if table is not None and table.column(after) is not None:
-                raise PlanError(
-                    f"cannot rename {operation.table}.{operation.before} to {after} online: "
-                    f"another column is called {after} until the deploy",
-                    hint="give the other column another name, or drop it, in a migration of its "
-                    "own, and deploy that first; or pass --no-online, and apply it while the "
-                    "application is stopped",
-                )
+            match operation:
+                case RenameColumn(table=name, before=before, after=after) if not self._is_one_name(
+                    operation
+                ):
+                    old.add((name, self._folded(before)))
+                    table = schema.tables.get(name)
+                    names = {self._folded(c.name) for c in table.columns} if table else set()
+                    if self._folded(after) in names:
+                        raise _taken_name(f"rename {name}.{before} to {after}", after)
+                case AddColumn(table=name, column=column):
+                    if (name, self._folded(column.name)) in old:
+                        raise _taken_name(f"add {name}.{column.name}", column.name)
+
+    def _folded(self, column: str) -> str:
+        """Return what the names of columns that are one name for the database have in common."""
+        return column.lower() if self.dialect.features.case_insensitive_names else column
+
+    def _is_one_name(self, operation: RenameColumn) -> bool:
+        """Return whether statements with the old name work after the rename too."""
+        return self._folded(operation.before) == self._folded(operation.after)
 
     def _takes_late_name(self, table: Name, part: Constraint | Index) -> bool:
         """Return whether the name of a new part is free only after a change in `contract`."""
@@ -557,6 +571,15 @@ class _Splitter:
             for copy in self.copies:
                 if operation == copy.sync:
                     yield copy.undo
+
+
+def _taken_name(action: str, name: str) -> PlanError:
+    return PlanError(
+        f"cannot {action} online: another column is called {name} until the deploy",
+        hint="give the other column another name, or drop it, in a migration of its "
+        "own, and deploy that first; or pass --no-online, and apply it while the "
+        "application is stopped",
+    )
 
 
 def _new_part(operation: CreateIndex | AddConstraint) -> Constraint | Index:
