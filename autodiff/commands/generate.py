@@ -31,6 +31,7 @@ from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name
 from autodiff.migrations.files import parse_migration
 from autodiff.models import declare
 from autodiff.models.scalar_defaults import default_fills
+from autodiff.plan.nonblocking.steps import WAY_OUT
 from autodiff.rehearse.proof import Proof
 from autodiff.render import render_bodies, render_empty, render_migration
 from autodiff.runner.deploys import awaited_deploys
@@ -489,6 +490,8 @@ def refuse_failed(plan: Plan, proof: Proof) -> None:
     problems = (*(finding.message for finding in errors), *proof.problems)
     if hints := list(filter(None, (*(finding.hint for finding in errors), proof.cure))):
         raise RehearsalFailedError(problems, hint="; ".join(hints))
+    if plan.online is not None:
+        raise RehearsalFailedError(problems, hint=WAY_OUT)
     raise RehearsalFailedError(problems)
 
 

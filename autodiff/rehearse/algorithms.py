@@ -14,7 +14,7 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.errors import MigrationFailedError, PlanError
 from autodiff.plan import Finding
-from autodiff.plan.nonblocking.steps import OnlineStep, OnlineSteps
+from autodiff.plan.nonblocking.steps import WAY_OUT, OnlineStep, OnlineSteps
 from autodiff.plan.nonblocking.type_changes import blocking, new_types, reason_against
 from autodiff.rehearse.draft import build_start, open_scratch
 from autodiff.runner.executor import Executor
@@ -56,8 +56,7 @@ def with_algorithms(connection: Connection | None, plan: Plan) -> Plan:
             downgrade = trial.steps(plan.reverse())
         except MigrationFailedError as error:
             raise PlanError(
-                f"cannot make these changes online: {error.line}",
-                hint="make them in two migrations, or pass --no-online",
+                f"cannot make these changes online: {error.line}", hint=WAY_OUT
             ) from error
     return replace(
         plan,

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 
 from autodiff.schema.operations import Operation, is_concurrent
 
-__all__ = ["OnlineStep", "OnlineSteps", "plain_steps"]
+__all__ = ["WAY_OUT", "OnlineStep", "OnlineSteps", "plain_steps"]
+
+WAY_OUT = (
+    "make the changes in two migrations, one after the other; or pass --no-online, and apply the "
+    "migration when the application writes little; please report this"
+)
+"""The hint for steps that the database refuses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
