@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -638,3 +638,110 @@ def test_a_column_is_renamed_in_one_step_if_only_the_case_differs(
     project.project.upgrade()
     assert project.clean() == ()
     project.project.downgrade("1")
+
+
+@SERVERS
+def test_a_renamed_column_admits_null_before_the_deploy(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """The new version may write NULL, and the trigger writes it to the old column."""
+    project = OnlineProject(database(kind), tmp_path, users("nick"), *ROWS)
+    project.models(users("name", required=False))
+    project.generate("names", renames=RENAME)
+    project.project.upgrade(phase="expand")
+    with opened(project.url) as db:
+        db.execute(
+            "INSERT INTO users (id, name) VALUES (3, NULL)", "DELETE FROM users WHERE id = 3"
+        )
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+@SERVERS
+def test_two_renamed_columns_of_one_part_are_refused(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """The part is copied for one of them."""
+
+    def pairs(one: str, two: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        columns = [sa.Column(name, sa.Integer) for name in (one, two)]
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        sa.Table("pairs", metadata, key, *columns, sa.Index("ix_both", one, two))
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, pairs("a", "b"))
+    project.models(pairs("c", "d"))
+    with pytest.raises(PlanError, match="ix_both names") as caught:
+        project.generate(renames=["pairs.a:c", "pairs.b:d"])
+    assert caught.value.hint is not None and "--no-online" in caught.value.hint
+
+
+def seats(*columns: str, key: Sequence[str], default: str | None = None) -> sa.MetaData:
+    """Return models of seats with numbers, which are NULL outside of the key."""
+    metadata = sa.MetaData()
+    given = {
+        name: sa.Column(
+            name,
+            sa.Integer,
+            primary_key=name in key,
+            autoincrement=False,
+            server_default=default if name == "line" else None,
+        )
+        for name in columns
+    }
+    sa.Table("seats", metadata, *given.values())
+    return metadata
+
+
+@SERVERS
+@pytest.mark.parametrize("columns", [("id",), ("id", "line")])
+def test_a_column_leaves_the_primary_key_after_the_deploy(
+    database: Database, tmp_path: Path, kind: str, columns: tuple[str, ...]
+) -> None:
+    """Until then, the old key stays, and the new version can leave out a dropped column."""
+    before = seats("id", "line", key=("id", "line"), default="1")
+    rows = "INSERT INTO seats (id, line) VALUES (1, 1), (2, 1)"
+    project = OnlineProject(database(kind), tmp_path, before, rows)
+    project.models(seats(*columns, key=("id",), default="1"))
+    draft = project.generate("keys", allow_drop=["seats.line"] if len(columns) == 1 else False)
+    assert names(draft) == ["0002_keys_contract.py"]
+    project.project.upgrade()
+    assert project.clean() == ()
+    project.project.downgrade("1")
+
+
+@SERVERS
+def test_a_dropped_column_of_the_primary_key_needs_a_default(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Without one, the new version of the application cannot leave it out before the deploy."""
+    before = seats("id", "line", key=("id", "line"))
+    project = OnlineProject(database(kind), tmp_path, before)
+    project.models(seats("id", key=("id",)))
+    with pytest.raises(PlanError, match=r"cannot drop seats.line online") as caught:
+        project.generate(allow_drop=["seats.line"])
+    assert caught.value.hint is not None and "server_default" in caught.value.hint
+
+
+@SERVERS
+def test_a_server_that_refuses_a_step_names_the_way_out(
+    database: Database, tmp_path: Path, kind: str
+) -> None:
+    """Until the deploy there are two columns, which is more than a row can have."""
+
+    def wide(column: str) -> sa.MetaData:
+        metadata = sa.MetaData()
+        key = sa.Column("id", sa.Integer, primary_key=True)
+        count, size = (1599, 1) if kind == "postgresql" else (1, 10000)
+        more = [sa.Column(f"more_{n}", sa.Boolean) for n in range(1, count)]
+        sa.Table("pages", metadata, key, sa.Column(column, sa.String(size)), *more)
+        return metadata
+
+    project = OnlineProject(database(kind), tmp_path, wide("text"))
+    project.models(wide("body"))
+    with pytest.raises(PlanError, match=r"(?i)row size too large|at most 1600 columns") as caught:
+        project.generate(renames=["pages.text:body"])
+    assert caught.value.hint is not None and "two migrations" in caught.value.hint
+    assert "--no-online" in caught.value.hint

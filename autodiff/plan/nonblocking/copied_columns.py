@@ -29,6 +29,7 @@ class Copy:
     """The operations that rename a column in three phases.
 
     proofs, contract: the operations of the last phase; `proofs` come first.
+    relaxes: those of them that let the old column be left out.
     sync: the operation that keeps the columns equal.
     undo: fills the old column when it is added again.
     guard: a query for rows whose columns differ.
@@ -39,6 +40,7 @@ class Copy:
     migrate: tuple[Operation, ...]
     proofs: tuple[Operation, ...]
     contract: tuple[Operation, ...]
+    relaxes: tuple[AlterColumn, ...]
     sync: SyncColumns
     undo: Backfill
     guard: str
@@ -94,6 +96,7 @@ class CopiedColumn:
                 DropColumn(table=table, name=old, column=replace(column, nullable=True)),
                 *(part.rename for part in parts),
             ),
+            relaxes=(relax,) if required else (),
             sync=sync,
             undo=Backfill(table=table, values=((old, quote(new)),), where=differs),
             guard=self._guard(),

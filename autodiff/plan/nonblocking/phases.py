@@ -190,6 +190,10 @@ class _Splitter:
                 patch.nullable is False and table not in self.new
             ):
                 self._require_values(operation)
+            case AlterColumn(after=patch) if patch.nullable and self._leaves_key(operation):
+                self.contract.append(operation)
+            case AlterColumn(after=patch) if patch.nullable and (copy := self._copy_of(operation)):
+                self._admit_null(operation, copy)
             case Backfill():
                 self._fill(operation)
             case _ if self._mentions(operation, self.late_types):
@@ -374,12 +378,28 @@ class _Splitter:
         views = {name: view for name, view in schema.views.items() if view.reads}
         views |= {o.view.name: o.view for o in self.plan.operations if isinstance(o, CreateView)}
         schema = replace(schema, views=views)
+        self._refuse_shared_part(operation, schema)
         copy = CopiedColumn(schema, operation, self.dialect).copy()
         self.copies.append(copy)
         self.expand += copy.expand
         self.migrate += copy.migrate
         self.proofs += copy.proofs
         self.contract += copy.contract
+
+    def _refuse_shared_part(self, operation: RenameColumn, schema: Schema) -> None:
+        """Raise PlanError for a part that names two renamed columns: it is copied for one."""
+        name, old = operation.table, operation.before
+        others = [copy.sync.before for copy in self.copies if copy.sync.table == name]
+        table = schema.tables.get(name, Table(name=name))
+        for part in (*table.constraints, *table.indexes):
+            shared = [column for column in others if names_column(part, column)]
+            if shared and names_column(part, old):
+                raise PlanError(
+                    f"cannot rename {name}.{old} to {operation.after} online: {part.name} names "
+                    f"{shared[0]} too, which is also renamed",
+                    hint="rename one of them in a migration of its own, and deploy that first; or "
+                    "pass --no-online, and apply it while the application is stopped",
+                )
 
     def _rename_part(self, operation: RenameIndex | RenameConstraint) -> None:
         """Rename a constraint or an index at the end, a copied one only once."""
@@ -419,6 +439,8 @@ class _Splitter:
         if column is None or _has_value(column):
             self.contract.append(operation)
             return
+        if operation.table in self.late_keys:
+            self._refuse_drop_of_key(operation)
         self.expand.append(
             AlterColumn(
                 table=operation.table,
@@ -429,6 +451,19 @@ class _Splitter:
         )
         self.contract.append(replace(operation, column=replace(column, nullable=True)))
 
+    def _refuse_drop_of_key(self, operation: DropColumn) -> None:
+        """Raise PlanError for a column of the primary key that the new version cannot leave out."""
+        renames = reduce(evolve_schema, self.renamed, self.plan.current)
+        key = renames.tables[operation.table].primary_key
+        if key is not None and operation.name in key.columns:
+            column = f"{operation.table}.{operation.name}"
+            raise PlanError(
+                f"cannot drop {column} online: it is in the primary key and has no default, so "
+                "that the new version of the application cannot leave it out before the deploy",
+                hint=f"give {column} a server_default in a migration of its own; or pass "
+                "--no-online, and apply it while the application is stopped",
+            )
+
     def _require_values(self, operation: AlterColumn) -> None:
         others = tuple(name for name in operation.after.fields if name != "nullable")
         fill = self._fill_of(operation)
@@ -437,6 +472,32 @@ class _Splitter:
         self.proofs.append(operation.part(("nullable",)))
         if others:
             self.add(operation.part(others))
+
+    def _copy_of(self, operation: AlterColumn) -> Copy | None:
+        """Return the copy that an operation changes; None if its column is not renamed."""
+        for copy in self.copies:
+            if (copy.sync.table, copy.sync.after) == (operation.table, operation.name):
+                return copy
+        return None
+
+    def _admit_null(self, operation: AlterColumn, copy: Copy) -> None:
+        """Admit NULL in the old column too: the trigger writes it there."""
+        self.proofs = [o for o in self.proofs if o not in copy.proofs]
+        self.contract = [o for o in self.contract if o not in copy.relaxes]
+        self.expand += copy.relaxes
+        others = tuple(name for name in operation.after.fields if name != "nullable")
+        if others:
+            self.add(operation.part(others))
+
+    def _leaves_key(self, operation: AlterColumn) -> bool:
+        """Return whether a column is in a primary key that `contract` replaces."""
+        return operation.table in self.late_keys and any(
+            isinstance(o, DropConstraint)
+            and o.table == operation.table
+            and isinstance(o.constraint, PrimaryKey)
+            and operation.name in o.constraint.columns
+            for o in self.plan.operations
+        )
 
     def _fill_of(self, operation: AlterColumn) -> Backfill | None:
         for other in self.migrate:
@@ -611,21 +672,22 @@ def _part(item: Operation | Change | None) -> Constraint | Index | None:
 
 
 def _tables_with_late_keys(operations: Sequence[Operation]) -> set[Name]:
-    """Return the tables whose new primary key has columns that become NOT NULL.
+    """Return the tables whose primary key loses a column that is dropped or becomes nullable.
 
-    The old version may write NULL into them.
+    And those whose new one has a column that becomes NOT NULL: the old version may write NULL.
     """
-    required = {
+    changed = {
         (o.table, o.name)
         for o in operations
-        if isinstance(o, AlterColumn) and o.after.nullable is False
+        if isinstance(o, DropColumn)
+        or (isinstance(o, AlterColumn) and "nullable" in o.after.fields)
     }
     return {
         o.table
         for o in operations
-        if isinstance(o, AddConstraint)
+        if isinstance(o, AddConstraint | DropConstraint)
         and isinstance(o.constraint, PrimaryKey)
-        and any((o.table, column) in required for column in o.constraint.columns)
+        and any((o.table, column) in changed for column in o.constraint.columns)
     }
 
 
