@@ -11,7 +11,7 @@ __all__ = ["WAY_OUT", "OnlineStep", "OnlineSteps", "plain_steps"]
 
 WAY_OUT = (
     "make the changes in two migrations, one after the other; or pass --no-online, and apply the "
-    "migration when the application writes little; please report this"
+    "migration when the application writes little"
 )
 """The hint for steps that the database refuses."""
 
