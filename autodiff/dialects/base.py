@@ -151,7 +151,7 @@ class Dialect(ABC):
 
     # Quoting
 
-    @property
+    @cached_property
     def reserved_words(self) -> frozenset[str]:
         """The words, in lower case, that must be quoted as names."""
         quoted = self.sqlalchemy.identifier_preparer.reserved_words
