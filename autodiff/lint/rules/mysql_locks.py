@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from autodiff.dialects.mysql.types import is_text
 from autodiff.dialects.narrowing import shape
 from autodiff.dialects.type_names import split_type
 from autodiff.lint.context import Step
@@ -154,16 +155,12 @@ def _narrow_charset(step: Step) -> Iterator[Match]:
             column = step.column(table, name)
             before = column.type.sql if column is not None else ""
             charset, place = charset_of(patch.type.sql) or "", f"{table}.{name}"
-            if charset == charset_of(before) or (before and not _is_text(before)):
+            if charset == charset_of(before) or (before and not is_text(before)):
                 return
         case _:
             return
     if step.is_live(table) and charset in NARROW_CHARSETS:
         yield Match(message=f"converts {place} to {charset}, which lacks characters", object=place)
-
-
-def _is_text(type_: str) -> bool:
-    return split_type(type_)[0].endswith(("char", "text", "enum", "set"))
 
 
 def _rebuilding_column(step: Step) -> Iterator[Match]:
