@@ -497,6 +497,20 @@ def test_a_stored_query_that_names_what_changes(
 
 
 @pytest.mark.parametrize(
+    ("change", "cause"),
+    [
+        ("nickname TYPE text USING trim(nickname)", "to text by TRIM(nickname), which"),
+        ("nickname TYPE text USING nickname::int::text", "to text by CAST("),
+        ("age TYPE bigint USING age * 2", "to bigint, which"),
+    ],
+)
+def test_what_rewrites_a_table_is_named(change: str, cause: str) -> None:
+    """USING is named if the change of the type alone would rewrite nothing."""
+    [finding] = checked("postgresql", sql(f"{SET_TYPE} {change}")).findings
+    assert cause in finding.message
+
+
+@pytest.mark.parametrize(
     ("database", "statement"),
     [
         ("postgresql", "ALTER TABLE users ADD FOREIGN KEY (team_id) REFERENCES teams (id)"),

@@ -25,7 +25,8 @@ def _rewritten(step: Step) -> Iterator[Match]:
                 return
             if _is_rewritten(step, before, after):
                 place = f"{table}.{name}"
-                using = f" by {step.action.using}" if before.sql == after.sql else ""
+                by_types = rewrites_table(before.sql, after.sql)
+                using = "" if by_types else f" by {step.action.using}"
                 yield Match(
                     message=f"changes {place} from {before.sql} to {after.sql}{using}, which "
                     f"rewrites {table}",
