@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["is_true", "source_of_copy", "target_tables"]
+__all__ = ["is_true", "skips_rows", "source_of_copy", "target_tables"]
 
 _WHOLE = frozenset(("expressions", "from_", "order"))
 """The parts of a SELECT that returns each row of its table."""
@@ -91,6 +91,16 @@ def _is_everywhere(tree: Any) -> bool:
         and len(tree.args.get("using") or ()) < 2
         and all(join.side == "LEFT" for join in joins)
     )
+
+
+def skips_rows(tree: Any) -> bool:
+    """Return whether an INSERT leaves out or replaces rows with equal keys, and so may lose rows.
+
+    Other alternatives of SQLite, such as OR ABORT, fail.
+    """
+    args = tree.args
+    is_lenient = str(args.get("alternative") or "").upper() in ("IGNORE", "REPLACE")
+    return is_lenient or bool(args.get("ignore") or args.get("conflict"))
 
 
 def source_of_copy(query: Any) -> tuple[Any, list[Any] | None] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from autodiff.lint.context import Action
 from autodiff.lint.sql_forms import UNNAMED
-from autodiff.lint.sql_rows import source_of_copy, target_tables
+from autodiff.lint.sql_rows import skips_rows, source_of_copy, target_tables
 from autodiff.lint.sql_words import actions_of_words
 from autodiff.lint.statements import (
     AddColumnConstraint,
@@ -187,7 +187,7 @@ class Reader:
                 table=self._table_name(target),
                 verb="INSERT" if isinstance(tree, exp.Insert) else "MERGE",
                 copies=isinstance(tree.args.get("expression"), exp.Query),
-                copy=self._row_copy(tree.args.get("expression")),
+                copy=None if skips_rows(tree) else self._row_copy(tree.args.get("expression")),
             )
 
     def _row_copy(self, query: Any) -> RowCopy | None:

@@ -374,6 +374,21 @@ def test_a_table_that_a_copy_replaces_keeps_what_the_copy_reads(
     assert [code for code in found(database, body) if code < "AD2"] == codes
 
 
+@pytest.mark.parametrize(
+    ("database", "insert"),
+    [
+        ("sqlite", "INSERT OR IGNORE INTO n SELECT * FROM teams"),
+        ("sqlite", "INSERT OR REPLACE INTO n SELECT * FROM teams"),
+        ("sqlite", "INSERT INTO n SELECT * FROM teams WHERE true ON CONFLICT DO NOTHING"),
+        ("mysql", "INSERT IGNORE INTO n SELECT * FROM teams"),
+        ("mariadb", "INSERT INTO n SELECT * FROM teams ON DUPLICATE KEY UPDATE id = n.id"),
+        ("postgresql", "INSERT INTO n SELECT * FROM teams ON CONFLICT (id) DO NOTHING"),
+    ],
+)
+def test_a_copy_that_skips_rows_does_not_keep_them(database: str, insert: str) -> None:
+    assert "AD101" in found(database, sql(f"{OWNED}; {insert}; {REPLACE}"))
+
+
 def test_a_copy_by_sqlalchemy_keeps_rows_too() -> None:
     body = (
         f'{sql(OWNED)}\nteams = sa.table("teams", sa.column("id"), sa.column("name"))\n'
