@@ -96,6 +96,17 @@ _OPTIONS: dict[str, Any] = {
 """The clauses about a whole table, by the class that sqlglot has for them."""
 
 
+def _set_by_calls(query: Any) -> Iterator[SetOption]:
+    """Yield what a SELECT sets by calls of set_config() with literals (PostgreSQL)."""
+    from sqlglot import exp
+
+    for call in query.find_all(exp.Anonymous):
+        match call.expressions:
+            case [exp.Literal() as name, exp.Literal() as value, _]:
+                if str(call.this).lower() == "set_config":
+                    yield SetOption(name=str(name.this).lower(), value=str(value.this))
+
+
 class Reader:
     """Reads the statements of one dialect."""
 
@@ -160,9 +171,8 @@ class Reader:
                 yield from self._set(tree)
             case exp.Select() if tree.args.get("into") is not None:
                 yield CreateTable(table=Table(name=self._table_name(tree.args["into"].this)))
-            case exp.Select(expressions=[exp.Anonymous(this="set_config") as call]):
-                name, value, _ = call.expressions
-                yield SetOption(name=str(name.this).lower(), value=str(value.this))
+            case exp.Select():
+                yield from _set_by_calls(tree)
             case exp.Update() | exp.Delete() | exp.Insert() | exp.Merge():
                 yield from self._rows(tree)
         for part in tree.find_all(exp.Update, exp.Delete, exp.Insert):

@@ -65,6 +65,8 @@ ADD_FLAG = (
 DROP_DEFAULT = 'op.alter_column("users", "flag", server_default=None)'
 NULLABLE = 'op.alter_column("users", "flag", existing_type=sa.Integer(), nullable=True)'
 ADD_TEXT = '\nop.add_column("users", sa.Column("c", sa.Text()))'
+NO_LIMIT = "SET lock_timeout = 0"
+SUBQUERY_LIMIT = "SELECT set_config('lock_timeout', (SELECT v FROM limits), true)"
 SET_TYPE = "ALTER TABLE users ALTER COLUMN"
 CHECKED = 'op.create_check_constraint("filled", "users", "email IS NOT NULL"'
 REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=False)'
@@ -223,6 +225,21 @@ REQUIRED = 'op.alter_column("users", "email", existing_type=sa.Text(), nullable=
         ("postgresql", f"{sql('RESET lock_timeout')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", f"{sql('SET lock_timeout = 9; RESET ALL')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", sql("SELECT set_config('lock_timeout', '0', true)") + ADD_TEXT, ["AD416"]),
+        (
+            "postgresql",
+            sql("SELECT SET_CONFIG('lock_timeout', '0', true), 1") + ADD_TEXT,
+            ["AD416"],
+        ),
+        (
+            "postgresql",
+            sql("SELECT pg_catalog.set_config('lock_timeout', '0', true) AS t") + ADD_TEXT,
+            ["AD416"],
+        ),
+        (
+            "postgresql",
+            f"{sql(NO_LIMIT)}\n{sql(SUBQUERY_LIMIT)}{ADD_TEXT}",
+            ["AD416"],
+        ),
         ("postgresql", f"{sql('SET lock_timeout TO 9; SET lock_timeout=0')}{ADD_TEXT}", ["AD416"]),
         ("postgresql", f"{sql('SET lock_timeout = 0; SET lock_timeout = 9')}{ADD_TEXT}", []),
         ("postgresql", f"{ADD_TEXT}\n{sql('SET lock_timeout = 0')}", []),
