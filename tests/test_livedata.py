@@ -252,9 +252,10 @@ def test_rows_that_must_reference_a_new_table_are_reported(
         (sa.Column("x", sa.Integer, nullable=False, server_default="1"), {}),
         (sa.Column("x", sa.Integer, server_default="1"), {}),
         (sa.Column("x", sa.Integer), {}),
+        (sa.Column("x", sa.Integer, server_default=sa.text("(NULL)")), {}),
         (sa.Column("old", sa.Integer, nullable=False), {"c.old": "1"}),
     ],
-    ids=["fill", "expression", "default", "default of nullable", "nullable", "existing"],
+    ids=["fill", "expression", "default", "default of nullable", "nullable", "NULL", "existing"],
 )
 @pytest.mark.parametrize("rows", [0, 1])
 def test_values_of_a_migration_that_must_reference_a_new_table_are_reported(
@@ -278,5 +279,5 @@ def test_values_of_a_migration_that_must_reference_a_new_table_are_reported(
     assert draft is not None
     found = [item.message for item in draft.plan.findings if item.code == "rows-in-the-way"]
     message = f"c.{column.name} references the new table q, which has no rows (1 found: id 1)"
-    has_values = bool(fills) or column.server_default is not None
+    has_values = bool(fills) or "1" in str(getattr(column.server_default, "arg", ""))
     assert found == [message] * (rows if has_values else 0)

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from autodiff.lint.context import Step
 from autodiff.schema.objects import Column, ColumnType, Name
 from autodiff.schema.operations import AddColumn, AlterColumn, CreateTable
+from autodiff.schema.sqltext import is_null
 
 __all__ = ["NEW_COLUMN_STEPS", "NEW_TYPE_STEPS", "fills_rows", "new_columns", "new_types"]
 
 NEW_COLUMN_STEPS = (CreateTable, AddColumn)
 NEW_TYPE_STEPS = (*NEW_COLUMN_STEPS, AlterColumn)
 """The operations for which `new_columns` and `new_types` yield anything."""
-_NULL = re.compile(r"[\s(]*(?:cast\s*\(\s*)?null\b", re.IGNORECASE)
-"""The start of a default that is NULL, which is as good as none."""
 
 
 def fills_rows(column: Column) -> bool:
     """Return whether a row for which a column is not named has a value in it other than NULL."""
-    has_default = column.default is not None and _NULL.match(column.default) is None
+    has_default = column.default is not None and not is_null(column.default)
     is_generated = column.computed is not None or column.identity is not None
     return has_default or is_generated or column.autoincrement
 

@@ -19,6 +19,7 @@ __all__ = [
     "first_word",
     "in_few_words",
     "is_constant",
+    "is_null",
     "mentions",
     "names_in",
     "normal_number",
@@ -77,6 +78,7 @@ _KINDS = {
     "escaped": "string",
 }
 _PLAIN = re.compile(r"[\w\s,]*")
+_NULL = re.compile(r"[\s(]*(?:cast\s*\(\s*)?null\b", re.IGNORECASE)
 _SIMPLE_NAME = re.compile(r"[a-z_][a-z0-9_]*\Z")
 _KEYWORDS = frozenset(
     "current_timestamp current_date current_time current_user localtime localtimestamp user "
@@ -383,6 +385,14 @@ def is_constant(text: str) -> bool:
         if kind not in ("word", "space"):
             is_cast = token == "::"
     return True
+
+
+def is_null(text: str) -> bool:
+    """Return whether an SQL expression is NULL, also in parentheses or a cast.
+
+    A default that is NULL is as good as none.
+    """
+    return _NULL.match(text) is not None
 
 
 @cache

@@ -22,7 +22,7 @@ from autodiff.schema.changes import (
 from autodiff.schema.name_map import NameMap
 from autodiff.schema.objects import Column, Name, Schema, Table
 from autodiff.schema.operations import Require
-from autodiff.schema.sqltext import is_constant, mentions, rename_identifiers
+from autodiff.schema.sqltext import is_constant, is_null, mentions, rename_identifiers
 
 __all__ = ["CheckContext", "RowCheck"]
 
@@ -160,7 +160,7 @@ class CheckContext:
         value = self.filled.get(f"{table}.{name}")
         if (table, name) in self.new_columns:
             value = wanted.default if value is None else value
-        if value is None or value.upper() == "NULL":
+        if value is None or is_null(value):
             return False
         return not wanted.nullable or is_constant(value)
 
