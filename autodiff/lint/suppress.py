@@ -85,11 +85,7 @@ def _python_comments(migration: Migration) -> Iterator[_Comment]:
     tree = parse_python(migration.path, migration.text)
     functions = (node.lineno for node in tree.body if isinstance(node, ast.FunctionDef))
     header = min(functions, default=0)
-    extents = [
-        range(node.lineno, (node.end_lineno or node.lineno) + 1)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.stmt) and not hasattr(node, "body")
-    ]
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.stmt)]
     for token in tokenize.generate_tokens(io.StringIO(migration.text).readline):
         codes = _codes(token.string) if token.type == tokenize.COMMENT else None
         if codes is None:
@@ -97,11 +93,31 @@ def _python_comments(migration: Migration) -> Iterator[_Comment]:
         line = token.start[0]
         is_alone = token.line.strip() == token.string
         at_top = is_alone and line < header and token.start[1] == 0
-        own = next((extent for extent in extents if line in extent), None)
-        if own is None and is_alone:
-            own = min((e for e in extents if e.start > line), key=lambda e: e.start, default=None)
-        own = own or range(line, line + 1)
-        yield _Comment(line=line, codes=codes, lines=None if at_top else own)
+        own = _statement_of(statements, line, token.start[1] if is_alone else None)
+        extent = range(line, line + 1) if own is None else _extent(own)
+        yield _Comment(line=line, codes=codes, lines=None if at_top else extent)
+
+
+def _statement_of(statements: list[ast.stmt], line: int, indent: int | None) -> ast.stmt | None:
+    """Return the statement that a comment is for: the one around it, or the next of its body.
+
+    indent: that of a comment on a line of its own, which is for no statement of an outer body.
+    """
+    around = [node for node in statements if line in _extent(node)]
+    own = max(around, key=lambda node: node.lineno, default=None)
+    if indent is None or (own is not None and not _has_body(own)):
+        return own
+    below = (node for node in statements if node.lineno > line)
+    following = min(below, key=lambda node: node.lineno, default=None)
+    return following if following is not None and following.col_offset >= indent else None
+
+
+def _extent(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def _has_body(node: ast.stmt) -> bool:
+    return hasattr(node, "body") or isinstance(node, ast.Match)
 
 
 def _sql_comments(migration: Migration) -> Iterator[_Comment]:

@@ -177,6 +177,34 @@ def test_a_comment_above_a_statement_suppresses_there(folder: Folder) -> None:
     assert codes() == [("AD101", 12)]
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("# autodiff: ignore[AD101]", "with op.autocommit():"),
+        ("with op.autocommit():  # autodiff: ignore[AD101]",),
+    ],
+    ids=["above", "beside"],
+)
+def test_a_comment_on_a_block_suppresses_in_all_of_it(
+    folder: Folder, lines: tuple[str, ...]
+) -> None:
+    write(1, FIRST, FIRST.replace("users", "teams"), FIRST.replace("users", "logs"))
+    drops = ('    op.drop_table("users")', '    op.drop_table("teams")', 'op.drop_table("logs")')
+    write(2, *lines, *drops)
+    dropped = [found for found in codes() if found[0] in ("AD101", "AD903")]
+    assert dropped == [("AD101", 11 + len(lines))]
+
+
+def test_a_comment_at_the_end_of_a_body_is_for_no_statement_of_another(folder: Folder) -> None:
+    write(1, FIRST)
+    path = write(2, f"{INDEX}  # autodiff: ignore[AD401]", "# autodiff: ignore[AD101]")
+    drop = 'op.drop_table("users")'
+    path.write_text(path.read_text().replace("raise NotImplementedError", drop))
+    assert ("AD903", 10) in codes()
+    write(2, "if True:", "    pass", "    # autodiff: ignore[AD101]", drop)
+    assert {("AD903", 11), ("AD101", 12)} <= set(codes())
+
+
 def test_a_rule_can_be_named_in_comments_and_settings(folder: Folder) -> None:
     write(1, FIRST)
     write(2, f"{INDEX}  # autodiff: ignore[create-index]")
