@@ -542,6 +542,27 @@ def test_what_rewrites_a_table_is_named(change: str, cause: str) -> None:
     assert cause in finding.message
 
 
+@pytest.mark.parametrize("database", ["mysql", "mariadb"])
+@pytest.mark.parametrize(
+    ("charset", "before", "after", "codes"),
+    [
+        ("CHARSET latin1", "varchar(50)", "varchar(60) CHARACTER SET latin1", set()),
+        ("COLLATE latin1_bin", "varchar(50)", "varchar(60) CHARACTER SET latin1", set()),
+        ("CHARSET latin1", "varchar(50)", "varchar(50) CHARACTER SET utf8mb3", {"AD451"}),
+        ("CHARSET latin1", "varchar(50) CHARSET utf8mb4", "varchar(50)", {"AD109", "AD451"}),
+        ("CHARSET latin1", "int", "bigint", {"AD451"}),
+        ("CHARSET utf8mb4", "varchar(50)", "varchar(60) CHARSET utf8mb4", set()),
+        ("CHARSET utf8mb4", "varchar(50)", "varchar(50) CHARSET latin1", {"AD109", "AD451"}),
+    ],
+)
+def test_a_column_without_a_charset_has_that_of_its_table(
+    database: str, charset: str, before: str, after: str, codes: set[str]
+) -> None:
+    setup = sql(f"CREATE TABLE t (id bigint PRIMARY KEY, n {before}) {charset}")
+    result = checked(database, sql(f"ALTER TABLE t MODIFY n {after}"), setup=setup)
+    assert {finding.code for finding in result.findings} & {"AD109", "AD451"} == codes
+
+
 @pytest.mark.parametrize(
     ("database", "statement"),
     [

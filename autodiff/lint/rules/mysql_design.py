@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from autodiff.lint.columns import NEW_TYPE_STEPS, new_columns, new_types
 from autodiff.lint.context import Step
@@ -12,7 +12,7 @@ from autodiff.lint.statements import ChangeTable
 from autodiff.schema.objects import Name
 from autodiff.schema.operations import AlterColumn, CreateTable, SetTableOptions
 
-__all__ = ["NARROW_CHARSETS", "RULES", "charset_of"]
+__all__ = ["NARROW_CHARSETS", "RULES", "charset_of", "column_charset"]
 
 NARROW_CHARSETS = frozenset(
     "armscii8 ascii big5 cp1250 cp1251 cp1256 cp1257 cp850 cp852 cp866 cp932 dec8 eucjpms euckr "
@@ -35,6 +35,21 @@ def charset_of(text: str) -> str | None:
     return match[1].lower().partition("_")[0] if match else None
 
 
+def column_charset(step: Step, table: Name, type_: str) -> str | None:
+    """Return the character set of a column of a type: its own, or else that of its table."""
+    found = step.tables.get(table)
+    options = dict(_plain_options(found.options)) if found is not None else {}
+    own = options.get("charset") or options.get("collate", "").partition("_")[0]
+    return charset_of(type_) or own or None
+
+
+def _plain_options(options: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield the kind and the value of each option of a table, such as charset and latin1."""
+    for key, value in options.items():
+        kind = key.removeprefix("mysql_").removeprefix("mariadb_").removeprefix("default_")
+        yield kind.replace("character_set", "charset"), str(value).strip("'\"`").lower()
+
+
 _OPTION_STEPS = (CreateTable, SetTableOptions, ChangeTable)
 
 
@@ -50,9 +65,8 @@ def _new_options(step: Step) -> Iterator[tuple[Name, str, str]]:
             options = {f"mysql_{changed}": step.action.value}
         case _:
             return
-    for key, value in options.items():
-        kind = key.removeprefix("mysql_").removeprefix("mariadb_").removeprefix("default_")
-        yield owner, kind.replace("character_set", "charset"), value.strip("'\"`").lower()
+    for kind, value in _plain_options(options):
+        yield owner, kind, value
 
 
 def _engine(step: Step) -> Iterator[Match]:

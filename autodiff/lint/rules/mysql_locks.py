@@ -14,7 +14,7 @@ from autodiff.dialects.type_names import split_type
 from autodiff.lint.context import Step
 from autodiff.lint.parts import index_words, part_place, part_words
 from autodiff.lint.rule import MYSQL, Match, Rule
-from autodiff.lint.rules.mysql_design import NARROW_CHARSETS, charset_of
+from autodiff.lint.rules.mysql_design import NARROW_CHARSETS, column_charset
 from autodiff.lint.sql_forms import BLOCKING_OPTIONS
 from autodiff.lint.statements import AddColumnConstraint, ChangeTable, SetOption
 from autodiff.schema.objects import Check, ColumnType, ForeignKey, PrimaryKey
@@ -45,7 +45,11 @@ def _copied_type(step: Step) -> Iterator[Match]:
             after = patch.type
             if not isinstance(before, ColumnType) or not isinstance(after, ColumnType):
                 return
-            if before.sql and _is_copied(before.sql, after.sql):
+            charsets = (
+                column_charset(step, table, before.sql),
+                column_charset(step, table, after.sql),
+            )
+            if before.sql and _is_copied(before.sql, after.sql, charsets):
                 place = f"{table}.{name}"
                 yield Match(
                     message=f"changes {place} from {before.sql} to {after.sql}: copies {table}",
@@ -53,7 +57,7 @@ def _copied_type(step: Step) -> Iterator[Match]:
                 )
 
 
-def _is_copied(before: str, after: str) -> bool:
+def _is_copied(before: str, after: str, charsets: tuple[str | None, str | None]) -> bool:
     """Return whether a change of the type needs ALGORITHM=COPY.
 
     A varchar becomes longer in place if the bytes of its length do not change, and an enum or set
@@ -62,7 +66,7 @@ def _is_copied(before: str, after: str) -> bool:
     if before == after:
         return False
     old, new = split_type(before), split_type(after)
-    if old[0] != new[0] or charset_of(before) != charset_of(after):
+    if old[0] != new[0] or charsets[0] != charsets[1]:
         return True
     if old[0] == "enum":
         values = shape(before, {}).values
@@ -147,6 +151,10 @@ def _rebuilt(step: Step) -> Iterator[Match]:
             )
 
 
+_WHOLE_PLANE = ("utf8", "utf8mb3", "ucs2")
+"""The narrow character sets that have the characters of all other narrow ones."""
+
+
 def _narrow_charset(step: Step) -> Iterator[Match]:
     match step.action:
         case ChangeTable(table=table, kind="charset", value=value):
@@ -154,8 +162,12 @@ def _narrow_charset(step: Step) -> Iterator[Match]:
         case AlterColumn(table=table, name=name, after=patch) if isinstance(patch.type, ColumnType):
             column = step.column(table, name)
             before = column.type.sql if column is not None else ""
-            charset, place = charset_of(patch.type.sql) or "", f"{table}.{name}"
-            if charset == charset_of(before) or (before and not is_text(before)):
+            charset = column_charset(step, table, patch.type.sql) or ""
+            place = f"{table}.{name}"
+            old = column_charset(step, table, before)
+            if not is_text(patch.type.sql) or (before and not is_text(before)):
+                return
+            if charset == old or (old in NARROW_CHARSETS and charset in _WHOLE_PLANE):
                 return
         case _:
             return
