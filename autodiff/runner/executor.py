@@ -237,9 +237,11 @@ class Executor:
         """Return the table before an operation, without asking the database if that is known.
 
         A new index can only replace one that the database or autodiff has created for a foreign key
-        or a column that numbers the rows.
+        or a column that numbers the rows. SQLite, which rebuilds tables, creates none for them.
         """
         if isinstance(operation, CreateIndex) and (new := self.sink.new_table(name)) is not None:
+            if self.dialect.features.rebuilds_tables:
+                return new
             taken = {key.columns[0].lower() for key in new.foreign_keys}
             taken |= {column.name.lower() for column in new.columns if column.autoincrement}
             if taken.isdisjoint(column.lower() for column in operation.index.columns[:1]):
