@@ -217,6 +217,22 @@ def test_what_does_not_change_the_history_of_the_base_is_not_reported(merged: Fo
     assert found("main") == []
 
 
+def test_a_squash_of_merged_and_new_migrations_is_found(merged: Folder) -> None:
+    """A database of the base has only some of them; squashing only new ones is allowed."""
+    for number in ("third", "fourth"):
+        merged.ok("generate", "-m", number, "--empty")
+    commit(merged)
+    merged.ok("squash", "0003:0004", "-m", "new")
+    assert found("main") == []
+    git(merged.path, "checkout", "-q", "--", "migrations")
+    Path("migrations/0004_new.py").unlink()
+    merged.ok("squash", "0002:0003", "-m", "both")
+    assert found("main") == [("AD508", "0003_both")]
+    commit(merged)
+    merged.ok("generate", "-m", "fifth", "--empty")
+    assert found("branch") == []
+
+
 def test_two_merged_heads_can_be_put_into_one_line(merged: Folder) -> None:
     """A database that has both accepts the new order."""
     second = Path("migrations/0002_step_2.py")

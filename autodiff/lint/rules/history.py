@@ -82,6 +82,18 @@ def _moved(history: History) -> Iterator[Match]:
         for parent in lost - (graph.lineage([revision]) if lost else set()):
             message = f"no longer comes after {graph[parent].name}, as in the base of the branch"
             yield Match(message=message, migration=name)
+    yield from _squashed_together(history)
+
+
+def _squashed_together(history: History) -> Iterator[Match]:
+    """Yield the new migrations that replace some of the base and some that are not in it."""
+    merged = {migration.revision for migration in history.base}
+    known = merged.union(*(migration.replaces for migration in history.base))
+    for revision, migration in history.graph.migrations.items():
+        own = [replaced for replaced in migration.replaces if replaced not in known]
+        if revision not in merged and own and len(own) < len(migration.replaces):
+            message = f"replaces merged migrations together with {own[0]}, which is not in the base"
+            yield Match(message=f"{message} of the branch", migration=migration.name)
 
 
 def _heads(history: History) -> Iterator[Match]:
@@ -260,11 +272,12 @@ RULES = (
         code="AD508",
         name="moved-migration",
         severity="error",
-        summary="A branch moves a merged migration to another place in the history.",
-        reason="Databases that have applied it may lack the migrations that now come before it, "
-        "and autodiff refuses to upgrade them.",
+        summary="A branch moves a merged migration to another place in the history, or squashes it "
+        "together with a new one.",
+        reason="Databases that have applied it may lack the migrations that now come before it, or "
+        "are now in one file with it, and autodiff refuses to upgrade them.",
         safe_way="Restore its parents, and put the branch's own migrations after the merged ones "
-        "with autodiff rebase.",
+        "with autodiff rebase. Do not squash merged migrations together with new ones.",
         check=_moved,
         scope="history",
     ),
