@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from traceback import walk_tb
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import CompileError, UnsupportedCompilationError
 
 from autodiff.dialects.literals import MissingValueError
-from autodiff.errors import ModelsError
+from autodiff.errors import ModelsError, exception_words
 from autodiff.models.options import dialect_options, has_options
 from autodiff.models.spelling_check import creates_type
 from autodiff.models.type_call import TypeCall
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from autodiff.models.expressions import Compiler
 
 __all__ = ["declare_column", "declare_type", "enum_of", "first_of_sequence"]
+
+_REFUSALS = (CompileError, UnsupportedCompilationError, NotImplementedError)
+_USE_SUPPORTED = "use a type, default or name that this database supports"
+_CORRECT_TYPE = "correct the class of the type, or use another type for this database"
 
 
 def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler) -> Column:
@@ -48,10 +53,10 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
     except ModelsError as error:
         message = f"cannot declare column {_place(column)}: {error.line}"
         raise ModelsError(message, hint=error.hint) from error
-    except (CompileError, UnsupportedCompilationError, NotImplementedError) as error:
+    except _REFUSALS as error:
         raise ModelsError(
             f"cannot declare column {_place(column)} for {dialect.name}: {error}",
-            hint="use a type, default or name that this database supports",
+            hint=_CORRECT_TYPE if isinstance(error, _TypeFailedError) else _USE_SUPPORTED,
         ) from error
 
 
@@ -128,10 +133,30 @@ def declare_type(
     key = type_key(type_)
     found = None if key is None else compiler.types.get(key)
     if found is None:
-        found = _declare_type(type_, dialect, compiler, column)
+        try:
+            found = _declare_type(type_, dialect, compiler, column)
+        except (*_REFUSALS, ModelsError):
+            raise
+        except (Exception, SystemExit) as error:  # the type's own code may raise anything
+            if _is_raised_here(error):
+                raise
+            raise _TypeFailedError(type_, error) from error
         if key is not None:
             compiler.types[key] = found
     return found
+
+
+class _TypeFailedError(CompileError):
+    """The methods of a type raised an error of their own."""
+
+    def __init__(self, type_: Any, error: BaseException) -> None:
+        super().__init__(f"the type {type(type_).__name__} raised {exception_words(error)}")
+
+
+def _is_raised_here(error: BaseException) -> bool:
+    """Return whether code of autodiff raised an error, and not a type or SQLAlchemy for it."""
+    *_, (frame, _) = walk_tb(error.__traceback__)
+    return str(frame.f_globals.get("__name__")).partition(".")[0] == "autodiff"
 
 
 def _declare_type(

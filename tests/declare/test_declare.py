@@ -186,6 +186,51 @@ def test_unsupported_type_is_rejected(column: sa.Column[Any], dialect: str, reas
     assert hint
 
 
+class OnlyOnPostgresql(sa.types.TypeDecorator[str]):
+    """A type that knows one database only."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> Any:
+        return {"postgresql": sa.Text()}[dialect.name]
+
+
+class Ending(sa.types.UserDefinedType[str]):
+    """A type that ends the process."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **kw: Any) -> str:
+        raise SystemExit(3)
+
+
+class Unspelled(sa.types.UserDefinedType[str]):
+    """A type without the method that writes its SQL."""
+
+    cache_ok = True
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "mysql"])
+@pytest.mark.parametrize(
+    ("type_", "reason"),
+    [
+        (OnlyOnPostgresql(), "the type OnlyOnPostgresql raised KeyError: '{}'"),
+        (Ending(), "the type Ending raised SystemExit: 3"),
+        (
+            Unspelled(),
+            "the type Unspelled raised AttributeError: 'Unspelled' object has no attribute "
+            "'get_col_spec'",
+        ),
+    ],
+    ids=["KeyError", "SystemExit", "AttributeError"],
+)
+def test_an_error_in_a_type_is_one_of_the_models(type_: Any, reason: str, dialect: str) -> None:
+    message, hint = rejection(metadata_of(sa.Column("v", type_)), dialect=dialect)
+    assert message == f"cannot declare column t.v for {dialect}: {reason.format(dialect)}"
+    assert hint == "correct the class of the type, or use another type for this database"
+
+
 UNSET = sa.text("lower(:note)")
 
 
