@@ -138,11 +138,14 @@ class HistoryError(AutodiffError):
 class MigrationFileError(HistoryError):
     """A migration file cannot be read.
 
-    path: the file. reason: why it cannot be read.
+    path: the file. reason: why it cannot be read. line: the line that raised an exception.
     """
 
-    def __init__(self, path: str, reason: str, *, hint: str | None = None) -> None:
-        super().__init__(f"cannot read migration {path}: {reason}", hint=hint)
+    def __init__(
+        self, path: str, reason: str, *, hint: str | None = None, line: int | None = None
+    ) -> None:
+        place = "" if line is None else f" (line {line})"
+        super().__init__(f"cannot read migration {path}: {reason}{place}", hint=hint)
         self.path = path
         self.reason = reason
 

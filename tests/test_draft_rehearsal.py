@@ -39,6 +39,22 @@ def test_a_migration_passes_up_and_down_with_rows(any_database: sa.URL) -> None:
     assert (proof.lost, proof.notes) == ((), ())
 
 
+def test_a_file_that_cannot_be_imported_is_named_without_its_folder(
+    any_database: sa.URL, tmp_path: Path
+) -> None:
+    """It was rehearsed in another folder, and without the lines that say so."""
+    project = Project(
+        any_database, models(), tmp_path, render_type=lambda type_: ("foo.Foo()", ["import foo"])
+    )
+    migration = project.generate("x")
+    assert migration is not None
+    note = (
+        "Not rehearsed, because cannot read migration 0001_x.py: ModuleNotFoundError: No module "
+        "named 'foo'."
+    )
+    assert note in " ".join(migration.text.split())
+
+
 def test_lost_values_are_reported(any_database: sa.URL) -> None:
     """A dropped column loses its values up and, after it is restored, down."""
     engine = engine_with_tables(any_database, models(sa.Column("nick", sa.String(10))))

@@ -18,7 +18,7 @@ from autodiff.autogenerate.scratch_sources import find_missing_scratch, scratch_
 from autodiff.compare import without_repeated_parts
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.timeouts import NO_LIMITS
-from autodiff.errors import AutodiffError
+from autodiff.errors import AutodiffError, MigrationFileError
 from autodiff.migrations import Migration, read_migration
 from autodiff.plan.order import order_tables, order_views
 from autodiff.rehearse.measured import MeasuredStatement, StatementRecorder, open_recorder
@@ -162,7 +162,7 @@ def _rehearse(
                     proof_run = _with_writer(proof_run, waits)
                 proof = proof_run.run(opened, with_rows=with_rows)
         except AutodiffError as error:
-            return Proof(skipped=error.line, cure=error.hint)
+            return Proof(skipped=_why_skipped(error, migration), cure=error.hint)
         rates = _rates(connection, opened, plan, dialect) if proof.passed and with_rows else {}
         lost = tuple(line for line in proof.lost if line not in _copied(plan))
         return replace(
@@ -174,6 +174,16 @@ def _rehearse(
             longest_wait=waits.longest if waits.count else None,
             waits=waits.by_step() if waits.count else (),
         )
+
+
+def _why_skipped(error: AutodiffError, migration: Migration | None) -> str:
+    """Return the reason; the place of the files during the rehearsal is left out.
+
+    So are lines: they are others once the reason is in the file.
+    """
+    if isinstance(error, MigrationFileError) and migration is not None:
+        return MigrationFileError(migration.path.name, error.reason).line
+    return error.line
 
 
 def _with_writer(proof_run: ProofRun, waits: WriteWaits) -> ProofRun:

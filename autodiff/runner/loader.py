@@ -55,11 +55,11 @@ class Loader:
         except MigrationFailedError as error:
             raise MigrationFileError(str(migration.path), error.message, hint=error.hint) from error
         except Exception as error:
-            line = line_in(migration.path, error)
             raise MigrationFileError(
                 str(migration.path),
-                f"{exception_words(error)}{'' if line is None else f' (line {line})'}",
+                exception_words(error),
                 hint=_hint(error),
+                line=line_in(migration.path, error),
             ) from error
         return _checked_step(migration, direction, module)
 
