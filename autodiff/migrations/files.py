@@ -53,6 +53,7 @@ _HEADER = re.compile(
     r"--[ \t]*(revision|parents|replaces|depends_on|labels|message"
     r"|lock_timeout|statement_timeout|dialects|phase|phase_guard|irreversible):(.*)"
 )
+_IRREVERSIBLE = re.compile(r"^[ \t]*--[ \t]*irreversible:", re.MULTILINE)
 _REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 _PARENTS_LINE = re.compile(
     r"^(?:parents|down_revision)\b[^=\n]*=\s*(\([^()]*\)|[^\n]*)", re.MULTILINE
@@ -260,7 +261,7 @@ def read_migration(path: Path) -> Migration:
     text = read_text(path)
     if path.suffix != ".sql":
         return parse_migration(path, text)
-    down = path.with_name(path.name.replace(".up.sql", ".down.sql"))
+    down = _down_path(path)
     if not down.is_file() and _header(text).get("revision"):
         raise MigrationFileError(
             str(path),
@@ -573,12 +574,7 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
             "it has no revision",
             hint="add a line at the top, such as -- revision: 7d1c09be",
         )
-    if "irreversible" in header:
-        raise MigrationFileError(
-            str(path),
-            "it says irreversible, which is about the way back",
-            hint="move that line to the .down.sql file",
-        )
+    _require_place_of_irreversible(path, text, down_text)
     listed = {name: header.get(name, "").split() for name in _LISTED}
     kinds = header.get(_DIALECTS)
     return Migration(
@@ -597,6 +593,28 @@ def _read_sql(path: Path, text: str, down_text: str) -> Migration:
         phase_guard=tuple(value for name, value in fields if name == _GUARD),
         **_timeouts(path, header),
     )
+
+
+def _require_place_of_irreversible(path: Path, text: str, down_text: str) -> None:
+    """Raise MigrationFileError for a line `-- irreversible:` that would be ignored."""
+    if _IRREVERSIBLE.search(text):
+        raise MigrationFileError(
+            str(path),
+            "it says irreversible, which is about the way back",
+            hint="move that line to the .down.sql file",
+        )
+    found = _IRREVERSIBLE.search(down_text)
+    if found is not None and "irreversible" not in _header(down_text):
+        line = down_text.count("\n", 0, found.start()) + 1
+        raise MigrationFileError(
+            f"{_down_path(path)}:{line}",
+            "it says irreversible below its first statement, where that is not read",
+            hint="move that line to the top of the file",
+        )
+
+
+def _down_path(path: Path) -> Path:
+    return path.with_name(path.name.replace(".up.sql", ".down.sql"))
 
 
 def _header(text: str) -> dict[str, str]:

@@ -258,6 +258,20 @@ def test_an_up_file_cannot_be_irreversible(folder: Folder, sqlite: Database) -> 
     assert caught.value.hint == "move that line to the .down.sql file"
 
 
+def test_a_down_file_says_irreversible_at_its_top(folder: Folder, sqlite: Database) -> None:
+    """Below a statement the line would be ignored, and the statements run."""
+    path = folder.write_sql("dddd", "CREATE TABLE v (a INTEGER)", "DROP TABLE v;\n")
+    down = path.with_name("0004_step_dddd.down.sql")
+    down.write_text(f"{down.read_text()}\n  -- irreversible: no way back\n")
+    with pytest.raises(MigrationFileError, match="irreversible below its first") as caught:
+        sqlite.runner(folder)
+    assert caught.value.path == f"{down}:3"
+    assert caught.value.hint == "move that line to the top of the file"
+    path.write_text(f"{path.read_text()}\n-- irreversible: no way back\n")
+    with pytest.raises(MigrationFileError, match="it says irreversible, which is about"):
+        sqlite.runner(folder)
+
+
 @pytest.mark.parametrize(
     ("comment", "reason"),
     [(" no way back", "no way back"), ("", "0004_step_dddd.down.sql says so")],
