@@ -191,6 +191,14 @@ class Project(Workspace):
         """
         from autodiff.commands.generate import GenerateRequest, draft_migration
 
+        _refuse_text(
+            labels=labels,
+            depends_on=depends_on,
+            renames=renames,
+            fills=fills,
+            maps=maps,
+            allow_drop=allow_drop,
+        )
         request = GenerateRequest(
             message=message,
             parent=parent,
@@ -260,6 +268,7 @@ class Project(Workspace):
         """
         from autodiff.commands.lint import lint_project
 
+        _refuse_text(databases=databases)
         return lint_project(
             self,
             targets,
@@ -421,6 +430,7 @@ class Project(Workspace):
         from autodiff.commands.generate import GenerateRequest
         from autodiff.commands.push import draft_push
 
+        _refuse_text(renames=renames, fills=fills, maps=maps)
         request = GenerateRequest(
             message="push",
             renames=tuple(renames),
@@ -502,6 +512,7 @@ class Project(Workspace):
         """
         from autodiff.commands.adopt import bridge_alembic
 
+        _refuse_text(x=x)
         place = None if folder is None else Path(folder)
         return bridge_alembic(self, place, name=name, x=tuple(x))
 
@@ -556,6 +567,7 @@ class Project(Workspace):
         """
         from autodiff.commands.adopt import convert_alembic
 
+        _refuse_text(x=x)
         return convert_alembic(self, Path(folder), name=name, x=tuple(x), skip=skip)
 
     def squash(
@@ -589,6 +601,7 @@ class Project(Workspace):
         """
         from autodiff.commands.squash import SquashRequest, squash_range
 
+        _refuse_text(renames=renames, fills=fills)
         request = SquashRequest(
             target=target,
             message=message,
@@ -621,6 +634,7 @@ class Project(Workspace):
         """
         from autodiff.commands.merge import MergeRequest, merge_heads
 
+        _refuse_text(heads=heads)
         request = MergeRequest(message=message, heads=tuple(heads), rehearse=rehearse)
         return merge_heads(self, request)
 
@@ -650,6 +664,7 @@ class Project(Workspace):
         """
         from autodiff.commands.rebase import RebaseRequest, rebase_branch
 
+        _refuse_text(mine=mine)
         return rebase_branch(self, RebaseRequest(onto=onto, mine=tuple(mine), rehearse=rehearse))
 
     def diff(
@@ -684,6 +699,7 @@ class Project(Workspace):
         """
         from autodiff.commands.diff import DiffRequest, diff_states
 
+        _refuse_text(renames=renames, fills=fills)
         request = DiffRequest(
             current=current,
             desired=desired,
@@ -970,6 +986,7 @@ class Project(Workspace):
         """
         from autodiff.fleet import FleetRequest, run_all
 
+        _refuse_text(only=options.get("only"))
         return run_all(self, FleetRequest(target=target, **options), on_event)
 
     def downgrade_all(
@@ -996,6 +1013,7 @@ class Project(Workspace):
         """
         from autodiff.fleet import FleetRequest, run_all
 
+        _refuse_text(only=options.get("only"))
         request = FleetRequest(direction="downgrade", target=target, **options)
         return run_all(self, request, on_event)
 
@@ -1012,6 +1030,7 @@ class Project(Workspace):
         """
         from autodiff.fleet import FleetRequest, status_all
 
+        _refuse_text(only=options.get("only"))
         return status_all(self, FleetRequest(**options))
 
     def recorded_run(self, run: str | None, *, outcomes: str | sa.URL | None = None) -> Outcomes:
@@ -1154,6 +1173,16 @@ class Project(Workspace):
         from autodiff.commands.lock import relock
 
         return relock(self, on_failure=on_failure)
+
+
+def _refuse_text(**options: object) -> None:
+    """Raise ConfigError for one text in place of several: it would be read letter by letter."""
+    for name, value in options.items():
+        if isinstance(value, str):
+            raise ConfigError(
+                f"{name} is one text, but a list of texts is needed: {value!r}",
+                hint=f"write {name}=[{value!r}]",
+            )
 
 
 def _table_names(allowed: bool | Iterable[str]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from autodiff.commands.drift import Drift
 from autodiff.dialects.postgresql import scratch as postgresql_scratch
 from autodiff.errors import (
     AutodiffError,
+    ConfigError,
     DropRefusedError,
     EditedMigrationError,
     FillNeededError,
@@ -522,6 +523,43 @@ def test_fills(place: Place, fills: Any) -> None:
         rows = db.rows("SELECT timestamp FROM comments")
     assert str(rows[0][0]).startswith("2024-02-03 04:05:06")
     assert not project.check()
+
+
+@pytest.mark.parametrize(
+    "option", ["renames", "fills", "maps", "labels", "depends_on", "allow_drop"]
+)
+def test_one_text_in_place_of_several_is_refused(sqlite: Place, option: str) -> None:
+    """Its letters would be taken for the texts."""
+    options: Any = {option: "users"}
+    with pytest.raises(ConfigError) as caught:
+        sqlite.project().generate("x", **options)
+    message = f"{option} is one text, but a list of texts is needed: 'users'"
+    assert caught.value.message == message
+    assert caught.value.hint == f"write {option}=['users']"
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda project: project.lint(databases="postgresql"),
+        lambda project: project.push(renames="a:b"),
+        lambda project: project.adopt(x="a=b"),
+        lambda project: project.convert("alembic", x="a=b"),
+        lambda project: project.squash("1:2", "x", fills="a.b=c"),
+        lambda project: project.merge(heads="0001"),
+        lambda project: project.rebase(mine="0001"),
+        lambda project: project.diff(renames="a:b"),
+        lambda project: project.upgrade_all(only="main"),
+        lambda project: project.downgrade_all("base", only="main"),
+        lambda project: project.status_all(only="main"),
+    ],
+    ids=(
+        "lint push adopt convert squash merge rebase diff upgrade_all downgrade_all status_all"
+    ).split(),
+)
+def test_every_method_refuses_one_text(sqlite: Place, run: Callable[[Project], object]) -> None:
+    with pytest.raises(ConfigError, match="is one text, but a list of texts is needed"):
+        run(sqlite.project())
 
 
 def renamed(**info: Any) -> sa.MetaData:
