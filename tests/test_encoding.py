@@ -156,7 +156,8 @@ def test_every_field_is_set_in_these_tests() -> None:
         unset_fields = {
             field.name for field in fields(item) if getattr(item, field.name) in (field.default, {})
         }
-        assert unset_fields == set(), type(item).__name__
+        derived = {"repeated_names"}  # not a part of the data
+        assert unset_fields <= derived, type(item).__name__
     assert {type(c) for c in TABLE.constraints} == set(get_args(schema.Constraint))
 
 

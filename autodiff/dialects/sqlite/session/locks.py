@@ -60,7 +60,7 @@ class FileLock(Lock):
             os.write(file, f"{now}\n{who}\n".encode())
         except OSError as error:
             self.release()
-            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+            is_full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
             raise DatabaseError(
                 f"cannot write the lock file {self._path}: {error.strerror}",
                 hint="make room on the disk: the migrations need it too" if is_full else None,
