@@ -47,6 +47,7 @@ from autodiff.schema.sqltext import (
 )
 
 __all__ = [
+    "CHARSET_OPTIONS",
     "columns_of",
     "evolve",
     "evolve_tables",
@@ -59,7 +60,11 @@ __all__ = [
 
 _T = TypeVar("_T")
 
-_CHARSET = frozenset({"mysql_charset", "mysql_collate"})
+CHARSET_OPTIONS = (
+    *("mysql_charset", "mysql_collate", "mysql_default_charset", "mysql_default_collate"),
+    *("mysql_character_set", "mysql_default_character_set"),
+)
+"""The options that set the default charset and collation for columns, with all their synonyms."""
 
 
 def columns_of(constraint: Constraint) -> tuple[str, ...]:
@@ -132,7 +137,7 @@ def _with_options(
 ) -> dict[str, Option]:
     """Return the options after changes; a new charset or collation replaces both of them."""
     changed = {name: after for name, _, after in changes}
-    replaced = frozenset() if _CHARSET.isdisjoint(changed) else _CHARSET
+    replaced = CHARSET_OPTIONS if any(name in changed for name in CHARSET_OPTIONS) else ()
     kept = {name: value for name, value in before.items() if name not in replaced}
     return {n: value for n, value in {**kept, **changed}.items() if value is not None}
 

@@ -79,6 +79,8 @@ from autodiff.schema.operations import (
 __all__ = ["PhasePlan", "split_phases"]
 
 _REMOVALS = DropTable | DropEnum | DropSequence | DropNamespace
+_OR_STOPPED = "or pass --no-online, and apply it while the application is stopped"
+"""The end of the hints for what cannot be split."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -294,8 +296,8 @@ class _Splitter:
             raise PlanError(
                 f"cannot create table {table.name} online: an index or a constraint of another "
                 f"table is called {names[0]} until the deploy",
-                hint="drop or rename that one in a migration of its own, and deploy that first; or "
-                "pass --no-online, and apply it while the application is stopped",
+                hint="drop or rename that one in a migration of its own, and deploy that first; "
+                f"{_OR_STOPPED}",
             )
 
     def _mentions(self, operation: Operation, columns: set[tuple[Name, str]]) -> bool:
@@ -354,8 +356,7 @@ class _Splitter:
         if reason is not None:
             raise PlanError(
                 f"cannot rename table {before} to {after} online: {reason}",
-                hint="rename it in a migration of its own; or pass --no-online, and apply it while "
-                "the application is stopped",
+                hint=f"rename it in a migration of its own; {_OR_STOPPED}",
             )
         self.renamed.append(operation)
         self.expand.append(replace(operation, leaves_view=True))
@@ -397,8 +398,8 @@ class _Splitter:
                 raise PlanError(
                     f"cannot rename {name}.{old} to {operation.after} online: {part.name} names "
                     f"{shared[0]} too, which is also renamed",
-                    hint="rename one of them in a migration of its own, and deploy that first; or "
-                    "pass --no-online, and apply it while the application is stopped",
+                    hint="rename one of them in a migration of its own, and deploy that first; "
+                    f"{_OR_STOPPED}",
                 )
 
     def _rename_part(self, operation: RenameIndex | RenameConstraint) -> None:
@@ -460,8 +461,7 @@ class _Splitter:
             raise PlanError(
                 f"cannot drop {column} online: it is in the primary key and has no default, so "
                 "that the new version of the application cannot leave it out before the deploy",
-                hint=f"give {column} a server_default in a migration of its own; or pass "
-                "--no-online, and apply it while the application is stopped",
+                hint=f"give {column} a server_default in a migration of its own; {_OR_STOPPED}",
             )
 
     def _require_values(self, operation: AlterColumn) -> None:
@@ -637,9 +637,8 @@ class _Splitter:
 def _taken_name(action: str, name: str) -> PlanError:
     return PlanError(
         f"cannot {action} online: another column is called {name} until the deploy",
-        hint="give the other column another name, or drop it, in a migration of its "
-        "own, and deploy that first; or pass --no-online, and apply it while the "
-        "application is stopped",
+        hint="give the other column another name, or drop it, in a migration of its own, and "
+        f"deploy that first; {_OR_STOPPED}",
     )
 
 

@@ -14,11 +14,12 @@ from autodiff.dialects.ddl.views import ViewDDL
 from autodiff.dialects.mysql.ddl.columns import MySQLColumnDDL, differs_by_row
 from autodiff.dialects.mysql.ddl.constraints import MySQLConstraintDDL
 from autodiff.dialects.mysql.ddl.indexes import MySQLIndexDDL
-from autodiff.dialects.mysql.ddl.table_options import CHARSET_OPTIONS, follows_charset
+from autodiff.dialects.mysql.ddl.table_options import follows_charset
 from autodiff.dialects.mysql.ddl.tables import MySQLTableDDL
 from autodiff.dialects.mysql.ddl.triggers import MySQLTriggerDDL
 from autodiff.dialects.mysql.expressions import quote_string, split_on_update
 from autodiff.dialects.narrowing import shape
+from autodiff.schema.apply import CHARSET_OPTIONS
 from autodiff.schema.objects import (
     Column,
     ForeignKey,

@@ -13,13 +13,8 @@ from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS
 from autodiff.dialects.mysql.types import is_text, split_collation
 from autodiff.schema.objects import Column, Option
 
-__all__ = ["CHARSET_OPTIONS", "DEFAULTS", "follows_charset", "option_clauses"]
+__all__ = ["DEFAULTS", "follows_charset", "option_clauses"]
 
-CHARSET_OPTIONS = (
-    *("mysql_charset", "mysql_collate", "mysql_default_charset", "mysql_default_collate"),
-    *("mysql_character_set", "mysql_default_character_set"),
-)
-"""The options that set the default charset and collation for columns, with all their synonyms."""
 DEFAULTS: dict[str, Option] = {
     "mysql_row_format": "DEFAULT",
     "mysql_key_block_size": 0,

@@ -13,12 +13,12 @@ from autodiff.dialects.ddl.tables import TableDDL
 from autodiff.dialects.mysql.column_checks import is_in_column
 from autodiff.dialects.mysql.ddl.indexes import indexes_of_keys
 from autodiff.dialects.mysql.ddl.table_options import (
-    CHARSET_OPTIONS,
     DEFAULTS,
     follows_charset,
     option_clauses,
 )
 from autodiff.dialects.mysql.partitions import PARTITION_OPTIONS, partition_clause
+from autodiff.schema.apply import CHARSET_OPTIONS
 from autodiff.schema.objects import Check, Constraint, Name, Option, Table
 from autodiff.schema.operations import RenameTable, SetTableOptions
 from autodiff.utils.object_names import temporary_name
