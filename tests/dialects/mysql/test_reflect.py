@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ from autodiff.schema.operations import CreateSequence, CreateTable, CreateView
 from tests.dialects.mysql import tables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from sqlalchemy import URL
 
@@ -357,3 +358,47 @@ def test_mysql_and_mariadb_urls_reflect_the_same(mariadb: Database, prefix: str)
         schema = dialect.catalog.reflect(connection, Scope())
     engine.dispose()
     assert schema == mariadb.reflect()
+
+
+@contextmanager
+def limited(db: Database, *grants: str) -> Iterator[Database]:
+    """Open the database as a user, `{user}`, with these grants only; `{db}` is the database."""
+    url = db.connection.engine.url
+    user = f"u_{str(url.database)[-12:]}"
+    names = {"user": user, "role": f"r_{user}", "db": f"`{url.database}`"}
+    db.execute(f"CREATE USER {user}", f"CREATE ROLE r_{user}")
+    db.execute(*(grant.format(**names) for grant in grants))
+    engine = sa.create_engine(url.set(username=user, password=None), poolclass=sa.NullPool)
+    try:
+        with engine.connect() as connection:
+            yield type(db)(connection, dialect_of(connection))
+    finally:
+        engine.dispose()
+        db.execute(f"DROP USER {user}", f"DROP ROLE r_{user}")
+
+
+LIMITED_TABLES = (
+    "CREATE TABLE parents (id int PRIMARY KEY, n int, k int, doc json, CONSTRAINT c CHECK (n > 0))",
+    "CREATE TABLE `a``b` (id int PRIMARY KEY, p1 int, p2 int, p3 int, p4 int, "
+    "CONSTRAINT `k``1` FOREIGN KEY (p1) REFERENCES parents (id) ON DELETE CASCADE, "
+    "CONSTRAINT k2 FOREIGN KEY (p2) REFERENCES parents (id) ON UPDATE SET NULL, "
+    "CONSTRAINT k3 FOREIGN KEY (p3) REFERENCES parents (id) ON DELETE SET NULL ON UPDATE CASCADE, "
+    "CONSTRAINT k4 FOREIGN KEY (p4) REFERENCES parents (id))",
+)
+TO_ROLE = ("GRANT {role} TO {user}", "SET DEFAULT ROLE {role} FOR {user}")
+TO_ROLE_OF_MYSQL = (TO_ROLE[0], "SET DEFAULT ROLE {role} TO {user}")
+
+
+@pytest.mark.parametrize("right", ["SELECT", "INSERT", "ALL", "SELECT, INSERT"])
+def test_a_right_to_the_whole_database_shows_all_of_it(db: Database, right: str) -> None:
+    """MariaDB hides the actions of foreign keys if the right is SELECT."""
+    db.execute(*LIMITED_TABLES)
+    with limited(db, f"GRANT {right} ON {{db}}.* TO {{user}}") as user:
+        assert user.reflect() == db.reflect()
+
+
+def test_a_right_of_a_role_shows_the_whole_database(db: Database) -> None:
+    db.execute(*LIMITED_TABLES)
+    to_role = TO_ROLE if db.is_mariadb else TO_ROLE_OF_MYSQL
+    with limited(db, "GRANT SELECT ON {db}.* TO {role}", *to_role) as user:
+        assert user.reflect() == db.reflect()

@@ -13,19 +13,26 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.mysql.expressions import quote_identifier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from sqlalchemy.engine import Connection
 
+    from autodiff.dialects.mysql.catalog.rows import Lines, Place
     from autodiff.schema.objects import Name
 
-__all__ = ["read_definitions"]
+__all__ = ["read_actions", "read_definitions"]
 
 _SHOW = "SET STATEMENT sql_mode = '', sql_quote_show_create = 1 FOR SHOW CREATE TABLE {}"
 _NO_SUCH_TABLE = 1146
 _OPTIONS = re.compile(r"^\).*", re.MULTILINE)
 _NEXT_NUMBER = re.compile(r" AUTO_INCREMENT=\d+")
 _DEFAULT_INDEX = " USING BTREE"
+_FOREIGN_KEY = re.compile(
+    r"^  CONSTRAINT `(.+?)` FOREIGN KEY .*\)"
+    r"(?: ON DELETE ([A-Z ]+?))?(?: ON UPDATE ([A-Z ]+?))?,?$",
+    re.MULTILINE,
+)
+_DEFAULT_ACTION = "RESTRICT"
 
 
 def read_definitions(connection: Connection, names: Sequence[Name]) -> str | None:
@@ -61,3 +68,24 @@ def _definition(cursor: Any, name: Name) -> str | None:
     text = _OPTIONS.sub(lambda options: _NEXT_NUMBER.sub("", options[0]), text)
     lines = (line.removesuffix(",").removesuffix(_DEFAULT_INDEX) for line in text.split("\n"))
     return "\n".join(sorted(lines))
+
+
+def read_actions(connection: Connection, places: Collection[Place], unit: str) -> Lines:
+    """Return the lines of the actions of foreign keys of tables, in any database.
+
+    information_schema shows them only to a user with another right than SELECT to the whole
+    database.
+    """
+    lines: dict[Place, list[str]] = {}
+    for place in places:
+        quoted = ".".join(map(quote_identifier, place))
+        row = connection.exec_driver_sql(
+            _SHOW.format(quoted), execution_options={"no_parameters": True}
+        ).one()
+        lines[place] = [
+            unit.join(
+                (key.replace("``", "`"), update or _DEFAULT_ACTION, delete or _DEFAULT_ACTION)
+            )
+            for key, delete, update in _FOREIGN_KEY.findall(row[1])
+        ]
+    return lines

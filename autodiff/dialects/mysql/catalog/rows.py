@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import sqlalchemy as sa
 
 from autodiff.dialects.mysql.catalog import queries as catalog
+from autodiff.dialects.mysql.catalog.definitions import read_actions
 from autodiff.dialects.mysql.catalog.queries import Gathered, Marks
 from autodiff.errors import DatabaseError
 
@@ -183,8 +184,9 @@ def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
     """Return the rows of the databases, with a fixed number of queries.
 
-    Views, partitions and sequences are only queried if there are any. If a
-    field contains a separator, everything is queried again with another one.
+    Views, partitions and sequences are only queried if there are any, and what the server hides
+    only if something is missing. If a field contains a separator, everything is queried again with
+    another one.
 
     Raises DatabaseError if an answer is truncated, or if the database contains each separator.
     """
@@ -207,6 +209,7 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
     gathered = [queries.tables, queries.columns, queries.indexes, queries.keys]
     lines, namespaces = server.lines_of_all([*gathered, queries.actions, queries.checks])
     rows, columns, indexes, keys, actions, checks = lines
+    hidden = [place for place in keys if place not in actions]
     tables = server.tables(rows)
     kinds = {row.type for row in tables}
     is_partitioned = any("partitioned" in row.options for row in tables)
@@ -216,7 +219,7 @@ def _fetch(server: _Server, *, mariadb: bool) -> Rows:
         columns=columns,
         indexes=indexes,
         keys=keys,
-        actions=actions,
+        actions={**actions, **read_actions(server.connection, hidden, server.marks.unit)},
         checks=checks,
         partitions=server.lines(queries.partitions) if is_partitioned else {},
         views=server.views(queries.views) if "VIEW" in kinds else (),
