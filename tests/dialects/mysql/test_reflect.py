@@ -402,3 +402,37 @@ def test_a_right_of_a_role_shows_the_whole_database(db: Database) -> None:
     to_role = TO_ROLE if db.is_mariadb else TO_ROLE_OF_MYSQL
     with limited(db, "GRANT SELECT ON {db}.* TO {role}", *to_role) as user:
         assert user.reflect() == db.reflect()
+
+
+@pytest.mark.parametrize(
+    "grants",
+    [
+        ("GRANT SELECT ON {db}.parents TO {user}",),
+        ("GRANT ALL ON {db}.parents TO {user}", "GRANT ALL ON {db}.`a``b` TO {user}"),
+        ("GRANT SELECT (id, n) ON {db}.parents TO {user}",),
+        ("GRANT CREATE ON {db}.* TO {user}",),
+    ],
+)
+def test_a_user_who_may_not_see_the_whole_database(db: Database, grants: tuple[str, ...]) -> None:
+    """What the server hides must not look like a difference."""
+    db.execute(*LIMITED_TABLES)
+    with (
+        limited(db, *grants) as user,
+        pytest.raises(DatabaseError, match="no right to all of it") as caught,
+    ):
+        user.reflect()
+    assert str(caught.value.hint).startswith(
+        f"GRANT SELECT ON `{db.connection.engine.url.database}`.* TO the user"
+    )
+
+
+def test_other_databases_need_a_right_too(new_db: Callable[[str], Database], kind: str) -> None:
+    db, other = new_db(kind), new_db(kind)
+    name = str(other.connection.engine.url.database)
+    other.execute(*LIMITED_TABLES)
+    grants = ("GRANT ALL ON {db}.* TO {user}", f"GRANT SELECT ON `{name}`.parents TO {{user}}")
+    with (
+        limited(db, *grants) as user,
+        pytest.raises(DatabaseError, match=f"cannot read the database {name}"),
+    ):
+        user.reflect(name)

@@ -59,9 +59,26 @@ FROM {quoted}
 Before version 12, MariaDB has no information_schema.sequences: the options of a sequence are only
 available as the one row in it. https://mariadb.com/kb/en/create-sequence/
 """
-_DATABASE = """
-SELECT {kind}, 0, 0, schema_name
-FROM information_schema.schemata WHERE schema_name = :schema{number}
+_OWN_RIGHT = """
+EXISTS (SELECT 1 FROM information_schema.{source}
+        WHERE REPLACE(grantee, '''@''', '@') = CONCAT('''', CURRENT_USER(), '''')
+          AND privilege_type IN ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES'){where})
+"""
+_MAY_SEE_ALL = " OR ".join(
+    (
+        _OWN_RIGHT.format(source="user_privileges", where=""),
+        _OWN_RIGHT.format(
+            source="schema_privileges", where=" AND :schema{number} LIKE table_schema"
+        ),
+    )
+)
+"""Whether the user has a right that shows all tables and columns of a database.
+
+Rights of its roles are not known here.
+"""
+_DATABASE = f"""
+SELECT {{kind}}, {{number}}, {_MAY_SEE_ALL}, schema_name
+FROM information_schema.schemata WHERE schema_name = :schema{{number}}
 """
 TABLE_EXISTS = """
 EXISTS (SELECT 1 FROM information_schema.tables
@@ -262,8 +279,9 @@ _MARIADB_FIELDS = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignore
 def joined_query(gathered: Sequence[Gathered], databases: int) -> str:
     """Return one query for several kinds of rows, whose number is the first field of each row.
 
-    The last kind has the name of each database but the first, if it exists, as its text. Each is
-    looked up by its name: the server has to read the folders of all databases to list them.
+    The last kind has the name of each database that exists as its text, and whether the user is
+    known to see all of it as its number of lines. Each is looked up by its name: the server has to
+    read the folders of all databases to list them.
     https://mariadb.com/kb/en/optimizations-for-information_schema-tables/
     """
     mark = gathered[0].query[: gathered[0].query.index(" 0, COUNT(*)")]
@@ -272,7 +290,7 @@ def joined_query(gathered: Sequence[Gathered], databases: int) -> str:
         for number, item in enumerate(gathered)
         for query in [item.query.replace(mark, "SELECT", 1)]
     )
-    names = (_DATABASE.format(kind=len(gathered), number=number) for number in range(1, databases))
+    names = (_DATABASE.format(kind=len(gathered), number=number) for number in range(databases))
     return " UNION ALL ".join([*parts, *names]).replace("SELECT", mark, 1)
 
 

@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from autodiff.dialects.mysql.catalog import queries as catalog
 from autodiff.dialects.mysql.catalog.definitions import read_actions
 from autodiff.dialects.mysql.catalog.queries import Gathered, Marks
+from autodiff.dialects.mysql.catalog.rights import require_right
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -188,7 +189,8 @@ def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, maria
     only if something is missing. If a field contains a separator, everything is queried again with
     another one.
 
-    Raises DatabaseError if an answer is truncated, or if the database contains each separator.
+    Raises DatabaseError if an answer is truncated, if the database contains each separator, or if
+    all tables are read and the user may not see all of them.
     """
     for number in range(_ATTEMPTS):
         server = _Server(connection, schemas, scope, Marks.numbered(number))
@@ -251,13 +253,17 @@ class _Server:
     def lines_of_all(self, gathered: Sequence[Gathered]) -> tuple[list[Lines], frozenset[str]]:
         """Return what `lines` does for several kinds of rows, and the databases in the scope.
 
-        This is one query. The default database is not among those that it returns.
+        This is one query, unless a right to a database may be missing.
         """
         rows: list[list[Any]] = [[] for _ in range(len(gathered) + 1)]
         query = catalog.joined_query(gathered, len(self.schemas))
         for kind, *row in self.execute(query):
             rows[kind].append(row)
-        names = frozenset(name for _, _, name in rows.pop())
+        databases = rows.pop()
+        for number, may_see_all, _ in databases:
+            if self.scope.only is None and not may_see_all:
+                require_right(self.connection, self.schemas[number])
+        names = frozenset(name for _, _, name in databases)
         return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)], names
 
     def lines(self, gathered: Gathered, rows: Sequence[Any] | None = None) -> Lines:
