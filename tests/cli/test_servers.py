@@ -109,3 +109,52 @@ def test_the_blog(server_project: Folder, run_script: RunScript) -> None:
     assert run_script(url, script).stderr == ""
     status = server_project.ok("status", "--json").data
     assert (status["applied"], len(status["pending"])) == ([], 3)
+
+
+USERS_WITH_MOOD = """
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+class Base(DeclarativeBase):
+    pass
+
+class User(Base):
+    __tablename__ = "users"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    mood: Mapped[str] = mapped_column(sa.Enum("sad", "ok", name="mood"))
+"""
+
+
+@pytest.fixture
+def without_usage(server_project: Folder, monkeypatch: pytest.MonkeyPatch) -> Iterator[Folder]:
+    """Return a migrated project whose role may not use the default schema."""
+    server_project.write(models=USERS_WITH_MOOD)
+    server_project.ok("generate", "-m", "users")
+    server_project.ok("upgrade")
+    url = sa.make_url(os.environ["DATABASE_URL"])
+    role = f"limited_{str(url.database)[-12:]}"
+    with opened(url) as db:
+        db.execute(
+            f"CREATE ROLE {role} LOGIN",
+            f"GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}",
+            "REVOKE USAGE ON SCHEMA public FROM PUBLIC",
+        )
+    monkeypatch.setenv("DATABASE_URL", url.set(username=role).render_as_string(False))
+    yield server_project
+    with opened(url) as db:
+        db.execute(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+@pytest.mark.parametrize("path", ["public", 'nowhere,"public"', "PUBLIC"])
+@pytest.mark.parametrize("server_project", ["postgresql"], indirect=True)
+def test_a_role_without_usage_on_its_schema(
+    without_usage: Folder, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL shows a schema that may not be used as if there were none."""
+    url = sa.make_url(os.environ["DATABASE_URL"])
+    options = url.update_query_dict({"options": f"-csearch_path={path}"})
+    monkeypatch.setenv("DATABASE_URL", options.render_as_string(False))
+    for command in ("status", "check", "diff", "upgrade"):
+        error = without_usage.fails(command).err
+        assert f"the role {url.username} may not use the schema public" in error, command
+        assert f"GRANT USAGE ON SCHEMA public TO {url.username}" in error, command

@@ -52,7 +52,13 @@ class PostgreSQLCatalog(Catalog):
     def read(self, connection: Connection, scope: Scope) -> Schema:
         from autodiff.dialects.postgresql.catalog.reflect import reflect_schema
 
-        return reflect_schema(connection, scope, self.dialect.default_schema or "public")
+        schema = reflect_schema(connection, scope, self.dialect.default_schema or "public")
+        is_unreachable = connection.dialect.default_schema_name is None
+        if is_unreachable and any(name.schema is None for name in schema.tables):
+            from autodiff.dialects.postgresql.session.search_path import refuse_without_usage
+
+            refuse_without_usage(connection)
+        return schema
 
     def has_table(self, connection: Connection, name: str, schema: str | None) -> bool:
         """Ask with its own query: SQLAlchemy caches one for each engine, and keeps both."""

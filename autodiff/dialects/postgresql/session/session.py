@@ -101,10 +101,20 @@ class PostgreSQLSession(Session):
         connection.commit()
 
     def current_schema(self, connection: Connection) -> str | None:
+        """Return the schema of names without a schema, None if there is none.
+
+        Raises DatabaseError if the role may not use it.
+        """
         known = known_records(connection)
+        schema: str | None
         if known is not None:
-            return known.current_schema
-        schema: str | None = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+            schema = known.current_schema
+        else:
+            schema = connection.exec_driver_sql("SELECT current_schema()").scalar_one()
+        if schema is None:
+            from autodiff.dialects.postgresql.session.search_path import refuse_without_usage
+
+            refuse_without_usage(connection)
         return schema
 
     def read_settings(self, connection: Connection) -> Mapping[str, str]:
