@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
 
 from autodiff import Project, diff
 from autodiff.errors import PlanError, RenameUndecidedError
@@ -222,6 +223,41 @@ def test_a_comment_of_a_type_is_kept(database: Callable[[str], sa.URL]) -> None:
     assert 'comment="how it feels"' in plan.source("x")
     assert "COMMENT ON TYPE mood IS 'how it feels'" in plan.reverse_sql()
     engine.dispose()
+
+
+def test_a_table_is_rewritten_once_for_all_columns_of_a_type(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """One ALTER TABLE converts them and their defaults, although a check compares two of them."""
+
+    def colored(*values: str) -> sa.MetaData:
+        metadata, color = sa.MetaData(), sa.Enum(*values, name="color")
+        for name in ("cars", "houses"):
+            sa.Table(
+                name,
+                metadata,
+                sa.Column("id", sa.Integer, primary_key=True),
+                sa.Column("inside", color, server_default="red"),
+                sa.Column("outside", color),
+                sa.Column("others", postgresql.ARRAY(color), server_default="{red}"),
+                sa.CheckConstraint("inside <> outside", name=f"{name}_differ"),
+            )
+        return metadata
+
+    url = database("postgresql")
+    colors = MoodProject(url, tmp_path / "migrations", colored("red", "blue", "pink"))
+    colors.execute("INSERT INTO cars (id, outside) VALUES (1, 'blue')")
+    draft = colors.project(colored("red", "blue")).draft("no pink")
+    assert draft is not None and draft.proof is not None and draft.proof.passed
+    draft.write()
+    project = colors.project(colored("red", "blue"))
+    [applied] = project.upgrade()
+    changed = [words[2] for sql in project.sql(applied) if "USING" in (words := sql.split())]
+    assert changed == ["cars", "houses"]
+    assert not project.check()
+    with opened(url) as db:
+        assert db.rows("SELECT * FROM cars") == [(1, "red", "blue", "{red}")]
+    project.downgrade()
 
 
 def test_an_unused_type_of_the_lock_file_is_dropped(

@@ -89,6 +89,7 @@ class PostgreSQLEnumDDL(EnumDDL):
         return statements
 
     def _replace(self, operation: AlterEnum) -> list[str]:
+        """Return the statements that replace a type: each ALTER TABLE rewrites its table once."""
         after = operation.after
         old = Name(name_between(after.name.name), after.name.schema)
         name = self.quote_name(after.name)
@@ -96,15 +97,18 @@ class PostgreSQLEnumDDL(EnumDDL):
             f"ALTER TYPE {name} RENAME TO {self.quote(old.name)}",
             *self._create(CreateEnum(enum=after)),
         ]
-        for user in operation.users:
-            statements += self._convert_column(user, name, operation)
+        for table in dict.fromkeys(user.table for user in operation.users):
+            users = (user for user in operation.users if user.table == table)
+            changes = [c for user in users for c in self._column_changes(user, name, operation)]
+            statements.append(self.alter_table(table, *changes))
         statements.append(copy_type_privileges(self.quote_name(old), name))
         return [*statements, f"DROP TYPE {self.quote_name(old)}"]
 
-    def _convert_column(self, user: EnumUser, name: str, operation: AlterEnum) -> list[str]:
-        """Return the statements that convert a column to the new type.
+    def _column_changes(self, user: EnumUser, name: str, operation: AlterEnum) -> list[str]:
+        """Return what ALTER TABLE does to convert a column to the new type.
 
-        Its default is dropped first because it has the old type, and set again if it is valid.
+        Its default is dropped because it has the old type, and set again if it is valid. PostgreSQL
+        drops defaults first and sets them last.
         """
         column, array = self.quote(user.column), "[]" if user.is_array else ""
         changes = [f"TYPE {name}{array} USING {column}::text{array}::{name}{array}"]
@@ -112,9 +116,7 @@ class PostgreSQLEnumDDL(EnumDDL):
             changes.insert(0, "DROP DEFAULT")
             if _is_default_valid(user, operation):
                 changes.append(f"SET DEFAULT {user.default}")
-        return [
-            self.alter_table(user.table, f"ALTER COLUMN {column} {change}") for change in changes
-        ]
+        return [f"ALTER COLUMN {column} {change}" for change in changes]
 
 
 def _is_default_valid(user: EnumUser, operation: AlterEnum) -> bool:
