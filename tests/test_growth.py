@@ -1,4 +1,7 @@
-"""Test that the work of a comparison grows linearly; calls are counted because times vary."""
+"""Test that the work of comparing and of reading SQL grows linearly.
+
+Calls are counted because times vary.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from autodiff.autogenerate.questions import NoAnswers
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.dialects import dialect_for
 from autodiff.models import declare
+from autodiff.schema.sql_statements import split_statements
 from tests.benchmarks.shop import models
 from tests.counting import counted_calls
 from tests.support import Folder
@@ -72,3 +76,23 @@ def test_the_number_of_calls_of_lint_is_linear(tmp_path: Path) -> None:
     """What earlier migrations filled is followed through all of them."""
     calls_of_lint(tmp_path, 2)  # fills caches and imports modules
     assert calls_of_lint(tmp_path, 400) < 4.4 * calls_of_lint(tmp_path, 100)
+
+
+def calls_of_split(kind: str, statements: int) -> int:
+    """Return the number of calls to split a trigger or procedure with many statements in it."""
+    start = "TRIGGER t AFTER INSERT ON a" if kind == "trigger" else "PROCEDURE p()"
+    body = (
+        "IF a > 0 THEN UPDATE a SET b = 1; END IF; " if kind == "procedure" else "DELETE FROM a; "
+    )
+    with counted_calls() as count:
+        found = split_statements(
+            f"CREATE {start} BEGIN {body * statements} END; SELECT 1",
+            backslashes=kind == "procedure",
+        )
+        assert len(list(found)) == 2
+    return count[0]
+
+
+@pytest.mark.parametrize("kind", ["trigger", "procedure"])
+def test_the_number_of_calls_to_split_a_body_is_linear(kind: str) -> None:
+    assert calls_of_split(kind, 400) < 4.4 * calls_of_split(kind, 100)

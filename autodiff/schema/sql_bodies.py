@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
 
-__all__ = ["is_unfinished"]
+__all__ = ["Body"]
 
 _WITH_BODY = frozenset(("TRIGGER", "PROCEDURE", "FUNCTION", "EVENT"))
 _MODIFIERS = frozenset(
@@ -34,24 +36,61 @@ _EXPRESSION = "expression"
 Token = tuple[str, str]
 
 
-def is_unfinished(found: Sequence[Token], *, compounds: bool) -> bool:
-    """Return whether a semicolon after these tokens is a part of their statement.
+@dataclass(slots=True, eq=False, kw_only=True)
+class Body:
+    """What has begun in one statement, read up to each of its semicolons.
 
     compounds: whether IF, CASE, loops and BEGIN NOT ATOMIC contain statements, as on MySQL and
         MariaDB.
     """
-    first = next((token.upper() for kind, token in found if kind != "space"), "")
-    if first not in ("CREATE", "ALTER") and not (compounds and first in (*_COMPOUND, "BEGIN")):
-        return False
-    parts = [(kind, _word(kind, token)) for kind, token in found if kind != "space"]
-    words = [token for kind, token in parts if kind == "word"]
-    if first not in ("CREATE", "ALTER"):
-        is_block = first != "BEGIN" or words[1:3] == ["NOT", "ATOMIC"]
-        return is_block and _is_open(parts, compounds=compounds)
-    kind = _created_kind(words[1:])
-    if kind == "RULE":
-        return _has_open_bracket(parts)
-    return kind in _WITH_BODY and _is_open(parts, compounds=compounds)
+
+    compounds: bool
+    _read: int = 0
+    _parts: list[Token] = field(default_factory=list)
+    _opened: list[str] = field(default_factory=list)
+
+    def is_unfinished(self, found: Sequence[Token]) -> bool:
+        """Return whether a semicolon after these tokens is a part of their statement.
+
+        found: the tokens of the statement, those of the last call included.
+        """
+        first = next((token.upper() for kind, token in found if kind != "space"), "")
+        creates = first in ("CREATE", "ALTER")
+        if not creates and not (self.compounds and first in (*_COMPOUND, "BEGIN")):
+            return False
+        new = [(kind, _word(kind, token)) for kind, token in found[self._read :] if kind != "space"]
+        self._read = len(found)
+        self._parts += new
+        words = (token for kind, token in self._parts if kind == "word")
+        if not creates:
+            is_block = first != "BEGIN" or list(islice(words, 1, 3)) == ["NOT", "ATOMIC"]
+            return is_block and self._is_open(len(new))
+        kind = _created_kind(islice(words, 1, None))
+        if kind == "RULE":
+            return _has_open_bracket(self._parts)
+        return kind in _WITH_BODY and self._is_open(len(new))
+
+    def _is_open(self, new: int) -> bool:
+        """Return whether a block has begun and its END has not come; `new` parts are unread."""
+        parts, opened = self._parts, self._opened
+        for place in range(len(parts) - new, len(parts)):
+            kind, word = parts[place]
+            if kind != "word" or word not in (*_COMPOUND, "BEGIN", "END"):
+                continue
+            before = parts[max(place - 2, 0) : place]
+            following = [token for _, token in parts[place + 1 : place + 3]]
+            if word == "END":
+                if opened and _ends_block(before, following, compounds=self.compounds):
+                    opened.pop()
+            elif word == "CASE" and before[-1:] == [("word", "END")]:
+                continue
+            elif opened[-1:] == [_EXPRESSION] or (word == "CASE" and not _begins_statement(before)):
+                opened += [_EXPRESSION] if word == "CASE" else []
+            elif word == "BEGIN":
+                opened += [word] if _begins_block(before, is_first=not opened) else []
+            elif _begins_compound(word, before, following, compounds=self.compounds):
+                opened.append(word)
+        return bool(opened)
 
 
 def _word(kind: str, token: str) -> str:
@@ -72,28 +111,6 @@ def _created_kind(words: Iterable[str]) -> str:
 
 def _has_open_bracket(parts: Sequence[Token]) -> bool:
     return sum((token == "(") - (token == ")") for kind, token in parts if kind == "other") > 0
-
-
-def _is_open(parts: Sequence[Token], *, compounds: bool) -> bool:
-    """Return whether a block has begun and its END has not come."""
-    opened: list[str] = []
-    for place, (kind, word) in enumerate(parts):
-        if kind != "word" or word not in (*_COMPOUND, "BEGIN", "END"):
-            continue
-        before = parts[max(place - 2, 0) : place]
-        following = [token for _, token in parts[place + 1 : place + 3]]
-        if word == "END":
-            if opened and _ends_block(before, following, compounds=compounds):
-                opened.pop()
-        elif word == "CASE" and before[-1:] == [("word", "END")]:
-            continue
-        elif opened[-1:] == [_EXPRESSION] or (word == "CASE" and not _begins_statement(before)):
-            opened += [_EXPRESSION] if word == "CASE" else []
-        elif word == "BEGIN":
-            opened += [word] if _begins_block(before, is_first=not opened) else []
-        elif _begins_compound(word, before, following, compounds=compounds):
-            opened.append(word)
-    return bool(opened)
 
 
 def _ends_block(before: Sequence[Token], following: Sequence[str], *, compounds: bool) -> bool:

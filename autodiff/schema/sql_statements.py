@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from autodiff.schema.sql_bodies import is_unfinished
+from autodiff.schema.sql_bodies import Body
 from autodiff.schema.sqltext import tokens
 
 __all__ = ["split_statements"]
@@ -17,10 +17,11 @@ def split_statements(text: str, *, backslashes: bool = False) -> Iterator[str]:
     is read as by MySQL: see `tokens`; blocks can also begin with IF, CASE or a loop.
     """
     found: list[tuple[str, str]] = []
+    body = Body(compounds=backslashes)
     for kind, token in tokens(text, backslashes=backslashes):
-        if token == ";" and not is_unfinished(found, compounds=backslashes):
+        if token == ";" and not body.is_unfinished(found):
             yield from _statement(found)
-            found = []
+            found, body = [], Body(compounds=backslashes)
         else:
             found.append((kind, token))
     yield from _statement(found)
