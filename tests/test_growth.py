@@ -16,6 +16,7 @@ from autodiff.autogenerate.planning import plan_difference
 from autodiff.autogenerate.questions import NoAnswers
 from autodiff.autogenerate.rename_search import find_renamed_difference
 from autodiff.dialects import dialect_for
+from autodiff.lint.sql import parse_sql
 from autodiff.models import declare
 from autodiff.schema.sql_statements import split_statements
 from tests.benchmarks.shop import models
@@ -96,3 +97,16 @@ def calls_of_split(kind: str, statements: int) -> int:
 @pytest.mark.parametrize("kind", ["trigger", "procedure"])
 def test_the_number_of_calls_to_split_a_body_is_linear(kind: str) -> None:
     assert calls_of_split(kind, 400) < 4.4 * calls_of_split(kind, 100)
+
+
+def calls_to_parse(rows: int) -> int:
+    """Return the number of calls to parse an INSERT of so many rows."""
+    sql = f"INSERT INTO t (a, b) VALUES {', '.join(rows * ('(1, 2)',))}"
+    with counted_calls() as count:
+        parse_sql(sql, dialect_for("sqlite"))
+    return count[0]
+
+
+def test_the_rows_of_an_insert_are_not_parsed() -> None:
+    calls_to_parse(1)  # fills caches and imports modules
+    assert calls_to_parse(100) == calls_to_parse(10)

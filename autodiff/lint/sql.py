@@ -17,6 +17,7 @@ from autodiff.lint.sql_forms import (
     single_actions,
     spelled_plainly,
     without_misread,
+    without_rows,
 )
 from autodiff.lint.sql_rows import is_true
 from autodiff.lint.sql_tables import Reader
@@ -35,7 +36,7 @@ __all__ = ["casts_of", "is_always_true", "parse_sql", "statements_with_lines"]
 
 def statements_with_lines(text: str, dialect: Dialect) -> Iterator[tuple[str, int]]:
     """Yield the statements of a SQL file, each with the line on which its first word is."""
-    position = 0
+    position, counted, line = 0, 0, 1
     backslashes = dialect.features.backslash_escapes
     for statement in split_statements(text, backslashes=backslashes):
         start = text.find(statement, position)
@@ -44,14 +45,16 @@ def statements_with_lines(text: str, dialect: Dialect) -> Iterator[tuple[str, in
             if kind != "space":
                 break
             start += len(token)
-        yield statement, text.count("\n", 0, start) + 1
+        line += text.count("\n", counted, start)
+        counted = start
+        yield statement, line
 
 
 def parse_sql(text: str, dialect: Dialect) -> list[Action]:
     """Return what the statements of a text do; `Unparsed` for one that cannot be parsed."""
     found: list[Action] = []
     backslashes = dialect.features.backslash_escapes
-    for statement in split_statements(text, backslashes=backslashes):
+    for statement in split_statements(without_rows(text), backslashes=backslashes):
         plain = without_misread(statement, dialect.features.sql_grammar)
         actions = _statement(plain, dialect, backslashes)
         found += actions

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from autodiff.dialects import dialect_for
 from autodiff.lint.context import Action
-from autodiff.lint.sql import parse_sql
+from autodiff.lint.sql import parse_sql, statements_with_lines
 from autodiff.schema.operations import AlterColumn, CreateIndex, Operation
 
 
@@ -187,6 +189,8 @@ MYSQL = {
     "CREATE OR REPLACE DATABASE d": ["DropSchemaWithContents d", "+ schema d"],
     "DROP SCHEMA IF EXISTS d": ["DropSchemaWithContents d"],
     "REPLACE INTO t VALUES (1)": ["ChangeRows INSERT t"],
+    r"INSERT INTO `t` VALUES (1, 'it\'s'), (2, '; DELETE FROM u')": ["ChangeRows INSERT t"],
+    r"INSERT INTO t VALUES ('\'); DELETE FROM u; -- ')": ["ChangeRows INSERT t"],
     "LOCK TABLES t WRITE": ["MaintainTable lock t"],
     "LOCK TABLES t AS x WRITE, u READ": ["MaintainTable lock t", "MaintainTable lock u"],
 }
@@ -199,6 +203,11 @@ SQLITE = {
     "CREATE INDEX main.i ON t (a COLLATE NOCASE DESC)": ["CreateIndex t ['a']"],
     "CREATE TEMP TRIGGER IF NOT EXISTS g AFTER UPDATE ON t BEGIN DELETE FROM u; END": [
         "CreateTrigger t"
+    ],
+    """INSERT INTO "t" (a, "b") VALUES (-1.5, 'it''s; '), (NULL, '');""": ["ChangeRows INSERT t"],
+    "INSERT INTO t VALUES (1); DELETE FROM u": [
+        "ChangeRows INSERT t",
+        "ChangeRows DELETE u everywhere",
     ],
     "UPDATE OR IGNORE t SET a = 1": ["ChangeRows UPDATE t everywhere"],
     "PRAGMA foreign_keys = OFF": ["Harmless"],
@@ -224,3 +233,23 @@ def test_a_statement_that_ends_too_early_is_no_failure(database: str) -> None:
         words = sql.split()
         for end in range(1, len(words), 2):
             parse_sql(" ".join(words[:end]), dialect)
+
+
+class CountedText(str):
+    """A text that knows how many characters were searched for newlines."""
+
+    searched = 0
+
+    def count(self, part: str, start: int = 0, end: int = sys.maxsize, /) -> int:  # type: ignore[override]
+        self.searched += min(end, len(self)) - start
+        return super().count(part, start, end)
+
+
+def test_the_lines_of_statements_are_counted_once() -> None:
+    """Each statement continues from the one before it."""
+    text = CountedText("SELECT 1;\n\n-- two\nSELECT\n2;\n" * 100)
+    found = list(statements_with_lines(text, dialect_for("sqlite")))
+    assert [line for _, line in found] == [
+        first + 5 * place for place in range(100) for first in (1, 4)
+    ]
+    assert text.searched <= len(text)
