@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from autodiff.dialects.base import Dialect
 from autodiff.models.expressions import Compiler
 from autodiff.models.type_call import TypeCall
+from autodiff.models.without_overrides import standard_sql
 
 __all__ = ["creates_type"]
 
@@ -17,11 +18,13 @@ def creates_type(call: TypeCall, sql: str, dialect: Dialect, compiler: Compiler)
     """Return whether the call creates a type that has the SQL on the dialect.
 
     A class can be private, need arguments that it does not keep, or be compiled differently for a
-    subclass.
+    subclass, or by the application, which a migration does not import.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return dialect.canonical_type(compiler.type(call.create())) == sql
+            created = call.create()
+            written = {compiler.type(created), standard_sql(created, compiler.dialect)}
+            return {dialect.canonical_type(text) for text in written} == {sql}
     except (AttributeError, KeyError, TypeError, ValueError, SQLAlchemyError):
         return False

@@ -18,6 +18,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from autodiff.dialects import Dialect, dialect_for
 from autodiff.errors import DatabaseError
 from autodiff.models.type_call import DIALECT_MODULES, SQL_TYPE, TypeCall
+from autodiff.models.without_overrides import standard_sql
 from autodiff.schema.sqltype import SQLType
 
 __all__ = ["SQL_TYPE", "is_plain_class", "spell_type", "stored_type", "type_key"]
@@ -103,7 +104,7 @@ def _spell_variant(type_: TypeEngine[Any], name: str, dialect: Any, sql: str) ->
         wanted = other.canonical_type(type_.compile(dialect=other.sqlalchemy))
         call = _spell(stored, other.sqlalchemy, wanted)
         with suppress(AttributeError, KeyError, TypeError, ValueError, SQLAlchemyError):
-            created = call.create().compile(dialect=other.sqlalchemy)
+            created = standard_sql(call.create(), other.sqlalchemy)
             if other.canonical_type(created) == wanted:
                 return call
         return TypeCall(SQL_TYPE, (wanted,))

@@ -67,6 +67,28 @@ def test_dry_run_prints_the_file(blog: Folder) -> None:
     assert output == (blog.migrations / "0002_add_comments.py").read_text()
 
 
+COMPILED = """
+import sqlalchemy as sa
+from sqlalchemy.ext.compiler import compiles
+
+@compiles(sa.BigInteger, "sqlite")
+def integer(element, compiler, **kw):
+    return "INTEGER"
+
+metadata = sa.MetaData()
+sa.Table("t", metadata, sa.Column("id", sa.BigInteger, primary_key=True))
+"""
+
+
+def test_sql_that_the_models_give_a_type(folder: Folder) -> None:
+    """`upgrade` does not import the models, and creates the column as they do."""
+    folder.write(models=COMPILED, autodiff=CONFIG.replace("Base", "metadata"))
+    for command in (("generate", "-m", "x"), ("upgrade",), ("check",), ("check", "--offline")):
+        result = folder.process(*command)
+        assert result.code == 0, result
+    assert folder.sql("SELECT type FROM pragma_table_info('t')") == [("INTEGER",)]
+
+
 def test_an_empty_migration(blog: Folder) -> None:
     assert blog.ok("generate", "-m", "tidy up", "--empty").out == "migrations/0002_tidy_up.py\n"
     assert blog.ok("upgrade").out == "1 migration applied\n"

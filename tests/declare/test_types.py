@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import enum
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 import sqlmodel.sql.sqltypes
 from sqlalchemy import types
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles, deregister
 
 from autodiff import op
 from autodiff.dialects import Dialect, dialect_for
@@ -263,6 +265,72 @@ def test_spelled_type_does_not_refer_to_the_application(name: str, type_: Any) -
 )
 def test_types_are_spelled_idiomatically(type_: Any, name: str, python: str) -> None:
     """Defaults and unnecessary keywords are omitted; a decorator becomes its implementation."""
+    assert sql_and_python(type_, dialect_for(name))[1] == python
+
+
+@pytest.fixture
+def overrides() -> Iterator[None]:
+    """Let the application write other SQL for types of SQLAlchemy, and take it back."""
+
+    @compiles(sa.BigInteger, "sqlite")
+    def integer(element: Any, compiler: Any, **kw: Any) -> str:
+        return "INTEGER"
+
+    @compiles(postgresql.JSONB, "sqlite")
+    def json(element: Any, compiler: Any, **kw: Any) -> str:
+        return "JSON"
+
+    @compiles(sa.String, "mysql", "mariadb")
+    def string(element: Any, compiler: Any, **kw: Any) -> str:
+        if element.length is None:
+            return "VARCHAR(255)"
+        return str(compiler.visit_string(element, **kw))
+
+    @compiles(sa.DateTime)
+    def precise(element: Any, compiler: Any, **kw: Any) -> str:
+        return "DATETIME(6)" if compiler.dialect.name in ("mysql", "mariadb") else "TIMESTAMP(3)"
+
+    @compiles(sa.Enum, "postgresql")
+    def enum_name(element: Any, compiler: Any, **kw: Any) -> str:
+        return str(compiler.visit_enum(element, **kw))
+
+    yield
+    for cls in (sa.BigInteger, postgresql.JSONB, sa.String, sa.DateTime, sa.Enum):
+        deregister(cls)
+
+
+@pytest.mark.usefixtures("overrides")
+@pytest.mark.parametrize(
+    ("type_", "name", "python"),
+    [
+        (sa.BigInteger(), "sqlite", "sa.Integer()"),
+        (sa.BigInteger(), "postgresql", "sa.BigInteger()"),
+        (sa.BigInteger().with_variant(sa.Text(), "mysql"), "sqlite", "sa.Integer()"),
+        (sa.Text().with_variant(sa.BigInteger(), "sqlite"), "sqlite", "sa.Integer()"),
+        (
+            sa.Text().with_variant(sa.BigInteger(), "sqlite"),
+            "postgresql",
+            'sa.Text().with_variant(op.sql_type("INTEGER"), "sqlite")',
+        ),
+        (postgresql.JSONB(), "sqlite", "sa.JSON()"),
+        (postgresql.JSONB(), "postgresql", "postgresql.JSONB()"),
+        (sa.String(), "mysql", "sa.String(255)"),
+        (sa.String(), "mariadb", "sa.String(255)"),
+        (sa.String(30), "mariadb", "sa.String(30)"),
+        (sa.String(), "postgresql", "sa.String()"),
+        (sa.DateTime(), "mariadb", "mysql.DATETIME(fsp=6)"),
+        (sa.DateTime(), "postgresql", "postgresql.TIMESTAMP(precision=3)"),
+        (
+            sa.ARRAY(sa.DateTime()),
+            "postgresql",
+            "postgresql.ARRAY(postgresql.TIMESTAMP(precision=3))",
+        ),
+        (sa.Enum("a", name="m"), "postgresql", 'sa.Enum("a", name="m")'),
+    ],
+    ids=case_name,
+)
+def test_a_type_with_sql_of_the_application(type_: Any, name: str, python: str) -> None:
+    """A migration does not import the function with @compiles, so another class has its SQL."""
     assert sql_and_python(type_, dialect_for(name))[1] == python
 
 
