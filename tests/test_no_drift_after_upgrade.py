@@ -440,6 +440,28 @@ def test_a_sequence_that_still_gives_numbers_is_kept(
     assert not second.check()
 
 
+def models_by_version(*more: sa.Column[Any]) -> sa.MetaData:
+    """Return models whose SQL depends on what SQLAlchemy reads from a server."""
+    number: sa.Column[Any] = sa.Column("n", sa.Integer)
+    return one_table(
+        sa.Column("id", sa.BigInteger, sa.Sequence("t_id_seq"), primary_key=True),
+        number,
+        sa.Column("half", sa.Float, sa.Computed(sa.cast(number, sa.Float) / 2, persisted=True)),
+        sa.Column("whole", sa.Integer, sa.Computed("n + 1")),
+        sa.Column("code", sa.Uuid),
+        *more,
+    )
+
+
+@pytest.mark.parametrize("kind", ["postgresql", "mariadb"])
+def test_sql_that_depends_on_the_server(
+    database: Callable[[str], sa.URL], tmp_path: Path, kind: str
+) -> None:
+    """`check --offline` declares the models as they are with a connection."""
+    after = models_by_version(sa.Column("new", sa.Integer))
+    assert_no_drift(database(kind), tmp_path, models_by_version(), after)
+
+
 @pytest.mark.parametrize(
     "items",
     [

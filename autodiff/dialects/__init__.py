@@ -8,6 +8,7 @@ one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib import import_module
@@ -121,9 +122,24 @@ def dialect_for(
         raise _unknown(name) from error
     # SQLAlchemy's registry returns a class; for mariadb, which it generates, an instance.
     made = found() if isinstance(found, type) else found
-    if made.name == "postgresql":  # standard_conforming_strings, on since 9.1
-        made._backslash_escapes = False
+    _set_as_connected(made, version)
     return _make(made, version=version, default_schema=default_schema, scratch_url=scratch_url)
+
+
+def _set_as_connected(made: Any, version: str | None) -> None:
+    """Set what SQLAlchemy asks a server of this version for, so that it writes the same SQL.
+
+    Without a version, that is the newest one.
+    """
+    major, minor, *_ = (*map(int, re.findall(r"\d+", version or "1000")), 0)
+    if made.name == "postgresql":
+        made._backslash_escapes = False  # standard_conforming_strings, on since 9.1
+        made.supports_virtual_generated_columns = major >= 18
+    if made.name in ("mysql", "mariadb"):
+        made._support_float_cast = True
+    if getattr(made, "is_mariadb", False):
+        made.supports_sequences = True
+        made.supports_native_uuid = (major, minor) >= (10, 7)
 
 
 def _make(

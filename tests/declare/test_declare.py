@@ -520,3 +520,33 @@ def test_default_options_of_an_identity_are_left_out(type_: type[sa.Integer], la
     downwards = declared(start=-1, increment=-1, minvalue=-largest - 1, maxvalue=-1)
     assert downwards == declared(increment=-1)
     assert declared(maxvalue=largest - 1) != declared()
+
+
+@pytest.mark.parametrize(
+    ("database", "persisted", "type_"),
+    [
+        ("postgresql 17", True, "uuid"),
+        ("postgresql 18", False, "uuid"),
+        ("mariadb 10.6", False, "char(32)"),
+        ("mariadb 10.11", False, "uuid"),
+    ],
+)
+def test_models_without_a_server_are_those_of_its_version(
+    database: str, persisted: bool, type_: str
+) -> None:
+    """SQLAlchemy asks a server for these abilities when it connects."""
+    metadata = sa.MetaData()
+    sa.Table(
+        "t",
+        metadata,
+        sa.Column("n", sa.Integer),
+        sa.Column("code", sa.Uuid),
+        sa.Column("more", sa.Integer, sa.Computed("n + 1")),
+    )
+    name, version = database.split()
+    _, code, more = declare(metadata, dialect_for(name, version=version)).tables[Name("t")].columns
+    assert code.type.sql == type_
+    if sa.__version__.startswith("2.0."):  # it writes STORED for every version
+        return
+    assert more.computed is not None
+    assert more.computed.persisted is persisted
