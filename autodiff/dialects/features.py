@@ -51,6 +51,9 @@ class Features:
         object, in its schema; otherwise only indexes of one table need different names.
     merges_unique_constraints: CREATE TABLE keeps one of several equal unique constraints.
     checks_key_targets: a foreign key to columns that are not unique is refused when it is created.
+    deferrable_foreign_keys, deferrable_unique_keys: such a constraint can be checked at the end of
+        a transaction.
+    match_clause: a foreign key can have MATCH.
     keys_reference_indexes: an index that begins with the columns is enough for a foreign key.
     autoincrement: a column can be SERIAL or AUTO_INCREMENT.
     autoincrement_words: the words by which SQLAlchemy's SQL of such a column is recognized.
@@ -121,6 +124,9 @@ class Features:
     distinct_index_names: bool = False
     merges_unique_constraints: bool = False
     checks_key_targets: bool = True
+    deferrable_foreign_keys: bool = True
+    deferrable_unique_keys: bool = True
+    match_clause: bool = True
     keys_reference_indexes: bool = False
     autoincrement: bool = False
     autoincrement_words: frozenset[str] = frozenset(

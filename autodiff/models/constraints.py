@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_constraint", "declare_index", "foreign_key_target"]
+__all__ = ["declare_constraint", "declare_index", "foreign_key_target", "require_supported"]
 
 
 def declare_constraint(
@@ -90,11 +90,51 @@ def _is_executed(item: Any, statement: type[Any], compiler: Compiler) -> bool:
     return bool(item._ddl_if._should_execute(statement(item), item, None, compiler=compiler.ddl))
 
 
-def _timing(constraint: Any) -> dict[str, Any]:
+def require_supported(constraint: sa.Constraint, dialect: Dialect, compiler: Compiler) -> None:
+    """Raise ModelsError for an option of a key that the database does not have.
+
+    A function of the application, marked with @compiles, can leave the option out.
+    """
+    if hasattr(type(constraint), "_compiler_dispatcher"):
+        return
+    option = _unsupported_option(constraint, dialect)
+    if option is not None and _is_created(constraint, compiler):
+        raise ModelsError(
+            f"{_refusal(constraint)}: {dialect.backend} does not support {option}",
+            hint="remove it, or declare the constraint once for each database, with ddl_if()",
+        )
+
+
+def _unsupported_option(constraint: sa.Constraint, dialect: Dialect) -> str | None:
+    if _is_timed(constraint) and not _can_defer(constraint, dialect):
+        return "deferrable"
+    if isinstance(constraint, sa.ForeignKeyConstraint) and constraint.match:
+        return None if dialect.features.match_clause else "match"
+    return None
+
+
+def _is_timed(constraint: Any) -> bool:
+    deferred = (constraint.initially or "").upper() == "DEFERRED"
+    return bool(constraint.deferrable) or deferred
+
+
+def _can_defer(constraint: Any, dialect: Dialect) -> bool:
+    """Return whether the database can defer a constraint; no check is ever declared as deferred."""
+    match constraint:
+        case sa.ForeignKeyConstraint():
+            return dialect.features.deferrable_foreign_keys
+        case sa.UniqueConstraint() | sa.PrimaryKeyConstraint():
+            return dialect.features.deferrable_unique_keys
+    return True
+
+
+def _timing(constraint: Any, dialect: Dialect) -> dict[str, Any]:
     if not constraint.deferrable and not constraint.initially:
         return {}
+    if not _can_defer(constraint, dialect):
+        return {}
     deferred = (constraint.initially or "").upper() == "DEFERRED"
-    return {"deferrable": bool(constraint.deferrable) or deferred, "initially_deferred": deferred}
+    return {"deferrable": _is_timed(constraint), "initially_deferred": deferred}
 
 
 def _primary_key(
@@ -104,7 +144,7 @@ def _primary_key(
     if not columns:
         return None
     options = _key_options(constraint, "on_conflict_primary_key", dialect)
-    return PrimaryKey(columns=columns, options=options, **_timing(constraint), **named)
+    return PrimaryKey(columns=columns, options=options, **_timing(constraint, dialect), **named)
 
 
 def _key_options(constraint: Any, on_column: str, dialect: Dialect) -> dict[str, Option]:
@@ -144,7 +184,7 @@ def _unique(
         columns=columns,
         nulls_not_distinct=bool(dialect_options(constraint, dialect).get("nulls_not_distinct")),
         options=_key_options(constraint, "on_conflict_unique", dialect),
-        **_timing(constraint),
+        **_timing(constraint, dialect),
         **named,
     )
 
@@ -171,7 +211,7 @@ def _exclusion(
         elements=tuple(elements),
         using=str(constraint.using).lower(),
         where=None if where is None else compiler.expression(where),
-        **_timing(constraint),
+        **_timing(constraint, dialect),
         **named,
     )
 
@@ -187,9 +227,9 @@ def _foreign_key(
         referred_columns=tuple([column for _, column in targets]),
         on_update=_action(constraint.onupdate),
         on_delete=_action(constraint.ondelete),
-        match=None if match in ("", "SIMPLE") else match,
+        match=None if match in ("", "SIMPLE") or not dialect.features.match_clause else match,
         options=_constraint_options(constraint, dialect),
-        **_timing(constraint),
+        **_timing(constraint, dialect),
         **named,
     )
 

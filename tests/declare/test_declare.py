@@ -550,3 +550,26 @@ def test_models_without_a_server_are_those_of_its_version(
         return
     assert more.computed is not None
     assert more.computed.persisted is persisted
+
+
+@pytest.mark.parametrize(
+    ("dialect", "item", "option"),
+    [
+        ("mariadb", sa.ForeignKeyConstraint(["a"], ["t.id"], deferrable=True), "deferrable"),
+        ("mysql", sa.ForeignKeyConstraint(["a"], ["t.id"], initially="DEFERRED"), "deferrable"),
+        ("mariadb", sa.ForeignKeyConstraint(["a"], ["t.id"], match="FULL"), "match"),
+        ("mariadb", sa.UniqueConstraint("a", deferrable=True), "deferrable"),
+        ("sqlite", sa.UniqueConstraint("a", deferrable=True), "deferrable"),
+    ],
+)
+def test_an_option_that_the_database_does_not_have(
+    dialect: str, item: sa.Constraint, option: str
+) -> None:
+    """create_all() fails with it too."""
+    metadata = sa.MetaData()
+    id_, a = sa.Column("id", sa.Integer, primary_key=True), sa.Column("a", sa.Integer)
+    sa.Table("t", metadata, id_, a, item)
+    with pytest.raises(ModelsError, match=f"{dialect} does not support {option}"):
+        declare(metadata, dialect_for(dialect))
+    item.ddl_if(dialect="postgresql")
+    assert declare(metadata, dialect_for(dialect)).tables[Name("t")].constraints[1:] == ()

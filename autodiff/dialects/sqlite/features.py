@@ -15,6 +15,7 @@ FEATURES = Features(
     repeated_constraint_names=True,
     distinct_index_names=True,
     checks_key_targets=False,
+    deferrable_unique_keys=False,
     typeless_columns=True,
     views_follow_renames=True,
     scratch_in_memory=True,
