@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
     from autodiff.models.expressions import Compiler
 
-__all__ = ["declare_constraint", "declare_index", "foreign_key_target", "require_supported"]
+__all__ = ["declare_constraint", "declare_index", "foreign_key_target"]
 
 
 def declare_constraint(
@@ -90,51 +90,46 @@ def _is_executed(item: Any, statement: type[Any], compiler: Compiler) -> bool:
     return bool(item._ddl_if._should_execute(statement(item), item, None, compiler=compiler.ddl))
 
 
-def require_supported(constraint: sa.Constraint, dialect: Dialect, compiler: Compiler) -> None:
-    """Raise ModelsError for an option of a key that the database does not have.
+def _timing(constraint: Any, dialect: Dialect) -> dict[str, Any]:
+    if not constraint.deferrable and not constraint.initially:
+        return {}
+    is_deferred = (constraint.initially or "").upper() == "DEFERRED"
+    is_deferrable = bool(constraint.deferrable) or is_deferred
+    if is_deferrable and not _supports("deferrable", constraint, dialect):
+        return {}
+    return {"deferrable": is_deferrable, "initially_deferred": is_deferred}
 
-    A function of the application, marked with @compiles, can leave the option out.
+
+def _match(constraint: sa.ForeignKeyConstraint, dialect: Dialect) -> str | None:
+    """Return how a foreign key compares NULL, None for the standard."""
+    if not constraint.match or not _supports("match", constraint, dialect):
+        return None
+    match = constraint.match.upper()
+    return None if match == "SIMPLE" else match
+
+
+def _supports(option: str, constraint: sa.Constraint, dialect: Dialect) -> bool:
+    """Return whether a key can have an option; False if a function of the application decides.
+
+    Such a function, marked with @compiles, can leave the option out.
+
+    Raises ModelsError if the database does not have the option.
     """
-    if hasattr(type(constraint), "_compiler_dispatcher"):
-        return
-    option = _unsupported_option(constraint, dialect)
-    if option is not None and _is_created(constraint, compiler):
+    match constraint:
+        case sa.ForeignKeyConstraint() if option == "match":
+            has_option = dialect.features.match_clause
+        case sa.ForeignKeyConstraint():
+            has_option = dialect.features.deferrable_foreign_keys
+        case sa.UniqueConstraint() | sa.PrimaryKeyConstraint():
+            has_option = dialect.features.deferrable_unique_keys
+        case _:
+            return True
+    if not has_option and not hasattr(type(constraint), "_compiler_dispatcher"):
         raise ModelsError(
             f"{_refusal(constraint)}: {dialect.backend} does not support {option}",
             hint="remove it, or declare the constraint once for each database, with ddl_if()",
         )
-
-
-def _unsupported_option(constraint: sa.Constraint, dialect: Dialect) -> str | None:
-    if _is_timed(constraint) and not _can_defer(constraint, dialect):
-        return "deferrable"
-    if isinstance(constraint, sa.ForeignKeyConstraint) and constraint.match:
-        return None if dialect.features.match_clause else "match"
-    return None
-
-
-def _is_timed(constraint: Any) -> bool:
-    deferred = (constraint.initially or "").upper() == "DEFERRED"
-    return bool(constraint.deferrable) or deferred
-
-
-def _can_defer(constraint: Any, dialect: Dialect) -> bool:
-    """Return whether the database can defer a constraint; no check is ever declared as deferred."""
-    match constraint:
-        case sa.ForeignKeyConstraint():
-            return dialect.features.deferrable_foreign_keys
-        case sa.UniqueConstraint() | sa.PrimaryKeyConstraint():
-            return dialect.features.deferrable_unique_keys
-    return True
-
-
-def _timing(constraint: Any, dialect: Dialect) -> dict[str, Any]:
-    if not constraint.deferrable and not constraint.initially:
-        return {}
-    if not _can_defer(constraint, dialect):
-        return {}
-    deferred = (constraint.initially or "").upper() == "DEFERRED"
-    return {"deferrable": _is_timed(constraint), "initially_deferred": deferred}
+    return has_option
 
 
 def _primary_key(
@@ -220,14 +215,13 @@ def _foreign_key(
     constraint: sa.ForeignKeyConstraint, named: dict[str, Any], dialect: Dialect
 ) -> ForeignKey:
     targets = [foreign_key_target(element, dialect) for element in constraint.elements]
-    match = (constraint.match or "").upper()
     return ForeignKey(
         columns=tuple([str(element.parent.name) for element in constraint.elements]),
         referred=targets[0][0],
         referred_columns=tuple([column for _, column in targets]),
         on_update=_action(constraint.onupdate),
         on_delete=_action(constraint.ondelete),
-        match=None if match in ("", "SIMPLE") or not dialect.features.match_clause else match,
+        match=_match(constraint, dialect),
         options=_constraint_options(constraint, dialect),
         **_timing(constraint, dialect),
         **named,

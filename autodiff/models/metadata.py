@@ -14,7 +14,6 @@ from autodiff.dialects.literals import MissingValueError
 from autodiff.dialects.scope import EVERYTHING, Selection
 from autodiff.errors import ModelsError
 from autodiff.models.columns import enum_of, first_of_sequence
-from autodiff.models.constraints import require_supported
 from autodiff.models.distinct_names import require_distinct_index_names
 from autodiff.models.expressions import Compiler
 from autodiff.models.long_names import (
@@ -86,8 +85,6 @@ def declare_metadata(
         if getattr(table, "is_view", False):
             views[name] = declared_view(name, table, dialect, compiler)
             continue
-        for constraint in table.constraints:
-            require_supported(constraint, dialect, compiler)
         tables[name] = declare_table(table, dialect, compiler)
         has_cut_names |= has_names_to_cut(tables[name], dialect)
         for domain in dialect.domains_of(table):
