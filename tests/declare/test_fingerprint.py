@@ -174,7 +174,7 @@ def test_a_change_of_the_schema_changes_the_fingerprint(change: str, kind: str) 
     assert fingerprint(before(), dialect) == first
     if change == "deferrable" and not dialect.features.deferrable_foreign_keys:
         with pytest.raises(ModelsError, match="does not support deferrable"):
-            fingerprint(after(), dialect)
+            declare(after(), dialect)
         return
     changed, changed_declared = fingerprint(after(), dialect), declare(after(), dialect)
     assert declared == changed_declared or first != changed
