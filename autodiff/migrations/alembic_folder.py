@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from configparser import ConfigParser
 from configparser import Error as IniError
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -86,15 +87,21 @@ class AlembicFolder:
         return any(folder.is_relative_to(place.resolve()) for place in self.version_locations)
 
     def revision_files(self) -> tuple[Path, ...]:
-        """Return the sorted files that Alembic reads revisions from."""
+        """Return the files that Alembic reads revisions from, in the order in which it does."""
         pattern = "**/*.py" if self.recursive_version_locations else "*.py"
-        found = {
+        found = (
             path.resolve()
             for folder in self.version_locations
-            for path in folder.glob(pattern)
+            for path in sorted(folder.glob(pattern), key=partial(_files_first, folder))
             if not path.name.startswith(("__init__", ".#")) and "__pycache__" not in path.parts
-        }
-        return tuple(sorted(found))
+        )
+        return tuple(dict.fromkeys(found))
+
+
+def _files_first(folder: Path, path: Path) -> tuple[tuple[bool, str], ...]:
+    """Return the key that sorts the files of a folder by name, before those of its subfolders."""
+    *inner, name = path.relative_to(folder).parts
+    return (*((True, each) for each in inner), (False, name))
 
 
 def find_alembic_folder(

@@ -184,4 +184,5 @@ def parse_revisions(
         found = [parse(path) for path in paths]
     else:
         found = [read_or_note(path, problems, parse) for path in paths]
-    return [replace(item, is_alembic=True) for item in found if item is not None]
+    revisions = (item for item in found if item is not None)
+    return [replace(item, is_alembic=True, place=n) for n, item in enumerate(revisions)]

@@ -85,9 +85,9 @@ class Migration:
     or labels) must be applied first, but are not parents. The timeouts are seconds; None means the
     setting in the configuration. `replaces` are the revisions that were squashed into this one, in
     order. `dialects` are the kinds of databases that it is for; an empty tuple means all.
-    `is_alembic` tells that it is a revision of Alembic, which Alembic runs. `phase` is its part of
-    a change without downtime, and `phase_guard` are queries that must find no row before it is
-    applied.
+    `is_alembic` tells that it is a revision of Alembic, which Alembic runs, and `place` is the
+    position of its file among those that Alembic reads. `phase` is its part of a change without
+    downtime, and `phase_guard` are queries that must find no row before it is applied.
     """
 
     revision: str
@@ -104,6 +104,7 @@ class Migration:
     replaces: tuple[str, ...] = ()
     dialects: tuple[str, ...] = ()
     is_alembic: bool = False
+    place: int = field(default=0, compare=False, repr=False)
     phase: MigrationPhase | None = None
     phase_guard: tuple[str, ...] = ()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from autodiff.errors import HistoryError, MigrationFileError, SeveralHeadsError
 from autodiff.migrations import targets
 from autodiff.migrations.alembic_history import AlembicHistory, read_alembic, read_revisions
+from autodiff.migrations.alembic_order import in_alembic_order
 from autodiff.migrations.drawing import draw_branches
 from autodiff.migrations.files import Migration, read_folder
 
@@ -327,7 +328,10 @@ def _require_files(
 def _ordered(
     migrations: Mapping[str, Migration], dependencies: Mapping[str, tuple[str, ...]]
 ) -> Sequence[Migration]:
-    """Return the migrations after their parents, otherwise by number and revision."""
+    """Return the migrations after their parents, otherwise by number and revision.
+
+    Alembic's revisions come first, in Alembic's order.
+    """
     sorter = TopologicalSorter(
         {r: (*m.parents, *dependencies.get(r, ())) for r, m in migrations.items()}
     )
@@ -338,11 +342,14 @@ def _ordered(
         raise HistoryError(
             f"the migrations form a cycle: {names}", hint="correct the parents of one of them"
         ) from error
+    first = in_alembic_order(migrations, dependencies)
+    places = {revision: n for n, revision in enumerate(first, -len(first))}
     order: list[Migration] = []
     ready: list[tuple[int, str]] = []
     while sorter.is_active():
         for revision in sorter.get_ready():
-            heappush(ready, (migrations[revision].number or 0, revision))
+            rank = places.get(revision, migrations[revision].number or 0)
+            heappush(ready, (rank, revision))
         _, first = heappop(ready)
         order.append(migrations[first])
         sorter.done(first)

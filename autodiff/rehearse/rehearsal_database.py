@@ -146,8 +146,8 @@ class RehearsalDatabase:
         They are run without rows between them, because nobody can change them any more.
         """
         first = list(takewhile(lambda migration: migration.is_alembic, migrations))
-        for revision in self.graph.tips([migration.revision for migration in first]):
-            self._runner.upgrade(revision)
+        if first:
+            self._runner.upgrade_by_alembic(first)
         self._applied |= {migration.revision: migration for migration in first}
         return migrations[len(first) :]
 

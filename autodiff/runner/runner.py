@@ -195,6 +195,14 @@ class Runner:
             self._session.prepare_lock()
         run_migrations(self._session, [migration], direction, create_tables=is_first)
 
+    def upgrade_by_alembic(self, revisions: Sequence[Migration]) -> None:
+        """Apply revisions of Alembic in the order given, on a database that has none of them.
+
+        Raises MigrationFailedError if one fails.
+        """
+        with self._session.locked():
+            run_migrations(self._session, revisions, "upgrade")
+
     def take_changed_tables(self) -> frozenset[Name] | None:
         """Return the tables that were changed since the last call, None if all can have been.
 

@@ -65,7 +65,7 @@ def history(tmp_path: Path) -> AlembicProject:
         up='op.create_table("orders", sa.Column("id", sa.Integer(), primary_key=True))',
         down='op.drop_table("orders")',
     )
-    project.revision("d4", ("b2", "c3"), up="pass", down="pass")
+    project.revision("d4", ("c3", "b2"), up="pass", down="pass")
     return project
 
 
@@ -80,6 +80,13 @@ def schema(url: sa.URL) -> dict[str, list[str]]:
             for table in sorted(inspector.get_table_names())
             if not table.startswith("autodiff_")
         }
+
+
+def foreign_keys(url: sa.URL, table: str) -> dict[str | None, list[str]]:
+    """Return the columns of each foreign key by its name."""
+    with opened(url) as db:
+        found = sa.inspect(db.connection).get_foreign_keys(table)
+        return {key["name"]: key["constrained_columns"] for key in found}
 
 
 def versions(url: sa.URL) -> list[str]:
@@ -121,6 +128,34 @@ def test_new_database_is_upgraded_by_alembic(
     project.downgrade("base")
     assert versions(any_database) == []
     assert schema(any_database).keys() == {"alembic_version"}
+
+
+def test_branches_run_in_the_order_of_alembic(
+    tmp_path: Path, any_database: sa.URL, database: Callable[[str], sa.URL]
+) -> None:
+    """The columns, and the names that a server gives to keys, are those of Alembic's own run."""
+    history = AlembicProject(tmp_path)
+    key = 'sa.Column("id", sa.Integer(), primary_key=True)'
+    up = f'op.create_table("users", {key})\n    op.create_table("orders", {key})'
+    history.revision("root", up=up, down="pass")
+    backend = any_database.get_backend_name()
+    metadata = sa.MetaData()
+    sa.Table("users", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    orders = sa.Table("orders", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    for revision, parent, label in (("e1", "root", None), ("e2", "e1", None), ("c1", "root", "c")):
+        name = f"fk_{revision}" if backend == "sqlite" else None  # batch mode needs names
+        column = f'"{revision}", sa.Integer(), sa.ForeignKey("users.id", name={name!r})'
+        up = f'with op.batch_alter_table("orders") as b:\n        b.add_column(sa.Column({column}))'
+        history.revision(revision, parent, up=up, down="pass", label=label)
+        orders.append_column(sa.Column(revision, sa.ForeignKey("users.id", name=name)))
+    other = database(backend)
+    command.upgrade(history.config(other), "heads")
+    project = Project(any_database, metadata, history.root / "migrations")
+    project.adopt(history.root / "alembic.ini").write()
+    assert [m.revision for m in project.upgrade("heads")] == ["root", "e1", "e2", "c1"]
+    assert schema(any_database) == schema(other)
+    assert foreign_keys(any_database, "orders") == foreign_keys(other, "orders")
+    assert not project.check()
 
 
 def test_existing_database_is_only_recorded(history: AlembicProject, any_database: sa.URL) -> None:
