@@ -342,8 +342,8 @@ def _ordered(
         raise HistoryError(
             f"the migrations form a cycle: {names}", hint="correct the parents of one of them"
         ) from error
-    first = in_alembic_order(migrations, dependencies)
-    places = {revision: n for n, revision in enumerate(first, -len(first))}
+    revisions = in_alembic_order(migrations, dependencies)
+    places = {revision: n for n, revision in enumerate(revisions, -len(revisions))}
     order: list[Migration] = []
     ready: list[tuple[int, str]] = []
     while sorter.is_active():
