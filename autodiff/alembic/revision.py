@@ -18,7 +18,7 @@ from autodiff.commands.generate import Draft, GenerateRequest
 from autodiff.errors import ConfigError, HistoryError, exception_words
 from autodiff.migrations import Graph, Migration
 from autodiff.migrations.alembic_folder import AlembicFolder, find_alembic_folder
-from autodiff.migrations.files import parse_migration
+from autodiff.migrations.files import parse_alembic
 from autodiff.render.layout import lay_out
 from autodiff.utils.files import write_all
 
@@ -47,10 +47,17 @@ class RevisionPlace:
 class RevisionDraft(Draft):
     """A revision of an Alembic folder that is not written yet; autodiff keeps no lock file."""
 
+    def parsed(self) -> Migration:
+        """Return the revision; the template of the folder may have no downgrade()."""
+        migration = parse_alembic(self.path, *self.texts.values())
+        assert migration is not None
+        return migration
+
     def write(self) -> Migration:
         """Write the file."""
+        migration = self.parsed()
         write_all(self.texts)
-        return parse_migration(self.path, *self.texts.values())
+        return migration
 
 
 def require_alembic() -> None:

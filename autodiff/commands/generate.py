@@ -129,10 +129,14 @@ class Draft:
         """The file of the migration; the up file of a pair of SQL files."""
         return next(iter(self.texts))
 
+    def parsed(self) -> Migration:
+        """Return the migration as it will be read from its files."""
+        return parse_migration(self.path, *self.texts.values())
+
     def write(self) -> Migration:
         """Write the migration, those before it and the lock file, all or none."""
         drafts = (*self.previous, self)
-        migrations = [parse_migration(draft.path, *draft.texts.values()) for draft in drafts]
+        migrations = [draft.parsed() for draft in drafts]
         graph = Graph.of([*self.graph.migrations.values(), *migrations], self.graph.alembic)
         known = graph.migrations.keys() - {draft.revision for draft in drafts}
         unrehearsed = {r: why for r, why in self.lock.unrehearsed.items() if r in known}

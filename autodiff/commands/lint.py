@@ -14,7 +14,6 @@ from autodiff.commands.lint_evidence import LintedFolder, attach_evidence, attac
 from autodiff.commands.lint_folders import (
     LintFolder,
     changed_revisions,
-    converted,
     find_folders,
     own_form,
 )
@@ -28,7 +27,6 @@ from autodiff.lint import (
     read_lint_settings,
     run_rules,
 )
-from autodiff.migrations.files import parse_migration
 from autodiff.utils.sharing import pause_garbage_collection
 
 if TYPE_CHECKING:
@@ -259,9 +257,7 @@ def lint_draft(project: Workspace, draft: Draft) -> tuple[Finding, ...]:
     if draft.plan is None:
         return ()
     rules = load_rules()
-    migration = parse_migration(draft.path, *draft.texts.values())
-    if not migration.is_sql:  # it can be a revision for Alembic
-        migration = converted(migration)
+    migration = own_form(draft.parsed())
     found = lint_migrations(
         LintRequest(
             order=[migration],

@@ -365,17 +365,20 @@ def _read_fields(
     return values, docstring.splitlines()[0] if docstring else _slug(path), tree
 
 
-def parse_alembic(path: Path, *, required: bool = True) -> Migration | None:
-    """Return the migration for a revision file of Alembic.
+def parse_alembic(
+    path: Path, text: str | None = None, *, required: bool = True
+) -> Migration | None:
+    """Return the migration for a revision file of Alembic, which needs no downgrade().
 
     As for Alembic, a file without `revision` has the one in its name, such as 1a2b3c.py.
 
+    text: that of a file that is not written yet.
     required: whether a file without either is an error. None is returned for it otherwise.
 
     Raises MigrationFileError if it can't be read, has no revision, or computes its revision or
     parents.
     """
-    text = read_text(path)
+    text = read_text(path) if text is None else text
     values, message, _ = _read_fields(path, text, _ALEMBIC_FIELDS)
     named = _REVISION_NAME.match(path.name)
     if "revision" not in values and named is not None:

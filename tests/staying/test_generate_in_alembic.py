@@ -112,6 +112,19 @@ def test_the_template_and_the_file_name_are_those_of_the_folder(folder: Folder) 
     assert [item.name for item in versions.iterdir()] == [path.parent.name]
 
 
+def test_the_template_may_have_no_downgrade(folder: Folder) -> None:
+    """Projects that never go back remove it. lint reads the revision too."""
+    template = folder.root / "alembic/script.py.mako"
+    template.write_text(template.read_text().partition("def downgrade")[0])
+    project = Project(folder.url, first_models(), root=folder.root)
+    draft = project.draft("users", format="alembic")
+    assert draft is not None
+    assert {finding.code for finding in project.lint_draft(draft)} <= {"AD903"}
+    assert "downgrade" not in draft.write().path.read_text()
+    folder.upgrade()
+    assert left(folder, first_models()) == []
+
+
 def test_post_write_hooks_format_the_revision(folder: Folder) -> None:
     ini = folder.root / "alembic.ini"
     ini.write_text(
