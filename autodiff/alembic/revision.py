@@ -84,10 +84,12 @@ def draft_in_alembic(
             hint="remove --from history",
         )
     folder, database = _find_folder(project, place)
+    # before the revisions, which may import an installed copy of the models
+    metadata = [] if request.empty else project.metadata()
     with _alembic_errors():
         scripts = _scripts(folder)
         head = _head(scripts, request.parent)
-        drafted = None if request.empty else _compare(project, request, folder, scripts)
+        drafted = None if request.empty else _compare(project, request, folder, scripts, metadata)
         if drafted is None and not request.empty:
             return None
         return _write_draft(scripts, folder, database, request, head, drafted)
@@ -171,7 +173,11 @@ def _read_heads(scripts: ScriptDirectory) -> list[str]:
 
 
 def _compare(
-    project: Workspace, request: GenerateRequest, folder: AlembicFolder, scripts: ScriptDirectory
+    project: Workspace,
+    request: GenerateRequest,
+    folder: AlembicFolder,
+    scripts: ScriptDirectory,
+    metadata: Sequence[sa.MetaData],
 ) -> Drafted | None:
     schema, table = folder.version_table_schema, folder.version_table
     config = project.config
@@ -188,7 +194,6 @@ def _compare(
         data_checks=request.data_checks,
     )
     texts = [path.read_text(encoding="utf-8", errors="replace") for path in folder.revision_files()]
-    metadata = project.metadata()
     with project.connect() as connection:
         _refuse_pending(connection, folder, scripts)
         return draft_revision(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -275,6 +276,31 @@ def test_the_command_line_starts_without_alembic() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.strip() == "[]"
+
+
+def test_models_of_the_project_come_before_installed_ones(folder: Folder) -> None:
+    """A revision that imports the application does not get an old installed copy of it."""
+    table = "sa.Table('users', metadata, sa.Column('id', sa.Integer, primary_key=True){})\n"
+    start = "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
+    (folder.root / "models.py").write_text(start + table.format(""))
+    (folder.root / "autodiff.toml").write_text('models = "models:metadata"\n')
+    url = folder.url.render_as_string(hide_password=False)
+    command = [sys.executable, "-P", "-m", "autodiff", "--url", url, "generate"]
+    command += ["--format", "alembic"]
+    installed = folder.root / "installed"
+    installed.mkdir()
+    paths = filter(None, (str(installed), os.environ.get("PYTHONPATH")))
+    run = {"cwd": folder.root, "env": {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}}
+    subprocess.run([*command, "-m", "users"], **run, check=True)  # type: ignore[call-overload]
+    folder.upgrade()
+    (folder.root / "models.py").rename(installed / "models.py")
+    city = ", sa.Column('city', sa.String(20))"
+    (folder.root / "models.py").write_text(start + table.format(city))
+    [revision] = (folder.root / "alembic/versions").glob("*.py")
+    revision.write_text(f"{revision.read_text()}\nimport models\n")
+    subprocess.run([*command, "-m", "city"], **run, check=True)  # type: ignore[call-overload]
+    texts = [path.read_text() for path in (folder.root / "alembic/versions").glob("*_city.py")]
+    assert ["add_column" in text for text in texts] == [True]
 
 
 def test_the_command_line_writes_a_revision(folder: Folder) -> None:
