@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from autodiff.workspace import Workspace
 
-__all__ = ["left_alone"]
+__all__ = ["left_alone", "left_out_objects"]
 
 
 def left_alone(project: Workspace, url: str | None = None) -> tuple[UnmanagedObject, ...]:
@@ -33,14 +33,14 @@ def left_alone(project: Workspace, url: str | None = None) -> tuple[UnmanagedObj
         lock = project.lock()
         declared_before = lock.declared if lock is not None else Schema()
         found = [
-            *_left_out(connection, dialect, desired, selection),
+            *left_out_objects(connection, dialect, desired, selection),
             *_undeclared(connection, dialect, desired, declared_before, selection),
             *dialect.catalog.unmanaged_objects(connection, scope_for(desired)),
         ]
     return tuple(sorted(found, key=lambda item: (item.kind, item.name, item.reason)))
 
 
-def _left_out(
+def left_out_objects(
     connection: Connection, dialect: Dialect, desired: Schema, selection: Selection
 ) -> Iterator[UnmanagedObject]:
     """Yield what the configuration leaves out, and the tables of autodiff and Alembic.

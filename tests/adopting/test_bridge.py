@@ -538,6 +538,26 @@ def test_baseline_replaces_the_history(
     assert applied(project) == []
 
 
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ({"exclude_tables": ["ord*"]}, "matches exclude_tables"),
+        ({"include_tables": ["users"]}, "matches no pattern of include_tables"),
+    ],
+)
+def test_baseline_lists_tables_that_are_not_managed(
+    history: AlembicProject, any_database: sa.URL, setting: dict[str, list[str]], reason: str
+) -> None:
+    """New databases lack them, and Alembic's revisions created them."""
+    env = history.env.read_text()
+    history.env.write_text(env.replace("target_metadata=", "version_table='mine', target_metadata="))
+    adopted(history, any_database)
+    project = Project(any_database, models(), history.root / "migrations", **setting)  # type: ignore[arg-type]
+    baseline = project.replace_alembic(without_data=True)
+    assert "orders" not in baseline.texts[baseline.migration.path]
+    assert list(map(str, baseline.left_out)) == [f"table orders ({reason})"]
+
+
 def test_database_of_several(
     tmp_path: Path, database: Callable[[str], sa.URL], monkeypatch: pytest.MonkeyPatch
 ) -> None:

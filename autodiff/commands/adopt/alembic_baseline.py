@@ -11,14 +11,16 @@ from autodiff.autogenerate.plan import Plan
 from autodiff.commands.adopt.baseline import plan_creation
 from autodiff.commands.new_revision import GraphPosition
 from autodiff.commands.squash.replacement import draft_replacement
+from autodiff.commands.unmanaged import left_out_objects
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.errors import HandWrittenError, HistoryError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Migration, file_name, lock_text
-from autodiff.migrations.alembic_history import ALEMBIC_FILE, alembic_text
+from autodiff.migrations.alembic_history import ALEMBIC_FILE, AlembicHistory, alembic_text
 from autodiff.rehearse.context import open_rehearsal_context
 from autodiff.rehearse.draft import prove
 from autodiff.rehearse.proof import Proof
 from autodiff.rehearse.rehearsal_database import RehearsalDatabase
+from autodiff.schema.objects import Name, Schema
 from autodiff.utils.files import write_all
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class AlembicBaseline:
     texts: the migration, alembic.toml and the lock file.
     replaced: Alembic's revisions; their files stay, and are not used any more.
     with_rows: tables into which only the revisions insert rows.
-    left_out: what the revisions create and the migration does not, such as triggers.
+    left_out: what the revisions create and the migration does not, such as triggers, and tables
+        that the configuration leaves out.
     """
 
     migration: Migration
@@ -85,6 +88,11 @@ def replace_alembic(
             connection = database.inspector.connection
             creation = plan_creation(connection, dialect, after.schema, context.scope)
             plan = creation.plan
+            not_managed = left_out_objects(
+                connection, dialect, context.scope.declared or Schema(), project.selection()
+            )
+            records = {*project.selection().own_tables, _version_table(graph.alembic)}
+            left_out = [item for item in not_managed if item.name not in records]
         with_rows = tuple(sorted(str(name) for name, rows in after.rows.items() if rows))
         if with_rows and not without_data:
             raise HandWrittenError(
@@ -127,7 +135,11 @@ def replace_alembic(
         texts=texts,
         replaced=old,
         with_rows=with_rows,
-        left_out=creation.left_out,
+        left_out=(*left_out, *creation.left_out),
         plan=plan,
         proof=proof,
     )
+
+
+def _version_table(history: AlembicHistory) -> str:
+    return str(Name(history.version_table, history.version_table_schema))
