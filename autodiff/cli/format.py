@@ -360,7 +360,7 @@ def entry_data(entry: Entry) -> dict[str, Any]:
 
 
 def _applied_row(row: Any) -> tuple[str, ...]:
-    return row.name, row.revision, _moment(row.applied_at)
+    return row.name, row.revision, _moment(row.applied_at) if row.applied_at else "by Alembic"
 
 
 def status_data(status: Status) -> dict[str, Any]:
@@ -372,7 +372,7 @@ def status_data(status: Status) -> dict[str, Any]:
             {
                 "revision": row.revision,
                 "name": row.name,
-                "applied_at": row.applied_at.isoformat(),
+                "applied_at": row.applied_at.isoformat() if row.applied_at else None,
                 "skipped": row.revision in status.elsewhere,
             }
             for row in status.applied

@@ -46,7 +46,7 @@ def record_alembic(session: Session) -> None:
     """Let autodiff's records of Alembic's revisions follow Alembic's version table."""
     if session.alembic is None:
         return
-    now = session.applied()
+    now, graph = session.applied(), session.alembic.graph
     before = session.history.read(session.connection)
     session.connection.rollback()
     if now.keys() == before.keys():
@@ -54,7 +54,7 @@ def record_alembic(session: Session) -> None:
     session.create_tables()
     with session.transaction():
         session.history.remove(session.connection, sorted(before.keys() - now.keys()))
-        added = [row for revision, row in now.items() if revision not in before]
+        added = [session.applied_now(graph[r]) for r in now if r not in before]
         session.history.add(session.connection, added)
         entries = [session.ended_entry(row, "stamp", "done") for row in added]
         session.journal.add(session.connection, entries)

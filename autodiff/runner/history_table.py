@@ -26,13 +26,14 @@ _IN_ONE_STATEMENT = 500
 class Applied:
     """A migration that was applied: when (UTC), and with which checksum.
 
-    `digest` is that of the file's text, which is faster to compare; None if it is unknown.
+    `applied_at` is None if Alembic applied it and nothing is recorded yet. `digest` is that of the
+    file's text, which is faster to compare; None if it is unknown.
     """
 
     revision: str
     name: str
     checksum: str
-    applied_at: dt.datetime
+    applied_at: dt.datetime | None
     digest: str | None = None
 
 
@@ -119,6 +120,7 @@ def _require_texts(rows: Iterable[Any]) -> None:
 
 def applied_row(applied: Applied) -> dict[str, str | None]:
     """Return the record of a migration as a row by column."""
+    assert applied.applied_at is not None
     return {
         "revision": applied.revision,
         "name": applied.name,

@@ -96,7 +96,7 @@ class Session:
         """
         found = self.history.read(self.connection)
         if self.alembic is not None:
-            found = self.alembic.merged(self.connection, found, self.applied_now)
+            found = self.alembic.merged(self.connection, found, self._applied_by_alembic)
         self._end_reading()
         return found
 
@@ -274,6 +274,10 @@ class Session:
             applied_at=self._clock(),
             digest=migration.digest if isinstance(migration, Migration) else None,
         )
+
+    def _applied_by_alembic(self, migration: Migration) -> Applied:
+        """Return a migration that Alembic has applied: its version table has no times."""
+        return replace(self.applied_now(migration), applied_at=None)
 
     def record_at_once(self, migration: Migration, entry: Entry) -> None:
         """Record a migration as applied, and its journal entry, in one statement."""

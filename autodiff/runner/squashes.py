@@ -21,7 +21,7 @@ def folded(graph: Graph, applied: Mapping[str, Applied]) -> dict[str, Applied]:
             revision=squash.revision,
             name=squash.name,
             checksum=squash.checksum,
-            applied_at=max(part.applied_at for part in parts),
+            applied_at=max((p.applied_at for p in parts if p.applied_at), default=None),
             digest=squash.digest,
         )
     return found

@@ -90,6 +90,20 @@ def test_adopting_an_alembic_history(folder: Folder) -> None:
     assert "0000_baseline" in folder.ok("status").out
 
 
+def test_the_time_at_which_alembic_ran_is_unknown(folder: Folder) -> None:
+    """Its version table has no times. The next run of autodiff records the revision."""
+    alembic = AlembicProject(folder.path)
+    alembic.revision("1a2b", up="pass", down="pass")
+    write_existing_project(folder)
+    folder.ok("adopt")
+    folder.sql("CREATE TABLE alembic_version (version_num TEXT)")
+    folder.sql("INSERT INTO alembic_version VALUES ('1a2b')")
+    assert "1a2b  1a2b  by Alembic\n" in folder.ok("status").out
+    assert folder.ok("status", "--json").data["applied"][0]["applied_at"] is None
+    folder.ok("upgrade")
+    assert folder.ok("status", "--json").data["applied"][0]["applied_at"] is not None
+
+
 def test_adopting_alembic_migrations(folder: Folder) -> None:
     """The written files and the number of applied migrations are printed."""
     write_existing_project(folder)
