@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING, Literal
 
 from autodiff.autogenerate.scratch_inspector import ScratchComparison
@@ -200,8 +201,7 @@ class _HistoryRehearsal:
     def _run_steps(self) -> bool:
         """Run the migrations in order, and return whether all could be applied."""
         order = self._selection.order
-        if not any(m.is_alembic and m.revision in self._selection.revisions for m in order):
-            self._apply_by_alembic()
+        self._apply_by_alembic()
         for position, migration in enumerate(order):
             if position < self._database.applied_count:
                 continue
@@ -222,9 +222,10 @@ class _HistoryRehearsal:
         return True
 
     def _apply_by_alembic(self) -> None:
-        """Apply the revisions of Alembic that come first, which are not rehearsed."""
-        order, count = self._selection.order, self._database.applied_count
-        self._database.upgrade_by_alembic(order)
+        """Apply the revisions of Alembic that come first, up to one that is rehearsed."""
+        selection, count = self._selection, self._database.applied_count
+        first = takewhile(lambda m: m.revision not in selection.revisions, selection.order)
+        self._database.upgrade_by_alembic(list(first))
         if self._database.applied_count > count:
             self._database.insert_rows(self._rows)
 

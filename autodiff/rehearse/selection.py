@@ -64,7 +64,7 @@ def select_migrations(
             f"cannot use live rows: the database is ahead of {last.name}",
             hint="rehearse up to the head: autodiff rehearse --from-data",
         )
-    if last.is_alembic and start == end:
+    if last.is_alembic and start == end != "":
         return Selection(order=order, revisions=frozenset((last.revision,)))
     skipped |= {migration.revision for migration in order if migration.is_alembic}
     return Selection(order=order, revisions=frozenset(lineage - skipped))

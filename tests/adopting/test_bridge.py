@@ -193,6 +193,25 @@ def test_a_migration_follows_the_history(history: AlembicProject, any_database: 
     assert "ADD COLUMN age" in text.replace("`", "").replace('"', "")
 
 
+def test_revisions_are_rehearsed_only_if_they_are_named(
+    history: AlembicProject, any_database: sa.URL
+) -> None:
+    """Those before the named one are applied by one run of Alembic for each head."""
+    runs = history.root / "runs"
+    history.env.write_text(
+        f"{history.env.read_text()}\nwith open({str(runs)!r}, 'a') as f:\n    f.write('run\\n')\n"
+    )
+    project = adopted(history, any_database)
+    runs.write_text("")
+    assert project.rehearse().steps == ()
+    assert runs.read_text().count("run") == 1
+    runs.write_text("")
+    rehearsed = project.rehearse("d4")
+    assert [(step.revision, step.status) for step in rehearsed.steps] == [("d4", "passed")]
+    up_to_heads, up_down_up = 2, 3
+    assert runs.read_text().count("run") == up_to_heads + up_down_up
+
+
 def test_files_of_alembic_are_not_changed(
     history: AlembicProject, database: Callable[[str], sa.URL]
 ) -> None:
