@@ -140,6 +140,7 @@ class _Run:
         self._all = list(migrations)
         self.waiting = list(migrations)
         self.place: _Place | None = None
+        self._rolls_back = True
 
     def steps(
         self, scripts: ScriptDirectory, context: MigrationContext, heads: Sequence[str]
@@ -154,6 +155,7 @@ class _Run:
         assert self.place is not None
         self.place.require(connection)
         _require_same_table(self._part, context)
+        self._rolls_back = context.impl.transactional_ddl
         self._skip_done(heads)
         context.on_version_apply_callbacks = (*context.on_version_apply_callbacks, self._record)
         _require_downgrades(scripts, [m for _, m in self.waiting], self.direction)
@@ -222,8 +224,15 @@ class _Run:
         lines = lines if refusal is None else refusal.lines
         names = ", ".join(m.path.name for m in kept) or "nothing"
         lines.append(f"{past} before it, and kept: {names}")
+        undo = ""
+        if in_revision and refusal is None and self._can_stay_half_done(migration):
+            lines.append(
+                f"what {migration.path.name} did before the statement that failed may be kept too: "
+                "not every statement is rolled back"
+            )
+            undo = f"undo by hand what {migration.path.name} did before that statement, then "
         hint = (
-            f"fix the cause and run autodiff {self.direction} again: it continues from the "
+            f"{undo}fix the cause and run autodiff {self.direction} again: it continues from the "
             f"revision in the table {self._part.history.version_table}"
         )
         inner = error.hint if isinstance(error, AutodiffError) else None
@@ -241,6 +250,10 @@ class _Run:
                 f"{needed} that it needs; then {hint}"
             )
         return MigrationFailedError(lines, revision=migration.revision, hint=inner or hint)
+
+    def _can_stay_half_done(self, migration: Migration) -> bool:
+        """Return whether statements of a revision that fails can stay, as on MySQL."""
+        return not self._rolls_back or "autocommit_block" in migration.text
 
     @property
     def current(self) -> Migration:

@@ -244,6 +244,26 @@ def test_failed_revision_keeps_those_before_it(
     assert versions(any_database) == ["e5"]
 
 
+@pytest.mark.parametrize("is_outside", [False, True])
+def test_revision_that_stays_half_done_says_so(
+    history: AlembicProject, any_database: sa.URL, is_outside: bool
+) -> None:
+    """The next run fails at what was kept, so the hint says to undo it."""
+    create = 'op.create_table("first", sa.Column("id", sa.Integer()))'
+    if is_outside:
+        create = f"with op.get_context().autocommit_block():\n        {create}"
+    path = history.revision(
+        "e5", "d4", up=f'{create}\n    op.execute("SELECT 1 FROM nothing")', down=None
+    )
+    project = adopted_without_lock(history, any_database)
+    with pytest.raises(MigrationFailedError) as error:
+        project.upgrade()
+    stays = "first" in schema(any_database)
+    assert stays == (is_outside or any_database.get_backend_name() != "postgresql")
+    assert (f"what {path.name} did before the statement" in error.value.message) == stays
+    assert (f"undo by hand what {path.name} did" in str(error.value.hint)) == stays
+
+
 def test_irreversible_revision_says_so(history: AlembicProject, any_database: sa.URL) -> None:
     history.revision("e5", "d4", up="pass", down='raise NotImplementedError("no way back")')
     project = adopted(history, any_database)
@@ -569,7 +589,9 @@ def test_baseline_lists_tables_that_are_not_managed(
 ) -> None:
     """New databases lack them, and Alembic's revisions created them."""
     env = history.env.read_text()
-    history.env.write_text(env.replace("target_metadata=", "version_table='mine', target_metadata="))
+    history.env.write_text(
+        env.replace("target_metadata=", "version_table='mine', target_metadata=")
+    )
     adopted(history, any_database)
     project = Project(any_database, models(), history.root / "migrations", **setting)  # type: ignore[arg-type]
     baseline = project.replace_alembic(without_data=True)
