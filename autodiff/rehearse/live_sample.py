@@ -21,7 +21,7 @@ from autodiff.dialects.base import Dialect
 from autodiff.dialects.scope import Scope
 from autodiff.errors import DatabaseError
 from autodiff.plan.order import order_tables
-from autodiff.rehearse.sample_rows import Rows
+from autodiff.rehearse.sample_rows import Rows, row_of
 from autodiff.schema.objects import Column, ForeignKey, Name, Schema, Table
 from autodiff.utils.counting import counted
 
@@ -162,7 +162,7 @@ class _SampleReader:
             self._note(f"rows of table {table.name} could not be read: {_kind(error)}")
             return
         for row in found:
-            self._keep(table, dict(zip((c.name for c in columns), row, strict=True)))
+            self._keep(table, row_of((c.name for c in columns), row))
 
     @contextmanager
     def _kept_transaction(self) -> Iterator[None]:

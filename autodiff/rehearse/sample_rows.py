@@ -21,10 +21,10 @@ from autodiff.schema.sqltext import quote_literal, tokens, unquote_identifier
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, CursorResult
 
-__all__ = ["Rows", "insert_samples", "read_plain_rows", "read_rows", "update_samples"]
+__all__ = ["Rows", "insert_samples", "read_plain_rows", "read_rows", "row_of", "update_samples"]
 
 Rows = dict[Name, list[dict[str, Any]]]
-"""The rows of each table, as the driver gives them."""
+"""The rows of each table, as the driver gives them; binary values are always bytes."""
 
 _ROWS = 3
 """Rows per table: enough for duplicates and for NULLs, and fast on a thousand tables."""
@@ -161,7 +161,8 @@ def read_rows(connection: Connection, dialect: Dialect, tables: Sequence[Name]) 
     for name in tables:
         query = f"SELECT * FROM {dialect.quote_name(name)}"
         result = connection.exec_driver_sql(query, execution_options={"no_parameters": True})
-        found[name] = [dict(row._mapping) for row in result]
+        names = list(result.keys())
+        found[name] = [row_of(names, row) for row in result]
     return found
 
 
@@ -180,8 +181,19 @@ def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[T
         query = f"SELECT {listed or '1'} FROM {dialect.quote_name(table.name)}"
         options = {"no_parameters": True}
         result = connection.exec_driver_sql(query, execution_options=options)
-        found[table.name] = [dict(zip(names, row, strict=False)) for row in result]
+        found[table.name] = [row_of(names, row) for row in result]
     return found
+
+
+def row_of(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
+    """Return a row by column.
+
+    Some drivers return binary values as buffers, whose text is an address in memory.
+    """
+    return {
+        name: bytes(value) if isinstance(value, memoryview | bytearray) else value
+        for name, value in zip(names, values, strict=False)
+    }
 
 
 def _fill_table(
@@ -214,12 +226,12 @@ class _Sampler:
     choices: Mapping[tuple[Name, str], tuple[str, ...]]
     names: NameMap = _NO_RENAMES
 
-    def first_insert(self, dialect: Dialect, parents: Mapping[str, list[Any]]) -> list[str]:
+    def first_insert(self, dialect: Dialect, parents: Mapping[str, list[str]]) -> list[str]:
         """Return the statements that insert the rows to try first."""
         rows = [self.attempts(number, parents)[0] for number in range(_ROWS)]
         return _insert_all(dialect, self.table.name, rows)
 
-    def attempts(self, number: int, parents: Mapping[str, list[Any]]) -> list[dict[str, str]]:
+    def attempts(self, number: int, parents: Mapping[str, list[str]]) -> list[dict[str, str]]:
         """Return the rows to try in this order, until one is accepted.
 
         Every second row first has values that conversions change: in all columns, then only in
@@ -246,7 +258,7 @@ class _Sampler:
         new_name = self.names.column_after(self.table.name, column.name)
         return self.wanted.column(new_name) or column
 
-    def edge(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str | None:
+    def edge(self, column: Column, number: int, parents: Mapping[str, list[str]]) -> str | None:
         """Return a literal that a conversion can change, None if the column accepts none."""
         is_listed = (self.table.name, column.name) in self.choices or column.type.enum is not None
         if column.name in parents or is_listed:
@@ -262,11 +274,11 @@ class _Sampler:
             return False
         return not (column.nullable and self.after(column).nullable)
 
-    def value(self, column: Column, number: int, parents: Mapping[str, list[Any]]) -> str:
+    def value(self, column: Column, number: int, parents: Mapping[str, list[str]]) -> str:
         """Return a literal for a column; a text can be converted to the type it will get."""
         if column.name in parents:
             values = parents[column.name]
-            return _literal(values[number % len(values)]) if values else "NULL"
+            return values[number % len(values)] if values else "NULL"
         if choices := self.choices.get((self.table.name, column.name)):
             return quote_literal(choices[number % len(choices)])
         after = self.after(column)
@@ -360,19 +372,19 @@ def _text(type_sql: str, name: str, number: int) -> str:
     return quote_literal(text)
 
 
-def _literal(value: Any) -> str:
+def _literal(dialect: Dialect, value: Any) -> str:
     if value is None:
         return "NULL"
     if isinstance(value, bool | int | float):
         return str(value)
-    if isinstance(value, bytes):
-        return f"x'{value.hex()}'"
+    if isinstance(value, bytes | bytearray | memoryview):
+        return dialect.literal_bytes(bytes(value))
     return quote_literal(str(value))
 
 
-def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> dict[str, list[Any]]:
-    """Return the values in the parent for each column of a foreign key, row by row."""
-    found: dict[str, list[Any]] = {}
+def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> dict[str, list[str]]:
+    """Return literals of the values in the parent for each column of a foreign key, row by row."""
+    found: dict[str, list[str]] = {}
     for key in table.foreign_keys:
         if key.referred == table.name:
             found |= {column: [] for column in key.columns}
@@ -386,7 +398,7 @@ def _parent_values(connection: Connection, dialect: Dialect, table: Table) -> di
         except SQLAlchemyError:
             rows = []
         for place, column in enumerate(key.columns):
-            found[column] = [row[place] for row in rows]
+            found[column] = [_literal(dialect, row[place]) for row in rows]
     return found
 
 
