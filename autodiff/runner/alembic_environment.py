@@ -26,6 +26,7 @@ from autodiff.dialects import dialect_for
 from autodiff.errors import ConfigError, DatabaseError, HistoryError, exception_words
 from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
+from autodiff.runner.events import Direction
 from autodiff.runner.hidden_tables import hide_tables
 from autodiff.utils.imports import import_application_module
 
@@ -68,26 +69,33 @@ class AlembicEnvironment:
     prepare: Callable[[Connection], None] = lambda connection: None
     own_tables: tuple[str, ...] = ()
 
-    def run(self, steps: Steps) -> None:
+    def run(self, steps: Steps, direction: Direction, revision: str) -> None:
         """Run env.py, and the steps for the heads that it finds.
+
+        Args:
+            steps: Returns the steps.
+            direction: Whether they are an upgrade.
+            revision: Where they end, as env.py may read it from the arguments of the command.
 
         Raises ConfigError if Alembic is not installed; and whatever env.py and the steps raise.
         """
         with _ONE_AT_A_TIME:
-            self._run(steps, {"destination_rev": "heads"})
+            self._run(steps, direction, {"destination_rev": revision})
 
-    def script(self, steps: Steps, starting: Sequence[str]) -> str:
+    def script(
+        self, steps: Steps, direction: Direction, revision: str, starting: Sequence[str]
+    ) -> str:
         """Return the SQL of the steps, without a connection, by Alembic's offline mode.
 
         Args:
-            steps: Returns the steps.
+            steps, direction, revision: See `run`.
             starting: The heads before the steps.
         """
         output = io.StringIO()
         options = {
             "as_sql": True,
             "starting_rev": tuple(starting) or None,
-            "destination_rev": "heads",
+            "destination_rev": revision,
             "output_buffer": output,
         }
         called = False
@@ -98,7 +106,7 @@ class AlembicEnvironment:
             return steps(*arguments)
 
         with _ONE_AT_A_TIME:
-            self._run(noting, options)
+            self._run(noting, direction, options)
         if not called:
             raise HistoryError(
                 "env.py did not call context.run_migrations() in offline mode",
@@ -106,13 +114,13 @@ class AlembicEnvironment:
             )
         return output.getvalue()
 
-    def _run(self, steps: Steps, options: dict[str, Any]) -> None:
+    def _run(self, steps: Steps, direction: Direction, options: dict[str, Any]) -> None:
         folder = self.history.folder
         assert folder is not None
         _require_alembic(folder)
         from alembic.script import ScriptDirectory
 
-        config = self._config(folder)
+        config = self._config(folder, direction, options)
         with _import_path(folder):
             scripts = ScriptDirectory.from_config(config)
             attributes = config.attributes = _Attributes()
@@ -158,19 +166,21 @@ class AlembicEnvironment:
             yield connection
             connection.commit()
 
-    def _config(self, folder: AlembicFolder) -> Config:
+    def _config(
+        self, folder: AlembicFolder, direction: Direction, options: dict[str, Any]
+    ) -> Config:
         """Return the configuration as Alembic's command line makes it."""
         from alembic import command
         from alembic.config import Config
 
         arguments = argparse.Namespace(
-            cmd=(command.upgrade, ["revision"], ["sql", "tag"]),
+            cmd=(getattr(command, direction), ["revision"], ["sql", "tag"]),
             config=str(folder.source),
             name=folder.section,
             x=list(self.history.x) or None,
             raiseerr=True,
-            revision="heads",
-            sql=False,
+            revision=options["destination_rev"],
+            sql="as_sql" in options,
             tag=None,
         )
         ini = None if folder.ini is None else str(folder.ini)

@@ -28,6 +28,7 @@ from autodiff.errors import (
     MigrationFailedError,
 )
 from autodiff.migrations.files import Migration
+from autodiff.migrations.graph import Graph
 from autodiff.runner.alembic_environment import AlembicEnvironment
 from autodiff.runner.alembic_versions import AlembicPart
 from autodiff.runner.events import Direction, MigrationFinished, MigrationStarted
@@ -86,7 +87,8 @@ def run_by_alembic(
     try:
         with _held(session), _reachable(session) as place:
             run.place = place
-            place.environment(part).run(run.steps)
+            end = _end(part.graph, migrations[-1][1], direction)
+            place.environment(part).run(run.steps, direction, end)
     except KeyboardInterrupt:
         raise
     except (Exception, SystemExit) as error:
@@ -241,9 +243,10 @@ class _Run:
             needed = "environment variables and settings"
             if b"get_x_argument" in folder.env_py.read_bytes() and not self._part.history.x:
                 needed += ', and its -x arguments (x = ["NAME=VALUE"] in alembic.toml)'
-            if "'Config' object has no attribute" in lines[0]:
+            if self._part.history.configure is None:
                 needed += (
-                    ', and the attributes of Config (configure = "MODULE:FUNCTION" in alembic.toml)'
+                    ", and what the application's own command sets in Alembic's Config "
+                    '(configure = "MODULE:FUNCTION" in alembic.toml)'
                 )
             hint = (
                 "env.py must run by itself, as for the command alembic upgrade: set the "
@@ -326,7 +329,7 @@ def run_on_scratch(
         return alembic_steps(scripts, migrations, "upgrade")
 
     with _copied(connection) as place:
-        place.environment(part).run(steps)
+        place.environment(part).run(steps, "upgrade", migrations[-1].revision)
 
 
 def alembic_sql(part: AlembicPart, migration: Migration, direction: Direction, backend: str) -> str:
@@ -344,7 +347,18 @@ def alembic_sql(part: AlembicPart, migration: Migration, direction: Direction, b
         return alembic_steps(scripts, [migration], direction)
 
     environment = AlembicEnvironment(history=part.history, url=URL.create(backend))
-    return environment.script(steps, part.graph.tips(present))
+    end = _end(part.graph, migration, direction)
+    return environment.script(steps, direction, end, part.graph.tips(present))
+
+
+def _end(graph: Graph, last: Migration, direction: Direction) -> str:
+    """Return the revision at which Alembic's command ends that runs `last` as its last one."""
+    if direction == "upgrade":
+        return last.revision
+    if last.parents:
+        return last.parents[0]
+    branch = next((label for label, all_ in graph.branches.items() if last.revision in all_), None)
+    return "base" if branch is None else f"{branch}@base"
 
 
 @contextmanager

@@ -297,6 +297,7 @@ def test_env_that_cannot_run(
         project.upgrade()
     assert words in error.value.message
     assert "env.py must run by itself" in (error.value.hint or "")
+    assert 'configure = "MODULE:FUNCTION" in alembic.toml' in (error.value.hint or "")
     assert applied(project) == []
 
 
@@ -351,6 +352,35 @@ def test_arguments_of_env(history: AlembicProject, database: Callable[[str], sa.
     project.adopt(history.root / "alembic.ini", x=["region=eu", "data"]).write()
     assert 'x = ["region=eu", "data"]' in (history.root / "migrations/alembic.toml").read_text()
     assert len(project.upgrade()) == 4
+
+
+def test_env_reads_the_command_and_its_revision(
+    tmp_path: Path, database: Callable[[str], sa.URL]
+) -> None:
+    """Both are those of Alembic's command that would run the same revisions."""
+    history = AlembicProject(tmp_path)
+    history.revision("a1", label="shop", up="pass", down="pass")
+    history.revision("b2", "a1", up="pass", down="pass")
+    project = adopted(history, database("sqlite"))
+    seen = tmp_path / "seen"
+    history.env.write_text(
+        "from alembic import context\noptions = context.config.cmd_opts\n"
+        f"with open({str(seen)!r}, 'a') as file:\n"
+        "    print(options.cmd[0].__name__, options.revision, options.sql, "
+        "context.get_revision_argument(), file=file)\n" + history.env.read_text()
+    )
+    project.upgrade("a1")
+    project.upgrade()
+    project.downgrade("-1")
+    project.downgrade("base")
+    project.script("a1")
+    assert seen.read_text().splitlines() == [
+        "upgrade a1 False a1",
+        "upgrade b2 False b2",
+        "downgrade a1 False a1",
+        "downgrade shop@base False None",
+        "upgrade a1 True a1",
+    ]
 
 
 def test_attributes_of_config(
