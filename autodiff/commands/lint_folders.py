@@ -14,6 +14,7 @@ from autodiff.migrations import Graph, Migration, load_graph
 from autodiff.migrations.alembic_folder import is_alembic_folder
 from autodiff.migrations.files import is_migration_name
 from autodiff.utils.git import changed_files, unknown_base
+from autodiff.utils.imports import add_import_folders
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -205,6 +206,7 @@ def _folder(project: Workspace, path: Path, problems: list[MigrationFileError]) 
     found = LintFolder(graph=scripts.graph, revisions=nothing, own=False)
     if scripts.settings is None:
         return found
+    add_import_folders(scripts.settings.prepend_sys_path)
     return replace(
         found,
         version_table=scripts.settings.version_table,

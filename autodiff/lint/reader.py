@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from autodiff.errors import AutodiffError, WrongArgumentError, exception_words
@@ -103,7 +103,7 @@ def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -
     try:
         step = loader.step(migration, "upgrade")
         reader.script.downgrade_code = loader.function_code(migration, "downgrade")
-        with executing(reader):
+        with executing(reader), _alembic_of(migration):
             step()
     except _StopError as stop:
         reader.take(PythonCode(what=str(stop), ends=True))
@@ -114,6 +114,15 @@ def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -
         reader.take(PythonCode(what=error.message.splitlines()[0], ends=True, fails=fails))
     except Exception as error:  # the file can do anything
         reader.take(PythonCode(what=exception_words(error), ends=True))
+
+
+def _alembic_of(migration: Migration) -> AbstractContextManager[None]:
+    """Return a block in which modules that a revision of Alembic imports can use Alembic."""
+    if "down_revision" not in migration.text:
+        return nullcontext()
+    from autodiff.op.alembic.standing_in import standing_in_for_alembic
+
+    return standing_in_for_alembic()
 
 
 def _is_of(error: SyntaxError, migration: Migration) -> bool:

@@ -275,6 +275,31 @@ def test_alembic_scripts_are_linted_as_they_are(folder: Folder) -> None:
     assert codes("alembic/versions") == codes("alembic") == [("AD101", 11)]
 
 
+def test_modules_that_alembic_scripts_import_can_use_alembic(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are found by prepend_sys_path, and call the functions that the script itself calls."""
+    monkeypatch.setattr("sys.path", list(sys.path))
+    (folder.path / "alembic.ini").write_text(
+        "[alembic]\nscript_location = alembic\nprepend_sys_path = shop\n"
+    )
+    (folder.path / "shop").mkdir()
+    (folder.path / "shop" / "helpers_of_shop.py").write_text(
+        "import alembic.op\nfrom alembic import context, op\n\n\n"
+        "def drop(name):\n"
+        "    assert context.get_bind().dialect is alembic.op.get_bind().dialect\n"
+        "    op.drop_table(name)\n"
+    )
+    versions = folder.path / "alembic" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "1_first.py").write_text(
+        "from helpers_of_shop import drop\n\nrevision = '1'\ndown_revision = None\n\n\n"
+        "def upgrade():\n    drop('users')\n    drop('orders')\n"
+    )
+    found = codes("alembic/versions")
+    assert [code for code in found if code[0] != "AD505"] == [("AD101", 8), ("AD101", 9)]
+
+
 def test_the_settings_of_an_alembic_folder_are_read(folder: Folder) -> None:
     """A target can be one of several folders of versions, or a subfolder of one."""
     (folder.path / "alembic.ini").write_text(
