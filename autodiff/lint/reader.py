@@ -5,7 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from sqlalchemy.inspection import _inspects
 
 from autodiff.errors import AutodiffError, WrongArgumentError, exception_words
 from autodiff.lint.columns_by_table import (
@@ -269,6 +271,12 @@ class _PaperConnection:
 
     def __getattr__(self, name: str) -> Any:
         raise _StopError(f"it needs the connection: {name}")
+
+
+@_inspects(_PaperConnection)
+def _refuse_inspection(connection: _PaperConnection) -> NoReturn:
+    """End the reading at `sa.inspect(op.get_bind())`."""
+    raise _StopError("it inspects the database")
 
 
 class _NoAnswer:

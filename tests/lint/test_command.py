@@ -300,6 +300,13 @@ def test_modules_that_alembic_scripts_import_can_use_alembic(
     assert [code for code in found if code[0] != "AD505"] == [("AD101", 8), ("AD101", 9)]
 
 
+def test_a_look_at_the_database_is_named(folder: Folder) -> None:
+    write(1, 'if "users" not in sa.inspect(op.get_bind()).get_table_names():', "    pass")
+    [finding] = Project.load().lint().findings
+    assert finding.code == "AD902"
+    assert finding.message.endswith("was not checked from here on: it inspects the database")
+
+
 def test_the_settings_of_an_alembic_folder_are_read(folder: Folder) -> None:
     """A target can be one of several folders of versions, or a subfolder of one."""
     (folder.path / "alembic.ini").write_text(

@@ -56,9 +56,10 @@ RULES = (
         name="unread-migration",
         severity="warning",
         summary="A migration cannot be read to its end without a database.",
-        reason="The rest of the migration was not checked. It asks the connection for rows, fails, "
-        "or imports what is not installed.",
-        safe_way="Put code that needs rows into a function that op.run() calls.",
+        reason="The rest of the migration was not checked. It asks the connection for rows, "
+        "inspects the database, fails, or imports what is not installed.",
+        safe_way="Put code that needs rows into a function that op.run() calls. Pass "
+        "if_not_exists or if_exists instead of inspecting the database.",
         check=_unread,
         actions=(PythonCode,),
         bad='rows = op.get_bind().execute(sa.text("SELECT id FROM users")).all()',
