@@ -229,6 +229,7 @@ def _check_connected(
         found,
         database=(*found.database, *domains),
         pending=pending,
+        has_several_heads=len(graph.heads) > 1,
         history=history,
         edited=edited,
         notes=(

@@ -21,6 +21,7 @@ class Drift:
     by_hand: changes in the database that no migration made.
     database: all differences between the models and the database.
     notes: what could not be compared, and why.
+    has_several_heads: whether an upgrade must name its target.
     """
 
     models: tuple[str, ...] = ()
@@ -30,23 +31,27 @@ class Drift:
     by_hand: tuple[str, ...] = ()
     database: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    has_several_heads: bool = False
 
     def __bool__(self) -> bool:
         return any(lines for _, lines, _ in self.sections())
 
     def to_data(self) -> dict[str, Any]:
         """Return plain data, for --json."""
-        return {"drift": bool(self), **{key: list(value) for key, value in asdict(self).items()}}
+        lines = asdict(self)
+        del lines["has_several_heads"]
+        return {"drift": bool(self), **{key: list(value) for key, value in lines.items()}}
 
     def sections(self) -> list[tuple[str, Sequence[str], str]]:
         """Return (heading, lines, what to do) for each kind of drift that was found."""
+        upgrade = "autodiff upgrade heads" if self.has_several_heads else "autodiff upgrade"
         every = (
             (
                 "the models have changes that no migration covers",
                 self.models,
                 'autodiff generate -m "..."',
             ),
-            ("migrations are not applied to the database", self.pending, "autodiff upgrade"),
+            ("migrations are not applied to the database", self.pending, upgrade),
             (
                 "migration files and the history of the database differ",
                 self.history,

@@ -132,6 +132,16 @@ def test_merge_with_a_message_as_json(forked: Folder) -> None:
     assert len(data["notes"]) == 2
 
 
+def test_check_names_the_target_that_a_labeled_branch_needs(folder: Folder) -> None:
+    """Without a target, upgrade refuses several heads."""
+    start(folder.path)
+    folder.write(autodiff=CONFIG.replace("models:Base", "models:metadata"), models=MODELS)
+    assert "to do: autodiff upgrade\n" in folder.run("check").out
+    folder.ok("upgrade")
+    folder.ok("generate", "-m", "bills", "--parent", "base", "--label", "billing", "--empty")
+    assert "to do: autodiff upgrade heads\n" in folder.run("check").out
+
+
 def test_a_labeled_branch(folder: Folder) -> None:
     """generate starts it, targets can refer to it, and check accepts it."""
     migrations, _ = start(folder.path)
