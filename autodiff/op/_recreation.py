@@ -62,12 +62,20 @@ class Recreation:
         self._parts = [item for item in reflected if not isinstance(item, sa.Column)]
         self._convention = naming_convention
         self._begun = False
+        self._defined = {str(column.name): column for column in self._columns}
+        if copy_from is not None:
+            self._defined |= {str(column.name): column for column in copy_from.columns}
 
     @property
     def is_wanted(self) -> bool:
         """Whether Alembic recreates the table for an operation other than adding a column."""
         rebuilds = current_executor().dialect.features.rebuilds_tables
         return self._recreate == "always" or (self._recreate == "auto" and rebuilds)
+
+    @property
+    def keeps_null(self) -> bool:
+        """Whether columns stay nullable in a primary key, as they do in Alembic's new table."""
+        return self.is_wanted and not current_executor().dialect.features.primary_keys_not_null
 
     def begin(self) -> None:
         """Submit what must come before the first operation for which the table is recreated."""
@@ -101,6 +109,24 @@ class Recreation:
         if table is not None and (key := table.primary_key) is not None:
             submit(DropConstraint(table=table.name, name=key.name, kind="primary"))
 
+    def define(self, column: sa.Column[Any]) -> None:
+        """Note a column that the batch adds."""
+        self._defined[str(column.name)] = column
+
+    def refuse_null(self, key: Iterable[str]) -> None:
+        """Make columns of a new primary key NOT NULL if Alembic's new table has them so.
+
+        These are the columns that the script defines without `nullable`: SQLAlchemy decides.
+        """
+        defined = [self._defined[name] for name in key if name in self._defined]
+        for column in defined if self.keeps_null else ():
+            if not _is_nullable_in_key(column):
+                self._alter_column(str(column.name), ColumnPatch(nullable=False))
+
+    def _alter_column(self, column: str, patch: ColumnPatch) -> None:
+        table = qualified_name(self._table, self._schema)
+        submit(AlterColumn(table=table, name=column, before=ColumnPatch(), after=patch))
+
     def _current(self) -> Table | None:
         return current_executor().find(qualified_name(self._table, self._schema))
 
@@ -132,8 +158,7 @@ class Recreation:
                 default=column.default if column.default != present.default else UNSET,
             )
             if patch.fields:
-                name = qualified_name(self._table, self._schema)
-                submit(AlterColumn(table=name, name=column.name, before=ColumnPatch(), after=patch))
+                self._alter_column(column.name, patch)
 
     def _replace_constraints(self, source: sa.Table) -> None:
         """Make the constraints those of `copy_from`, which Alembic copies instead of the table."""
@@ -151,7 +176,14 @@ class Recreation:
             if same.name != constraint.name and not same.implicit:
                 self._rename(constraint, str(same.name))
         for constraint in missing:
-            submit(AddConstraint(table=name, constraint=constraint))
+            self._add_constraint(constraint)
+
+    def _add_constraint(self, constraint: Constraint) -> None:
+        table = qualified_name(self._table, self._schema)
+        keep_null = self.keeps_null
+        submit(AddConstraint(table=table, constraint=constraint, keep_null=keep_null))
+        if isinstance(constraint, PrimaryKey):
+            self.refuse_null(constraint.columns)
 
     def _add(self, items: Iterable[Any]) -> None:
         """Add the constraints and indexes of `table_args` that the table does not have."""
@@ -169,13 +201,20 @@ class Recreation:
         known = {c.name for c in present.constraints} if present else set()
         for constraint in with_names(executor, declared).constraints:
             if constraint.name not in known:
-                submit(AddConstraint(table=name, constraint=constraint))
+                self._add_constraint(constraint)
         for index in declared.indexes:
             submit(CreateIndex(table=name, index=index))
 
 
 def _is_primary(constraint: Constraint) -> bool:
     return isinstance(constraint, PrimaryKey)
+
+
+def _is_nullable_in_key(column: sa.Column[Any]) -> bool:
+    """Return whether SQLAlchemy lets a column of a primary key be NULL."""
+    copy = column._copy()
+    sa.Table("t", sa.MetaData(), copy, sa.PrimaryKeyConstraint(copy))
+    return bool(copy.nullable)
 
 
 def _content(constraint: Constraint) -> Constraint:

@@ -75,6 +75,7 @@ class BatchOperations:
             inline_references=inline_references,
             inline_primary_key=inline_primary_key,
         )
+        self._recreation.define(column)
 
     def drop_column(
         self,
@@ -110,6 +111,7 @@ class BatchOperations:
         self._recreation.begin()
         column_operations.alter_column(self._table, column_name, schema=self._schema, **kw)
 
+    @checked
     def create_primary_key(
         self,
         constraint_name: str | None,
@@ -118,14 +120,20 @@ class BatchOperations:
     ) -> None:
         """Add a primary key; see `op.create_primary_key()`.
 
-        On SQLite, it replaces the present one.
+        On SQLite, it replaces the present one, and the columns can still be NULL.
         """
         self._recreation.begin()
         if not self._has_no_key:
             self._recreation.drop_primary_key()
-        constraints.create_primary_key(
-            constraint_name, self._table, columns, schema=self._schema, **dialect_kw
+        constraints.add_primary_key(
+            constraint_name,
+            self._table,
+            columns,
+            self._schema,
+            dialect_kw,
+            keep_null=self._recreation.keeps_null,
         )
+        self._recreation.refuse_null(columns)
 
     def create_unique_constraint(
         self,

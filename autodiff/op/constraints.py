@@ -67,8 +67,21 @@ def create_primary_key(
     Raises:
         MigrationFailedError: Rows have equal values or NULL in the columns.
     """
-    key = sa.PrimaryKeyConstraint(*columns, name=constraint_name, **dialect_kw)
-    _add_constraint(table_name, schema, key, columns)
+    add_primary_key(constraint_name, table_name, columns, schema, dialect_kw)
+
+
+def add_primary_key(
+    constraint_name: str | None,
+    table_name: str,
+    columns: Sequence[str],
+    schema: str | None,
+    options: PrimaryKeyOptions,
+    *,
+    keep_null: bool = False,
+) -> None:
+    """Add a primary key; `keep_null` as in AddConstraint."""
+    key = sa.PrimaryKeyConstraint(*columns, name=constraint_name, **options)
+    _add_constraint(table_name, schema, key, columns, keep_null=keep_null)
 
 
 @checked
@@ -213,6 +226,8 @@ def _add_constraint(
     sa_constraint: Any,
     columns: Sequence[str],
     options: Mapping[str, Option] = MappingProxyType({}),
+    *,
+    keep_null: bool = False,
 ) -> None:
     """Add a constraint, with `options` that SQLAlchemy's constraint has no keyword for."""
     executor = current_executor()
@@ -230,7 +245,7 @@ def _add_constraint(
         constraint = replace(constraint, options={**constraint.options, **options})
     name = qualified_name(table_name, schema)
     constraint = name_added(executor, name, constraint)
-    executor.submit(AddConstraint(table=name, constraint=constraint))
+    executor.submit(AddConstraint(table=name, constraint=constraint, keep_null=keep_null))
 
 
 @checked

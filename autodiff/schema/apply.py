@@ -106,7 +106,7 @@ def evolve(table: Table, operation: Operation) -> Table:
         case AlterColumn(name=name, after=patch):
             return _replace_column(table, name, patch.apply(_column(table, name)))
         case AddConstraint(constraint=constraint):
-            return _with_constraint(table, constraint)
+            return _with_constraint(table, constraint, keep_null=operation.keep_null)
         case DropConstraint(name=name, kind=kind):
             return _without_constraint(table, name, primary=kind == "primary")
         case RenameConstraint(before=before, after=after, kind=kind):
@@ -377,10 +377,10 @@ def _with_prefix(name: str | None, before: Table, after: Table) -> str | None:
     return f"{after.name.name}_{name.removeprefix(prefix)}"
 
 
-def _with_constraint(table: Table, constraint: Constraint) -> Table:
+def _with_constraint(table: Table, constraint: Constraint, *, keep_null: bool) -> Table:
     added = replace(constraint, implicit=False)
     table = replace(table, constraints=(*table.constraints, added))
-    if not isinstance(constraint, PrimaryKey):
+    if keep_null or not isinstance(constraint, PrimaryKey):
         return table
     for name in constraint.columns:
         table = _replace_column(table, name, replace(_column(table, name), nullable=False))

@@ -433,10 +433,14 @@ class AlterColumn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddConstraint:
-    """ALTER TABLE ... ADD CONSTRAINT."""
+    """ALTER TABLE ... ADD CONSTRAINT.
+
+    keep_null: whether the columns of a primary key stay nullable, which only SQLite allows.
+    """
 
     table: Name
     constraint: Constraint
+    keep_null: bool = field(default=False, repr=False)
 
     def reverse(self) -> DropConstraint:
         return DropConstraint(

@@ -149,6 +149,9 @@ def history(
 everywhere = pytest.mark.parametrize(
     "history", [(kind, {}) for kind in ("sqlite", "postgresql", "mariadb")], indirect=True
 )
+alembic_replaces_keys = pytest.mark.filterwarnings(
+    "ignore:.*specifies columns 'id'.* as primary_key=True"
+)
 on_mariadb = pytest.mark.parametrize("history", [("mariadb", {})], indirect=True)
 with_convention = pytest.mark.parametrize(
     "history", [(kind, CONVENTION) for kind in ("sqlite", "postgresql")], indirect=True
@@ -205,7 +208,7 @@ with op.batch_alter_table("c", naming_convention=names, recreate={recreate!r}) a
     history.run()
 
 
-@pytest.mark.filterwarnings("ignore:.*specifies columns 'id' as primary_key=True")
+@alembic_replaces_keys
 @pytest.mark.parametrize(
     ("arguments", "body"),
     [
@@ -242,6 +245,49 @@ def test_arguments_of_a_batch(history: History, arguments: str, body: str) -> No
     lines += ['    sa.UniqueConstraint("a", name="named"))']
     lines += [f'with op.batch_alter_table("c", {arguments}) as batch:', f"    {body}"]
     history.write("a2", "\n".join(lines), "a1")
+    history.run()
+
+
+@alembic_replaces_keys
+@pytest.mark.parametrize(
+    ("arguments", "body"),
+    [
+        ("", 'batch.create_primary_key("k", ["id", "p_id"])'),
+        ("", 'batch.create_primary_key("k", ["p_id"])'),
+        (
+            "",
+            'batch.drop_constraint("pk_c", type_="primary")\n'
+            '    batch.create_primary_key("k", ["id", "p_id"])',
+        ),
+        (
+            "",
+            'batch.add_column(sa.Column("x", sa.Integer, server_default="1"))\n'
+            '    batch.add_column(sa.Column("y", sa.Integer, nullable=True))\n'
+            '    batch.create_primary_key("k", ["id", "p_id", "x", "y"])',
+        ),
+        (
+            "",
+            'batch.create_primary_key("k", ["id", "a"])\n'
+            '    batch.alter_column("a", nullable=False)',
+        ),
+        ("reflect_args=[sa.Column('a', sa.Text)]", 'batch.create_primary_key("k", ["id", "a"])'),
+        ("copy_from=copied", 'batch.alter_column("a", type_=sa.Text)'),
+    ],
+)
+def test_nullable_columns_in_the_key_of_a_batch(
+    history: History, arguments: str, body: str
+) -> None:
+    """They stay nullable with their rows, as SQLite allows; SQLAlchemy decides for new columns."""
+    id_ = 'sa.Column("id", sa.Integer, nullable=False)'
+    columns = f'{id_}, sa.Column("p_id", sa.Integer), sa.Column("a", sa.String(9))'
+    key = 'sa.PrimaryKeyConstraint("id", name="pk_c")'
+    history.write("a1", f'op.create_table("c", {columns}, {key})', None)
+    history.write("a2", "op.execute(\"INSERT INTO c VALUES (1, NULL, 'x')\")", "a1")
+    null = 'sa.Column("p_id", sa.Integer, nullable=True), sa.Column("a", sa.String(9))'
+    new_key = 'sa.PrimaryKeyConstraint("id", "p_id", "a", name="pk_c")'
+    lines = [f'copied = sa.Table("c", sa.MetaData(), {id_}, {null}, {new_key})']
+    lines += [f'with op.batch_alter_table("c", {arguments}) as batch:', f"    {body}"]
+    history.write("a3", "\n".join(lines), "a2")
     history.run()
 
 
