@@ -15,6 +15,7 @@ from alembic.config import Config
 
 from autodiff import Project
 from autodiff.commands.adopt.script_text import ScriptSettings, convert_text
+from autodiff.errors import ConfigError
 from autodiff.migrations import read_migration
 from autodiff.migrations.files import parse_alembic
 from tests.support import Database, opened
@@ -459,6 +460,42 @@ def test_helper_modules(history: History, monkeypatch: pytest.MonkeyPatch) -> No
         "from shop_tools.names import key",
     ]
     assert "from shop_tools.names import key" in (history.root / "m" / "0004_a4.py").read_text()
+
+
+def test_helper_modules_in_folders_of_the_setting_path(history: History) -> None:
+    """They are copied like those in the root of the project."""
+    (history.root / "lib").mkdir()
+    (history.root / "lib" / "shop_lib.py").write_text(
+        "from alembic import op\ndef run():\n    op.execute('SELECT 1')\n"
+    )
+    history.write("a1", "run()", None, head="from shop_lib import run")
+    metadata = sa.MetaData()
+    project = Project(history.own, metadata, history.root / "m", path=history.root / "lib")
+    assert [p.name for p in project.convert(history.root / "alembic").helpers] == ["_shop_lib.py"]
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "from shop_site.helpers import tables",
+        "from shop_site import helpers",
+        "import shop_site.helpers as h",
+    ],
+)
+def test_helper_modules_outside_the_project(
+    history: History, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, head: str
+) -> None:
+    """They are not copied: a message names the line and the module, which is not imported."""
+    package = tmp_path / "elsewhere" / "shop_site"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("raise RuntimeError\n")
+    (package / "helpers.py").write_text("from alembic import op\ndef tables(): op.get_bind()\n")
+    monkeypatch.syspath_prepend(str(package.parent))
+    history.write("a1", "pass", None, head=f"import json\n{head}")
+    project = Project(history.own, sa.MetaData(), history.root / "m")
+    reason = "a1.py:3 imports shop_site.helpers, which uses Alembic and is outside the project"
+    with pytest.raises(ConfigError, match=reason):
+        project.convert(history.root / "alembic")
 
 
 @pytest.mark.parametrize(

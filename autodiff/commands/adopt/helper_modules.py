@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 from autodiff.commands.adopt.script_imports import (
@@ -59,11 +60,22 @@ class HelperModules:
         """
         used: list[str] = []
         for node in ast.walk(tree):
+            edits.problems += self._outside_problems(node)
             if isinstance(node, ast.ImportFrom):
                 used += self._convert_from(node, module, edits)
             elif isinstance(node, ast.Import):
                 used += self._convert_import(node, edits)
         return "".join(read_text(path) for name in used if (path := self._path(name)))
+
+    def _outside_problems(self, node: ast.AST) -> Iterator[tuple[int, str]]:
+        """Yield a problem for each module outside the project that an import names.
+
+        Such a module is not copied, and Alembic's `op` does not work in a migration.
+        """
+        for name in dict.fromkeys(_imported_by(node, None)):
+            if self._path(name) is None and _is_outside_helper(name):
+                reason = f"imports {name}, which uses Alembic and is outside the project"
+                yield getattr(node, "lineno", 1), f"{reason}: copy it into the project"
 
     def _convert_from(
         self, node: ast.ImportFrom, module: str | None, edits: Edits
@@ -147,12 +159,8 @@ class HelperModules:
     def _path(self, name: str) -> Path | None:
         if name.partition(".")[0] == "autodiff":
             return None
-        for folder in self._folders:
-            place = folder.joinpath(*name.split("."))
-            for path in (place.with_suffix(".py"), place / "__init__.py"):
-                if path.is_file() and not _NOT_SEARCHED & set(path.parts):
-                    return path
-        return None
+        found = (_module_file(folder, name) for folder in self._folders)
+        return next((p for p in found if p and not _NOT_SEARCHED & set(p.parts)), None)
 
     def _is_package(self, name: str | None) -> bool:
         path = self._path(name) if name else None
@@ -186,13 +194,47 @@ def _uses_alembic(tree: ast.Module) -> bool:
 def _imported(tree: ast.Module, module: str | None, *, is_package: bool = False) -> Iterator[str]:
     """Yield the names of the modules that a module may import."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if not is_alembic(alias.name))
-        elif isinstance(node, ast.ImportFrom):
-            source = _absolute(node, module, is_package=is_package)
-            if source is not None and not is_alembic(source):
-                yield source
-                yield from (f"{source}.{alias.name}" for alias in node.names)
+        yield from _imported_by(node, module, is_package=is_package)
+
+
+def _imported_by(node: ast.AST, module: str | None, *, is_package: bool = False) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names if not is_alembic(alias.name))
+    elif isinstance(node, ast.ImportFrom):
+        source = _absolute(node, module, is_package=is_package)
+        if source is not None and not is_alembic(source):
+            yield source
+            yield from (f"{source}.{alias.name}" for alias in node.names)
+
+
+def _is_outside_helper(name: str) -> bool:
+    """Return whether an installed module uses Alembic itself; nothing is imported."""
+    path = _installed_file(name)
+    text = read_text(path) if path is not None else ""
+    return path is not None and "alembic" in text and _uses_alembic(parse_python(path, text))
+
+
+def _installed_file(name: str) -> Path | None:
+    """Return the file of a module on Python's import path, None if it has none."""
+    package, _, rest = name.partition(".")
+    try:
+        spec = find_spec(package) if package != "autodiff" else None
+    except (ImportError, ValueError):
+        return None
+    if spec is None:
+        return None
+    if not rest:
+        is_python = spec.origin is not None and spec.origin.endswith(".py")
+        return Path(str(spec.origin)) if is_python else None
+    found = (_module_file(Path(each), rest) for each in spec.submodule_search_locations or ())
+    return next((path for path in found if path), None)
+
+
+def _module_file(folder: Path, name: str) -> Path | None:
+    """Return the file of a module below a folder of the import path."""
+    place = folder.joinpath(*name.split("."))
+    paths = (place.with_suffix(".py"), place / "__init__.py")
+    return next((path for path in paths if path.is_file()), None)
 
 
 def _absolute(node: ast.ImportFrom, module: str | None, *, is_package: bool) -> str | None:

@@ -123,7 +123,7 @@ def _import_path(project: Workspace, scripts: Scripts) -> list[Path]:
     """Return the folders in which a script's imports are looked for."""
     above = [scripts.place, *scripts.place.resolve().parents[:2]]
     added = scripts.settings.prepend_sys_path if scripts.settings else ()
-    return [*added, project.config.root or Path.cwd(), *above]
+    return [*added, *project.config.import_path, *above]
 
 
 def _settings(project: Workspace, scripts: Scripts) -> ScriptSettings:
