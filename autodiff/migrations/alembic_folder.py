@@ -82,6 +82,12 @@ class AlembicFolder:
         """The file that the settings are from, or the folder itself: for messages."""
         return self.ini or self.toml or self.script_location
 
+    @property
+    def locations_hint(self) -> str:
+        """What to do if no revisions are found: env.py may set the folders, and is not run."""
+        file = self.ini or self.toml or _INI
+        return f"set version_locations in {file} to the folder that has the revisions"
+
     def has_versions_in(self, folder: Path) -> bool:
         """Return whether a folder is one of those with the revisions, or inside of one."""
         return any(folder.is_relative_to(place.resolve()) for place in self.version_locations)

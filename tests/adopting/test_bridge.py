@@ -574,6 +574,23 @@ def test_no_alembic_history(tmp_path: Path) -> None:
         project.adopt(tmp_path / "alembic.ini")
 
 
+def test_versions_in_a_folder_that_env_py_names(history: AlembicProject) -> None:
+    """env.py is not run to find them: both ways to adopt say which setting names the folder."""
+    inner = history.folder / "versions" / "sqlite"
+    inner.mkdir()
+    for path in inner.parent.glob("*.py"):
+        path.rename(inner / path.name)
+    ini = history.root / "alembic.ini"
+    project = Project(None, models(), history.root / "migrations")
+    offline = Project("sqlite://", models(), history.root / "migrations")
+    for adopt in (lambda: project.adopt(ini), lambda: offline.convert(ini)):
+        with pytest.raises(ConfigError, match="there are no") as caught:
+            adopt()
+        assert f"set version_locations in {ini} to the folder" in str(caught.value.hint)
+    ini.write_text(ini.read_text().replace("[alembic]", f"[alembic]\nversion_locations = {inner}"))
+    assert len(project.adopt(ini).revisions) == len(list(inner.glob("*.py")))
+
+
 def test_baseline_replaces_the_history(
     history: AlembicProject, any_database: sa.URL, database: Callable[[str], sa.URL]
 ) -> None:

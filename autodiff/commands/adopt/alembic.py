@@ -97,9 +97,11 @@ def convert_alembic(
     graph = scripts.graph
     here = scripts.place.resolve() == project.directory.resolve()
     if not len(graph):
+        found = scripts.settings
+        name_it = "name the folder that contains Alembic's versions: autodiff adopt alembic"
         raise ConfigError(
             f"there are no migrations in {scripts.place}",
-            hint="name the folder that contains Alembic's versions: autodiff adopt alembic",
+            hint=name_it if found is None else found.locations_hint,
         )
     refuse_adopted(project)
     with project.connect() as connection:

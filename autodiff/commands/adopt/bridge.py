@@ -106,8 +106,8 @@ def bridge_alembic(
     if not len(graph):
         raise ConfigError(
             f"there are no revisions in {history.location}",
-            hint="name the folder that has them: autodiff adopt FOLDER; or, for a database "
-            "without migrations, run autodiff adopt --baseline",
+            hint=f"{folder.locations_hint}; or, for a database without migrations, run autodiff "
+            "adopt --baseline",
         )
     path = project.directory / ALEMBIC_FILE
     return Bridge(
