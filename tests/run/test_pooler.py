@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,8 +10,10 @@ from subprocess import PIPE, Popen, run
 
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from autodiff import Project
+from autodiff.dialects.postgresql.session.locks import is_pooled
 from autodiff.errors import MigrationFailedError
 from autodiff.runner.hooks import HookedRun, Hooks
 from tests.servers.pgbouncer import Pooler
@@ -45,12 +48,30 @@ def folder(tmp_path: Path) -> Folder:
     return folder
 
 
-def test_a_pooler_is_detected(server: sa.URL, pooled: sa.URL, folder: Folder) -> None:
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2", "pg8000"])
+def test_a_pooler_is_detected(server: sa.URL, pooled: sa.URL, folder: Folder, driver: str) -> None:
     """The session's process id differs from the one that the driver received."""
+    pytest.importorskip(driver)
     for url, detected in ((server, False), (pooled, True)):
-        with opened(url) as db:
+        with opened(url.set(drivername=f"postgresql+{driver}")) as db:
             lock = db.runner(folder).dialect.session.migration_lock(db.connection, None)
             assert lock.in_transaction == detected
+
+
+def test_a_pooler_is_detected_by_an_async_driver(server: sa.URL, pooled: sa.URL) -> None:
+    """Connections of run_sync keep no lock in a session that other clients use."""
+    pytest.importorskip("greenlet", reason="SQLAlchemy's asyncio needs greenlet")
+
+    async def is_detected(url: sa.URL) -> bool:
+        engine = create_async_engine(url.set(drivername="postgresql+asyncpg"))
+        try:
+            async with engine.connect() as connection:
+                return await connection.run_sync(is_pooled)
+        finally:
+            await engine.dispose()
+
+    assert not asyncio.run(is_detected(server))
+    assert asyncio.run(is_detected(pooled))
 
 
 def test_many_processes_apply_each_migration_once(

@@ -6,7 +6,7 @@ The server releases it when the session ends, even after a crash.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from autodiff.dialects.migration_lock import Holder, Lock, lock_key
 
-__all__ = ["AdvisoryLock", "is_pooled", "reported_pid"]
+__all__ = ["AdvisoryLock", "has_other_session", "is_pooled"]
 
 
 class AdvisoryLock(Lock):
@@ -107,15 +107,31 @@ def _holder(row: Any) -> Holder:
 
 
 def is_pooled(connection: Connection) -> bool:
-    """Return whether a pooler gave the connection a different session than it reported."""
-    reported = reported_pid(connection.connection.driver_connection)
+    """Return whether a pooler may give each transaction of the connection another session."""
     real = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
     connection.rollback()
-    return reported is not None and reported != real
+    return has_other_session(connection.connection.driver_connection, real)
 
 
-def reported_pid(driver: Any) -> int | None:
-    """Return the process id that the server reported when the driver connected, None if unknown."""
-    info = getattr(driver, "info", None)
-    pid = getattr(info, "backend_pid", None)
-    return pid if isinstance(pid, int) else None
+def has_other_session(driver: Any, real: int) -> bool:
+    """Return whether the server reported another process id than `real` to a driver's connection.
+
+    A pooler reports a number of its own. The connection of an unknown driver counts as pooled: a
+    lock of each transaction protects in a session of its own too, but not the other way round.
+    """
+    return _reported_pid(driver) != real
+
+
+def _reported_pid(driver: Any) -> int | None:
+    """Return the process id that the server reported when the driver connected, None if unknown.
+
+    https://www.postgresql.org/docs/current/protocol-message-formats.html
+    """
+    info: Any = getattr(driver, "info", None)
+    if hasattr(info, "backend_pid"):  # psycopg, psycopg2
+        return cast(int, info.backend_pid)
+    for name in ("get_server_pid", "get_backend_pid"):  # asyncpg; psycopg2cffi
+        if hasattr(driver, name):
+            return cast(int, getattr(driver, name)())
+    message = getattr(driver, "_backend_key_data", None)  # pg8000: the process id and a secret
+    return None if message is None else int.from_bytes(message[:4])

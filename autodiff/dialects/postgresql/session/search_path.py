@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 
-from autodiff.dialects.postgresql.session.locks import reported_pid
+from autodiff.dialects.postgresql.session.locks import has_other_session
 from autodiff.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -62,8 +62,7 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
         cursor = driver.cursor()
         try:
             cursor.execute("SELECT pg_backend_pid()")
-            pid = cursor.fetchone()[0]
-            if reported_pid(driver) not in (None, pid):
+            if has_other_session(driver, cursor.fetchone()[0]):
                 raise DatabaseError(
                     "cannot migrate schemas through a transaction pooler: the search_path would "
                     "remain set in sessions that other clients use",
