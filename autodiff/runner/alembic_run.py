@@ -407,8 +407,8 @@ class _Place:
             return
         if self.is_pooled:
             raise DatabaseError(
-                "env.py works with another search_path than autodiff, and behind a transaction "
-                "pooler it cannot be changed",
+                "env.py works with another search_path than autodiff, and behind a pooler, which "
+                "may be in transaction mode, it cannot be changed",
                 hint="connect to the server itself to run Alembic's revisions",
             )
         session.use_search_path(connection, self.search_path)

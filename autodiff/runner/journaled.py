@@ -465,7 +465,7 @@ class JournaledSink(Sink):
     def autocommit(self) -> Iterator[None]:
         """Leave the transaction: each step inside is permanent.
 
-        Raises MigrationFailedError behind a transaction pooler, where the session may change.
+        Raises MigrationFailedError behind a pooler, where the session may change.
         """
         self._end_hand_written_part()
         if self._is_permanent:
@@ -473,7 +473,8 @@ class JournaledSink(Sink):
             return
         if self._pooled:
             raise MigrationFailedError(
-                "op.autocommit() needs its own session, but a transaction pooler is in between",
+                "op.autocommit() needs its own session, but a pooler is in between, which may be "
+                "in transaction mode",
                 hint="run this migration with the URL of the server itself",
             )
         # An entry that is there already may hold the statements of a step that was begun:

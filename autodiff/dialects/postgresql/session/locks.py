@@ -116,8 +116,9 @@ def is_pooled(connection: Connection) -> bool:
 def has_other_session(driver: Any, real: int) -> bool:
     """Return whether the server reported another process id than `real` to a driver's connection.
 
-    A pooler reports a number of its own. The connection of an unknown driver counts as pooled: a
-    lock of each transaction protects in a session of its own too, but not the other way round.
+    A pooler reports a number of its own, whatever its mode. The connection of an unknown driver
+    counts as pooled: a lock of each transaction protects in a session of its own too, but not the
+    other way round.
     """
     return _reported_pid(driver) != real
 

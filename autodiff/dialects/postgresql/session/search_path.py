@@ -49,8 +49,8 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
     It is set before SQLAlchemy reads the default schema, and outside of a transaction, because a
     rollback would undo it. https://www.postgresql.org/docs/current/ddl-schemas.html
 
-    Connecting through a transaction pooler raises DatabaseError: the setting would remain in a
-    session that other clients use.
+    Connecting through a pooler raises DatabaseError: in transaction mode, the setting would remain
+    in a session that other clients use.
     """
     from sqlalchemy import event
 
@@ -64,8 +64,8 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
             cursor.execute("SELECT pg_backend_pid()")
             if has_other_session(driver, cursor.fetchone()[0]):
                 raise DatabaseError(
-                    "cannot migrate schemas through a transaction pooler: the search_path would "
-                    "remain set in sessions that other clients use",
+                    "cannot migrate schemas through a pooler, which may be in transaction mode: "
+                    "the search_path would remain set in sessions that other clients use",
                     hint="connect to the server directly, not through the pooler",
                 )
             cursor.execute(f"SET search_path TO {path}")
