@@ -438,6 +438,17 @@ def test_too_many_connections_to_mariadb(database: Callable[[str], sa.URL]) -> N
     assert str(error.hint).startswith(CLOSE_OTHERS)
 
 
+def test_a_database_that_accepts_no_connections(database: Callable[[str], sa.URL]) -> None:
+    url = database("postgresql")
+    with administered(url.set(database="postgres")) as execute:
+        execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS false")
+        try:
+            error = refused(url)
+        finally:
+            execute(f"ALTER DATABASE {url.database} ALLOW_CONNECTIONS true")
+    assert str(error.hint).startswith("the database accepts no connections: ")
+
+
 def test_a_statement_timeout_while_connecting(database: Callable[[str], sa.URL]) -> None:
     """The hint does not ask for options of the URL, which has none."""
     url = database("postgresql")

@@ -380,7 +380,7 @@ def _failed(url: URL, error: Exception) -> DatabaseError:
     if getattr(error, "connection_invalidated", False):
         return DatabaseError(
             f"lost the connection to {mask_passwords(url)}: {_reason(url, error)}",
-            hint="run it again when the server is available",
+            hint=state_hint(error) or "run it again when the server is available",
         )
     return DatabaseError(
         f"{mask_passwords(url)} refused a request: {_reason(url, error)}",

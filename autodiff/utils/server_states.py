@@ -33,7 +33,10 @@ _READ_ONLY = _State(
 _TOO_MANY_CONNECTIONS = _State(
     # too_many_connections; ER_CON_COUNT_ERROR, ER_TOO_MANY_USER_CONNECTIONS, ER_USER_LIMIT_REACHED
     codes=frozenset(("53300", 1040, 1203, 1226)),
-    words=("too many connections", "too many clients", "remaining connection slots"),
+    words=(
+        *("too many connections", "too many clients", "remaining connection slots"),
+        "no more connections allowed",  # PgBouncer
+    ),
     hint="close other connections and try again, or raise the limit of the server, the database or "
     "the user",
 )
@@ -49,7 +52,29 @@ _CHANGED_TABLE = _State(
     hint="another program or another version of autodiff may have changed the table; --debug shows "
     "the statement",
 )
-_STATES = (_READ_ONLY, _TOO_MANY_CONNECTIONS, _TOO_SLOW, _CHANGED_TABLE)
+# The errors of PgBouncer have one code, protocol_violation: https://www.pgbouncer.org/usage.html
+_STATEMENT_POOLING = _State(
+    codes=frozenset(),
+    words=("statement pooling mode",),
+    hint="autodiff needs transactions, which statement pooling does not allow: connect to the "
+    "server itself, or to a pooler in another mode",
+)
+_PAUSED = _State(
+    codes=frozenset(),
+    words=("query_wait_timeout",),
+    hint="the pooler gave no session in time: the database may be paused (RESUME), all sessions in "
+    "use, or the server unavailable",
+)
+_DISABLED = _State(
+    codes=frozenset(),
+    words=('" is disabled', "not currently accepting connections"),
+    hint="the database accepts no connections: allow them on the pooler (ENABLE) or the server "
+    "(ALTER DATABASE ... ALLOW_CONNECTIONS true)",
+)
+_STATES = (
+    *(_READ_ONLY, _TOO_MANY_CONNECTIONS, _TOO_SLOW, _CHANGED_TABLE),
+    *(_STATEMENT_POOLING, _PAUSED, _DISABLED),
+)
 
 
 def state_hint(error: BaseException) -> str | None:

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import PIPE, Popen, run
 
+import psycopg
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from autodiff import Project
 from autodiff.dialects.postgresql.session.locks import is_pooled
-from autodiff.errors import MigrationFailedError
+from autodiff.errors import DatabaseError, MigrationFailedError
 from autodiff.runner.hooks import HookedRun, Hooks
 from tests.servers.pgbouncer import Pooler
 from tests.support import Folder, opened
@@ -109,8 +110,7 @@ def test_autocommit_is_refused(server: sa.URL, pooled: sa.URL, folder: Folder) -
         Project(pooled, directory=folder.path).upgrade()
     assert (
         "op.autocommit() needs its own session, but a pooler is in between, which may be in "
-        "transaction mode"
-        in caught.value.message
+        "transaction mode" in caught.value.message
     )
     assert caught.value.hint == "run this migration with the URL of the server itself"
     with opened(server) as db:
@@ -170,3 +170,29 @@ def test_a_script_runs_through_a_pooler(server: sa.URL, pooled: sa.URL, folder: 
     with opened(server) as db:
         assert db.history() == [f"aaa{number}" for number in range(5)]
         assert db.rows("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("settings", "hint"),
+    [
+        ({"pool_mode": "statement"}, "autodiff needs transactions, which statement pooling "),
+        ({"max_client_conn": 1}, "close other connections and try again, or raise the limit "),
+        ({"default_pool_size": 1, "query_wait_timeout": 1}, "the pooler gave no session in time"),
+    ],
+)
+def test_a_pooler_that_refuses_a_client(
+    server: sa.URL, pooled: sa.URL, folder: Folder, settings: dict[str, str | int], hint: str
+) -> None:
+    """The hint names the cause, not the URL or a server that does not run."""
+    pooler = Pooler(server, **settings)
+    try:
+        url = pooler.url(server)
+        text = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        with psycopg.connect(text, autocommit=True) as other:
+            if settings.get("pool_mode") != "statement":
+                other.execute("BEGIN")  # keeps its place
+            with pytest.raises(DatabaseError) as caught:
+                Project(url, directory=folder.path).status()
+        assert str(caught.value.hint).startswith(hint)
+    finally:
+        pooler.stop()

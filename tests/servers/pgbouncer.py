@@ -30,22 +30,22 @@ listen_addr = 127.0.0.1
 listen_port = {own}
 unix_socket_dir =
 auth_type = any
-pool_mode = transaction
-default_pool_size = 4
-max_client_conn = 200
+{settings}
 ignore_startup_parameters = extra_float_digits
 logfile = {folder}/pgbouncer.log
 """
+DEFAULTS = {"pool_mode": "transaction", "default_pool_size": 4, "max_client_conn": 200}
 
 
 class Pooler:
-    """A running PgBouncer with four sessions per database."""
+    """A running PgBouncer, by default with four sessions per database."""
 
-    def __init__(self, server: URL) -> None:
+    def __init__(self, server: URL, **settings: str | int) -> None:
         """Start PgBouncer, or raise `UnavailableError` if there is none."""
         program = _program()
         self.home = Home("pgbouncer", signal.SIGINT)
         self._port = 0
+        self._settings = {**DEFAULTS, **settings}
         try:
             self._start(server, *_executable(self.home, program))
         except BaseException:
@@ -69,6 +69,7 @@ class Pooler:
                 user=server.username,
                 password=f" password={server.password}" if server.password else "",
                 own=port,
+                settings="\n".join(f"{k} = {v}" for k, v in self._settings.items()),
                 folder=self.home.path,
             )
             file = self.home.path / "pgbouncer.ini"
