@@ -495,6 +495,21 @@ def test_a_read_only_database(any_database: sa.URL, tmp_path: Path) -> None:
         assert str(error.hint).startswith(READ_ONLY)
 
 
+def test_a_push_to_a_read_only_database(any_database: sa.URL, tmp_path: Path) -> None:
+    """The hint is that of the other commands."""
+    metadata = sa.MetaData()
+    sa.Table("t", metadata, sa.Column("id", sa.Integer, primary_key=True))
+    created = Project(any_database, metadata, tmp_path / "m").push()
+    assert created is not None
+    created.apply()
+    sa.Table("t", metadata, sa.Column("n", sa.Integer), extend_existing=True)
+    push = Project(read_only(any_database), metadata, tmp_path / "m").push()
+    assert push is not None
+    with pytest.raises(MigrationFailedError) as caught:
+        push.apply()
+    assert str(caught.value.hint).startswith(READ_ONLY)
+
+
 @pytest.mark.parametrize("table", ["autodiff_history", "autodiff_journal"])
 def test_a_missing_column_of_an_own_table(any_database: sa.URL, tmp_path: Path, table: str) -> None:
     """Somebody has changed the table; the privileges are right."""

@@ -27,10 +27,12 @@ from autodiff.schema.operations import (
     Require,
 )
 from autodiff.utils.quoting import sql_comment
+from autodiff.utils.server_states import read_only_hint
 from autodiff.utils.shared_dict import SharedDict
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
+    from sqlalchemy.exc import DBAPIError
     from sqlalchemy.sql.elements import ClauseElement
 
     from autodiff.dialects.table_copies import TableCopies
@@ -208,7 +210,7 @@ class LiveSink(Sink):
                 sql, execution_options={"no_parameters": True}
             )
         except DBAPIError as error:
-            raise MigrationFailedError(database_words(error.orig), statement=sql) from error
+            raise _refused(error, sql) from error
         return result.rowcount
 
     def require(self, operation: Require) -> None:
@@ -239,7 +241,7 @@ class LiveSink(Sink):
             else:
                 self._connection.execute(clause)  # type: ignore[call-overload]
         except DBAPIError as error:
-            raise MigrationFailedError(database_words(error.orig), statement=str(clause)) from error
+            raise _refused(error, str(clause)) from error
 
     def table(self, name: Name, columns: Sequence[str] | None = None) -> Table:
         """Read the table from the database, unless it is remembered."""
@@ -433,3 +435,9 @@ class RecordingSink(Sink):
         yield
         if self._dialect.features.transactional_ddl:
             self.statements.append("BEGIN")
+
+
+def _refused(error: DBAPIError, statement: str) -> MigrationFailedError:
+    return MigrationFailedError(
+        database_words(error.orig), statement=statement, hint=read_only_hint(error)
+    )
