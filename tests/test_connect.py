@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from autodiff import Project
 from autodiff.errors import AutodiffError, ConfigError, DatabaseError, MigrationFailedError
-from autodiff.utils.connections import mask_passwords, open_connection, parse_url
+from autodiff.utils.connections import hide_secrets, mask_passwords, open_connection, parse_url
 from tests.support import Folder
 
 SECRET = "s3cr:t@/%x"
@@ -537,6 +537,14 @@ def test_an_error_of_the_database_is_a_database_error(
         caught.value.hint
         == "check the privileges of the user in the URL; --debug shows the statement"
     )
+
+
+def test_a_short_password_in_words() -> None:
+    """It is hidden where it stands alone; words with its letters stay readable."""
+    url = sa.make_url("postgresql://u:x@h/db")
+    text = "cannot execute: user 'x' with password=x, x"
+    assert hide_secrets(text, url) == "cannot execute: user '***' with password=***, ***"
+    assert hide_secrets("axyzb", url.set(password="axyz")) == "***b"
 
 
 def test_connections_are_closed(database: Callable[[str], sa.URL]) -> None:

@@ -65,6 +65,8 @@ _OPTION_IN_TEXT = re.compile(
     r"(\b(?:password|passwd|pwd|sslpassword)(?:=|['\"]\s*:\s*)['\"]?)[^\s&;,'\"\])}]+",
     re.IGNORECASE,
 )
+_SHORT = 4
+"""Secrets of fewer letters are parts of ordinary words."""
 _OPTION_NAME = re.compile(r"[A-Za-z][\w.-]{0,39}")
 _ASYNCPG_ONLY = (
     "async_fallback",
@@ -435,9 +437,15 @@ def _reason(url: URL, error: Exception) -> str:
 
 
 def hide_secrets(text: str, url: URL) -> str:
-    """Return a text with *** for the password of a URL and its options that may be secret."""
+    """Return a text with *** for the password of a URL and its options that may be secret.
+
+    A short secret is hidden only where it is a whole word: others contain its letters by chance.
+    """
     for secret in _secrets(url):
-        text = text.replace(secret, "***")
+        pattern = re.escape(secret)
+        if len(secret) < _SHORT:
+            pattern = rf"(?<!\w){pattern}(?!\w)"
+        text = re.sub(pattern, "***", text)
     return text
 
 
