@@ -56,13 +56,13 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
 
     path = ", ".join(schemas)
 
-    def connected(driver: Any, record: object) -> None:
+    def connected(driver: Any, record: Any) -> None:
         before = driver.autocommit
         driver.autocommit = True
         cursor = driver.cursor()
         try:
             cursor.execute("SELECT pg_backend_pid()")
-            if has_other_session(driver, cursor.fetchone()[0]):
+            if has_other_session(record.driver_connection, cursor.fetchone()[0]):
                 raise DatabaseError(
                     "cannot migrate schemas through a pooler, which may be in transaction mode: "
                     "the search_path would remain set in sessions that other clients use",
