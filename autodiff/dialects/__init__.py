@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -131,12 +132,15 @@ def _set_as_connected(made: Any, version: str | None) -> None:
 
     Without a version, that is the newest one.
     """
-    major, minor, *_ = (*map(int, re.findall(r"\d+", version or "1000")), 0)
+    number = tuple(map(int, re.findall(r"\d+", version or "1000")))
+    major, minor, *_ = (*number, 0)
     if made.name == "postgresql":
         made._backslash_escapes = False  # standard_conforming_strings, on since 9.1
         made.supports_virtual_generated_columns = major >= 18
     if made.name in ("mysql", "mariadb"):
-        made._support_float_cast = True
+        made.server_version_info = number  # SQLAlchemy 2.0 derives the next from it
+        with suppress(AttributeError):
+            made._support_float_cast = number >= ((10, 4, 5) if made.is_mariadb else (8, 0, 17))
     if getattr(made, "is_mariadb", False):
         made.supports_sequences = True
         made.supports_native_uuid = (major, minor) >= (10, 7)
