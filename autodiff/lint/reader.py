@@ -103,10 +103,11 @@ def read_script(
 
 def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -> None:
     try:
-        step = loader.step(migration, "upgrade")
-        reader.script.downgrade_code = loader.function_code(migration, "downgrade")
-        with executing(reader), _alembic_of(migration):
-            step()
+        with _alembic_of(migration):
+            step = loader.step(migration, "upgrade")
+            reader.script.downgrade_code = loader.function_code(migration, "downgrade")
+            with executing(reader):
+                step()
     except _StopError as stop:
         reader.take(PythonCode(what=str(stop), ends=True))
     except AutodiffError as error:

@@ -181,7 +181,7 @@ def read_plain_rows(connection: Connection, dialect: Dialect, tables: Sequence[T
         query = f"SELECT {listed or '1'} FROM {dialect.quote_name(table.name)}"
         options = {"no_parameters": True}
         result = connection.exec_driver_sql(query, execution_options=options)
-        found[table.name] = [row_of(names, row) for row in result]
+        found[table.name] = [row_of(names, row[: len(names)]) for row in result]
     return found
 
 
@@ -192,7 +192,7 @@ def row_of(names: Iterable[str], values: Iterable[Any]) -> dict[str, Any]:
     """
     return {
         name: bytes(value) if isinstance(value, memoryview | bytearray) else value
-        for name, value in zip(names, values, strict=False)
+        for name, value in zip(names, values, strict=True)
     }
 
 

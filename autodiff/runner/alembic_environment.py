@@ -74,7 +74,7 @@ class AlembicEnvironment:
 
         Args:
             steps: Returns the steps.
-            direction: Whether they are an upgrade.
+            direction: Whether they upgrade or downgrade the database.
             revision: Where they end, as env.py may read it from the arguments of the command.
 
         Raises ConfigError if Alembic is not installed; and whatever env.py and the steps raise.

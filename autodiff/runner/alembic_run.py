@@ -249,7 +249,7 @@ class _Run:
                     '(configure = "MODULE:FUNCTION" in alembic.toml)'
                 )
             hint = (
-                "env.py must run by itself, as for the command alembic upgrade: set the "
+                "env.py must run by itself, as for Alembic's own command: set the "
                 f"{needed} that it needs; then {hint}"
             )
         return MigrationFailedError(lines, revision=migration.revision, hint=inner or hint)
@@ -352,7 +352,7 @@ def alembic_sql(part: AlembicPart, migration: Migration, direction: Direction, b
 
 
 def _end(graph: Graph, last: Migration, direction: Direction) -> str:
-    """Return the revision at which Alembic's command ends that runs `last` as its last one."""
+    """Return what `alembic upgrade` or `alembic downgrade` is given to end after `last`."""
     if direction == "upgrade":
         return last.revision
     if last.parents:

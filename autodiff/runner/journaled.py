@@ -475,7 +475,8 @@ class JournaledSink(Sink):
             raise MigrationFailedError(
                 "op.autocommit() needs its own session, but a pooler is in between, which may be "
                 "in transaction mode",
-                hint="run this migration with the URL of the server itself",
+                hint="run this migration with the URL of the server itself; with a driver that "
+                "autodiff does not know, it cannot see that: use psycopg",
             )
         # An entry that is there already may hold the statements of a step that was begun:
         if self.entry.id is None or self._counter.is_ahead:

@@ -99,5 +99,7 @@ def error_code(error: BaseException) -> object:
     first = error.args[0] if error.args else None
     if isinstance(first, dict):  # pg8000
         return first.get("C")
-    own = getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)
-    return first if isinstance(first, int) else own
+    for code in (first, getattr(error, "errno", None)):  # errno: MariaDB Connector
+        if isinstance(code, int):
+            return code
+    return getattr(error, "sqlstate", None) or getattr(error, "pgcode", None)

@@ -12,6 +12,7 @@ from autodiff.commands.adopt.baseline import plan_creation
 from autodiff.commands.new_revision import GraphPosition
 from autodiff.commands.squash.replacement import draft_replacement
 from autodiff.commands.unmanaged import left_out_objects
+from autodiff.dialects.base import Dialect
 from autodiff.dialects.unmanaged import UnmanagedObject
 from autodiff.errors import HandWrittenError, HistoryError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Migration, file_name, lock_text
@@ -91,7 +92,7 @@ def replace_alembic(
             not_managed = left_out_objects(
                 connection, dialect, context.scope.declared or Schema(), project.selection()
             )
-            records = {*project.selection().own_tables, _version_table(graph.alembic)}
+            records = {*project.selection().own_tables, _version_table(graph.alembic, dialect)}
             left_out = [item for item in not_managed if item.name not in records]
         with_rows = tuple(sorted(str(name) for name, rows in after.rows.items() if rows))
         if with_rows and not without_data:
@@ -141,5 +142,6 @@ def replace_alembic(
     )
 
 
-def _version_table(history: AlembicHistory) -> str:
-    return str(Name(history.version_table, history.version_table_schema))
+def _version_table(history: AlembicHistory, dialect: Dialect) -> str:
+    schema = history.version_table_schema
+    return str(Name(history.version_table, None if schema == dialect.default_schema else schema))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -207,6 +208,7 @@ def _imported_by(node: ast.AST, module: str | None, *, is_package: bool = False)
             yield from (f"{source}.{alias.name}" for alias in node.names)
 
 
+@cache
 def _is_outside_helper(name: str) -> bool:
     """Return whether an installed module uses Alembic itself; nothing is imported."""
     path = _installed_file(name)

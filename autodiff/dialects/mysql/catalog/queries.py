@@ -76,9 +76,9 @@ _MAY_SEE_ALL = " OR ".join(
 
 Rights of its roles are not known here.
 """
-_DATABASE = f"""
-SELECT {{kind}}, {{number}}, {_MAY_SEE_ALL}, schema_name
-FROM information_schema.schemata WHERE schema_name = :schema{{number}}
+_DATABASE = """
+SELECT {kind}, {number}, {may_see_all}, schema_name
+FROM information_schema.schemata WHERE schema_name = :schema{number}
 """
 TABLE_EXISTS = """
 EXISTS (SELECT 1 FROM information_schema.tables
@@ -276,13 +276,15 @@ _MYSQL_FIELDS = {
 _MARIADB_FIELDS = {"{srid}": "NULL", "{expression}": "NULL", "{hidden}": "ignored = 'YES'"}
 
 
-def joined_query(gathered: Sequence[Gathered], databases: int) -> str:
+def joined_query(gathered: Sequence[Gathered], databases: int, *, limited: bool) -> str:
     """Return one query for several kinds of rows, whose number is the first field of each row.
 
     The last kind has the name of each database that exists as its text, and whether the user is
     known to see all of it as its number of lines. Each is looked up by its name: the server has to
     read the folders of all databases to list them.
     https://mariadb.com/kb/en/optimizations-for-information_schema-tables/
+
+    limited: whether only some tables are read, so that the user need not see all.
     """
     mark = gathered[0].query[: gathered[0].query.index(" 0, COUNT(*)")]
     parts = (
@@ -290,7 +292,13 @@ def joined_query(gathered: Sequence[Gathered], databases: int) -> str:
         for number, item in enumerate(gathered)
         for query in [item.query.replace(mark, "SELECT", 1)]
     )
-    names = (_DATABASE.format(kind=len(gathered), number=number) for number in range(databases))
+    may_see_all = "1" if limited else _MAY_SEE_ALL
+    names = (
+        _DATABASE.format(
+            kind=len(gathered), number=number, may_see_all=may_see_all.format(number=number)
+        )
+        for number in range(databases)
+    )
     return " UNION ALL ".join([*parts, *names]).replace("SELECT", mark, 1)
 
 

@@ -185,9 +185,9 @@ def lines_of(text: str, count: int, fields: int, marks: Marks) -> list[str]:
 def fetch(connection: Connection, schemas: Sequence[str], scope: Scope, *, mariadb: bool) -> Rows:
     """Return the rows of the databases, with a fixed number of queries.
 
-    Views, partitions and sequences are only queried if there are any, and what the server hides
-    only if something is missing. If a field contains a separator, everything is queried again with
-    another one.
+    Views, partitions and sequences are only queried if there are any. What the server hides from
+    the user is read table by table, if something is missing. If a field contains a separator,
+    everything is queried again with another one.
 
     Raises DatabaseError if an answer is truncated, if the database contains each separator, or if
     all tables are read and the user may not see all of them.
@@ -256,12 +256,13 @@ class _Server:
         This is one query, unless a right to a database may be missing.
         """
         rows: list[list[Any]] = [[] for _ in range(len(gathered) + 1)]
-        query = catalog.joined_query(gathered, len(self.schemas))
+        limited = self.scope.only is not None
+        query = catalog.joined_query(gathered, len(self.schemas), limited=limited)
         for kind, *row in self.execute(query):
             rows[kind].append(row)
         databases = rows.pop()
         for number, may_see_all, _ in databases:
-            if self.scope.only is None and not may_see_all:
+            if not may_see_all:
                 require_right(self.connection, self.schemas[number])
         names = frozenset(name for _, _, name in databases)
         return [self.lines(item, found) for item, found in zip(gathered, rows, strict=True)], names

@@ -66,7 +66,8 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
                 raise DatabaseError(
                     "cannot migrate schemas through a pooler, which may be in transaction mode: "
                     "the search_path would remain set in sessions that other clients use",
-                    hint="connect to the server directly, not through the pooler",
+                    hint="connect to the server directly; with a driver that autodiff does not "
+                    "know, it cannot see that: use psycopg",
                 )
             cursor.execute(f"SET search_path TO {path}")
         finally:
