@@ -83,6 +83,11 @@ class AlembicFolder:
         return self.ini or self.toml or self.script_location
 
     @property
+    def import_path(self) -> tuple[Path, ...]:
+        """The folders of the project from which env.py and the revisions import modules."""
+        return (*self.prepend_sys_path, self.source.parent)
+
+    @property
     def locations_hint(self) -> str:
         """What to do if no revisions are found: env.py may set the folders, and is not run."""
         file = self.ini or self.toml or _INI

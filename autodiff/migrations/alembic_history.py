@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -166,7 +166,7 @@ def read_revisions(
 
     Raises MigrationFileError if a file can't be read.
     """
-    return parse_revisions(folder.revision_files(), problems)
+    return parse_revisions(folder.revision_files(), problems, folders=folder.import_path)
 
 
 def parse_revisions(
@@ -174,12 +174,14 @@ def parse_revisions(
     problems: list[MigrationFileError] | None = None,
     *,
     required: bool = True,
+    folders: Sequence[Path] = (),
 ) -> list[Migration]:
     """Return the revisions in files of Alembic; see `read_revisions`.
 
     required: whether each file must be a revision.
+    folders: those from which the files import modules; see `parse_alembic`.
     """
-    parse = partial(parse_alembic, required=required)
+    parse = partial(parse_alembic, required=required, folders=folders)
     if problems is None:
         found = [parse(path) for path in paths]
     else:

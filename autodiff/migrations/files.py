@@ -6,7 +6,7 @@ import ast
 import os
 import re
 import unicodedata
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from io import BytesIO
@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 from autodiff.dialects import NAMES, is_known
 from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
+from autodiff.migrations.constants import Source, texts_of
 from autodiff.migrations.header import read_header
-from autodiff.utils.python_source import parse_source
+from autodiff.utils.python_source import assignments, parse_source
 from autodiff.utils.quoting import one_line, sql_comment
 from autodiff.utils.values import limit_of
 
@@ -30,7 +31,6 @@ __all__ = [
     "PHASES",
     "Migration",
     "MigrationPhase",
-    "assignments",
     "file_name",
     "is_label",
     "is_migration_name",
@@ -70,6 +70,7 @@ _LISTED = ("parents", "depends_on", "labels", "replaces")
 _TIMEOUTS = ("lock_timeout", "statement_timeout")
 _DIALECTS = "dialects"
 _ALEMBIC_FIELDS = ("revision", "down_revision", "depends_on", "branch_labels")
+_UNREAD_LABELS = "unread_labels"
 _PHASE = "phase"
 _GUARD = "phase_guard"
 _KNOWN = (*GRAPH_FIELDS, *_TIMEOUTS, _DIALECTS, _PHASE, _GUARD)
@@ -86,7 +87,8 @@ class Migration:
     setting in the configuration. `replaces` are the revisions that were squashed into this one, in
     order. `dialects` are the kinds of databases that it is for; an empty tuple means all.
     `is_alembic` tells that it is a revision of Alembic, which Alembic runs, and `place` is the
-    position of its file among those that Alembic reads. `phase` is its part of a change without
+    position of its file among those that Alembic reads. `unread_labels` are the expressions for
+    labels that cannot be read without running the file. `phase` is its part of a change without
     downtime, and `phase_guard` are queries that must find no row before it is applied.
     """
 
@@ -105,6 +107,7 @@ class Migration:
     dialects: tuple[str, ...] = ()
     is_alembic: bool = False
     place: int = field(default=0, compare=False, repr=False)
+    unread_labels: tuple[str, ...] = ()
     phase: MigrationPhase | None = None
     phase_guard: tuple[str, ...] = ()
 
@@ -338,6 +341,7 @@ def _read_python(path: Path, text: str) -> Migration:
         number=_number(path),
         depends_on=_named(path, values, "depends_on"),
         labels=_labels(path, values),
+        unread_labels=values.get(_UNREAD_LABELS, ()),
         replaces=_named(path, values, "replaces"),
         dialects=_dialects(path, values.get(_DIALECTS)),
         phase=_phase(path, values.get(_PHASE)),
@@ -347,7 +351,7 @@ def _read_python(path: Path, text: str) -> Migration:
 
 
 def _read_fields(
-    path: Path, text: str, known: Collection[str]
+    path: Path, text: str, known: Collection[str], folders: Sequence[Path] = ()
 ) -> tuple[dict[str, Any], str, ast.Module | None]:
     """Return the assignments of a file to known names, its message, and its tree if it was parsed.
 
@@ -359,14 +363,18 @@ def _read_fields(
         values, docstring = dict(header.values), header.docstring
     else:
         tree = parse_python(path, text)
-        values = dict(_graph_fields(path, tree, known))
+        values = dict(_graph_fields(path, Source(tree=tree, folders=folders), known))
         docstring = ast.get_docstring(tree) or ""
     docstring = docstring.strip()
     return values, docstring.splitlines()[0] if docstring else _slug(path), tree
 
 
 def parse_alembic(
-    path: Path, text: str | None = None, *, required: bool = True
+    path: Path,
+    text: str | None = None,
+    *,
+    required: bool = True,
+    folders: Sequence[Path] = (),
 ) -> Migration | None:
     """Return the migration for a revision file of Alembic, which needs no downgrade().
 
@@ -374,12 +382,13 @@ def parse_alembic(
 
     text: that of a file that is not written yet.
     required: whether a file without either is an error. None is returned for it otherwise.
+    folders: those from which it imports modules, before the import path; they can name its labels.
 
     Raises MigrationFileError if it can't be read, has no revision, or computes its revision or
     parents.
     """
     text = read_text(path) if text is None else text
-    values, message, _ = _read_fields(path, text, _ALEMBIC_FIELDS)
+    values, message, _ = _read_fields(path, text, _ALEMBIC_FIELDS, folders)
     named = _REVISION_NAME.match(path.name)
     if "revision" not in values and named is not None:
         values["revision"] = named[1]
@@ -400,6 +409,7 @@ def parse_alembic(
         text=text,
         depends_on=_named(path, values, "depends_on"),
         labels=_listed(path, values, "branch_labels", "labels", "billing"),
+        unread_labels=values.get(_UNREAD_LABELS, ()),
         is_alembic=True,
     )
 
@@ -474,20 +484,20 @@ def _seconds(value: Any) -> float | None:
         return None
 
 
-def _graph_fields(
-    path: Path, tree: ast.Module, known: Collection[str]
-) -> Iterator[tuple[str, Any]]:
+def _graph_fields(path: Path, source: Source, known: Collection[str]) -> Iterator[tuple[str, Any]]:
     """Yield the assignments that a file is read for; their values must be literals.
 
-    Labels of a revision of Alembic that are not literals are left out: they only name a branch.
+    Labels of a revision of Alembic can be constants, also of other modules. Those that can't be
+    read are listed by themselves: they only name a branch.
     """
-    for name, value in assignments(tree):
+    for name, value in assignments(source.tree):
         if name not in known:
             continue
         if name == "branch_labels":
-            listed = value.elts if isinstance(value, ast.Tuple | ast.List) else [value]
-            labels = [item.value for item in listed if isinstance(item, ast.Constant)]
-            yield name, [label for label in labels if label is not None]
+            labels = texts_of(value, source)
+            yield name, [label for label in labels if not isinstance(label, ast.expr)]
+            unread = tuple(_source(label) for label in labels if isinstance(label, ast.expr))
+            yield _UNREAD_LABELS, unread
             continue
         try:
             yield name, ast.literal_eval(value)
@@ -504,25 +514,6 @@ def _source(value: ast.expr) -> str:
         return one_line(ast.unparse(value)[:200])
     except RecursionError:
         return "..."
-
-
-def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the assignments at the top level of a file, in order; the last one of a name counts."""
-    for node in tree.body:
-        if isinstance(node, ast.Assign):
-            for target in node.targets:
-                yield from _bound(target, node.value)
-        elif isinstance(node, ast.AnnAssign) and node.value is not None:
-            yield from _bound(node.target, node.value)
-
-
-def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
-    """Yield the names that an assignment binds: two for `revision, parents = "7d1c09be", ()`."""
-    if isinstance(target, ast.Name):
-        yield target.id, value
-    elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
-        for inner, item in zip(target.elts, value.elts, strict=False):
-            yield from _bound(inner, item)
 
 
 def _named(path: Path, values: Mapping[str, Any], name: str) -> tuple[str, ...]:

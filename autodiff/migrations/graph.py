@@ -138,9 +138,22 @@ class Graph:
         one = f", or {named[0]}@head for one" if named else ""
         ways = [also or f"use the target heads for all of them{one}"]
         if not self.has_labeled_heads:
-            ways.insert(0, "run autodiff merge to join them, or autodiff rebase to reorder them")
+            join = "run autodiff merge to join them, or autodiff rebase to reorder them"
+            ways.insert(0, self._unread_labels_hint() or join)
         picture = draw_branches(self, heads)
         return SeveralHeadsError(names, picture=picture, hint="; ".join(ways))
+
+    def _unread_labels_hint(self) -> str | None:
+        """Return how to make the labels readable that are not; None if all are read."""
+        unread = ", ".join(
+            f"{label} in {migration.path}"
+            for migration in self.migrations.values()
+            for label in migration.unread_labels
+        )
+        if not unread:
+            return None
+        literal = 'branch_labels = ("billing",)'
+        return f"files are read without running them: write the label {unread} like {literal}"
 
     @property
     def has_labeled_heads(self) -> bool:

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autodiff.errors import MigrationFileError
-from autodiff.migrations.files import Migration, assignments, parse_migration, parse_python
+from autodiff.migrations.files import Migration, parse_migration, parse_python
+from autodiff.utils.python_source import assignments
 from autodiff.utils.quoting import python_string, sql_comment
 
 __all__ = ["MovedMigration", "move_migration", "renumbered", "text_with_parents"]

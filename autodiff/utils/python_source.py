@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterator
 from threading import RLock
 
-__all__ = ["imported_names", "is_expression", "is_import", "parse_source"]
+__all__ = ["assignments", "imported_names", "is_expression", "is_import", "parse_source"]
 
 _parsing = RLock()  # the garbage collector may run a finalizer that parses
 
@@ -53,3 +54,22 @@ def imported_names(lines: object) -> frozenset[str]:
         if isinstance(node, ast.Import | ast.ImportFrom)
         for alias in node.names
     )
+
+
+def assignments(tree: ast.Module) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the assignments at the top level of a file, in order; the last one of a name counts."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign):
+            for target in node.targets:
+                yield from _bound(target, node.value)
+        elif isinstance(node, ast.AnnAssign) and node.value is not None:
+            yield from _bound(node.target, node.value)
+
+
+def _bound(target: ast.expr, value: ast.expr) -> Iterator[tuple[str, ast.expr]]:
+    """Yield the names that an assignment binds: two for `revision, parents = "7d1c09be", ()`."""
+    if isinstance(target, ast.Name):
+        yield target.id, value
+    elif isinstance(target, ast.Tuple | ast.List) and isinstance(value, ast.Tuple | ast.List):
+        for inner, item in zip(target.elts, value.elts, strict=False):
+            yield from _bound(inner, item)

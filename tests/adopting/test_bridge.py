@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from autodiff.errors import (
     HandWrittenError,
     HistoryError,
     MigrationFailedError,
+    SeveralHeadsError,
 )
 from tests.adopting.alembic_project import AlembicProject
 from tests.servers.pgbouncer import Pooler
@@ -933,10 +935,66 @@ def test_env_py_to_which_a_connection_is_passed(
 def test_labels_that_are_not_literals(
     history: AlembicProject, database: Callable[[str], sa.URL], value: str, labels: tuple[str, ...]
 ) -> None:
-    """They are left out; Alembic itself reads them."""
+    """Those that are computed are left out; Alembic itself reads them."""
     path = history.folder / "versions" / "a1.py"
     text = path.read_text()
     path.write_text(text.replace("branch_labels = None", f"branch_labels = {value}"))
     project = adopted(history, database("sqlite"))
     assert project.graph()["a1"].labels == labels
     assert [m.revision for m in project.upgrade()] == ["a1", "b2", "c3", "d4"]
+
+
+LABEL_MODULES = {
+    "shop/__init__.py": "from .branches import CONTRACT as DONE\n",
+    "shop/branches.py": 'EXPAND = "expand"\nCONTRACT: str = "contract"\nBOTH = (EXPAND, "more")\n'
+    "raise AssertionError('it was imported')\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("line", "value", "labels"),
+    [
+        ("from shop import branches", "(branches.EXPAND,)", ("expand",)),
+        ("from shop.branches import EXPAND as NAME", "NAME", ("expand",)),
+        ("import shop.branches", "[shop.branches.CONTRACT]", ("contract",)),
+        ("import shop.branches as names", "names.BOTH", ("expand", "more")),
+        ("import shop", '(shop.DONE, "x")', ("contract", "x")),
+        ('OWN = "own"', "(OWN,)", ("own",)),
+    ],
+)
+@pytest.mark.parametrize("setting", ["", "prepend_sys_path = %(here)s/src\n"])
+def test_labels_that_are_constants(
+    history: AlembicProject, line: str, value: str, labels: tuple[str, ...], setting: str
+) -> None:
+    """Constants of the file, and of modules that Alembic would import, are read statically."""
+    ini = history.root / "alembic.ini"
+    text = re.sub("(?m)^prepend_sys_path.*\n", "", ini.read_text())
+    ini.write_text(text.replace("[alembic]\n", f"[alembic]\n{setting}"))
+    for name, content in LABEL_MODULES.items():
+        path = history.root / ("src" if setting else "") / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    _label(history, "a1", line, value)
+    assert adopted(history, None).graph()["a1"].labels == labels
+
+
+def test_labels_that_cannot_be_read_are_named(history: AlembicProject) -> None:
+    """Branches that only such labels distinguish are not two migrations to merge."""
+    (history.folder / "versions" / "d4.py").unlink()
+    project = adopted(history, None)
+    path = _label(history, "c3", "X = Y = X", "(str('billing'), X)")
+    with pytest.raises(SeveralHeadsError) as caught:
+        project.graph().check_heads()
+    hint = caught.value.hint or ""
+    assert f"the label str('billing') in {path}, X in {path} like branch_labels = (" in hint
+    assert "autodiff merge" not in hint
+    path.write_text(path.read_text().replace("(str('billing'), X)", '("billing",)'))
+    project.graph().check_heads()
+
+
+def _label(history: AlembicProject, revision: str, line: str, value: str) -> Path:
+    """Give a revision labels, and another line above them; return its path."""
+    path = history.folder / "versions" / f"{revision}.py"
+    text = path.read_text()
+    path.write_text(text.replace("branch_labels = None", f"{line}\nbranch_labels = {value}"))
+    return path

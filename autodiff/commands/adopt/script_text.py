@@ -15,9 +15,9 @@ from autodiff.commands.adopt.script_imports import (
     import_submodules,
     registered_names,
 )
-from autodiff.migrations.files import assignments, parse_python
+from autodiff.migrations.files import parse_python
 from autodiff.render.layout import lay_out
-from autodiff.utils.python_source import parse_source
+from autodiff.utils.python_source import assignments, parse_source
 from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
