@@ -78,9 +78,16 @@ class AlembicPart:
                 f"the table {self.history.version_table} is at {', '.join(unknown)}, which has no "
                 f"file in {self.history.location}",
                 hint="check out the branch that has the file, or upgrade with the version of the "
-                "code that has it",
+                f"code that has it{self._locations_hint}",
             )
         return self.graph.lineage(rows)
+
+    @property
+    def _locations_hint(self) -> str:
+        folder = self.history.folder
+        if folder is None:
+            return ""
+        return f"; if the application sets version_locations in code, {folder.locations_hint}"
 
     def _applied_before_baseline(self, rows: Sequence[str]) -> set[str] | None:
         """Return the baseline if the database has everything that it replaces."""

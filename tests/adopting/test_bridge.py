@@ -535,6 +535,24 @@ def test_unknown_revision_in_the_version_table(
     assert not (history.root / "migrations").exists()
 
 
+@pytest.mark.parametrize("when", ["adopt", "status"])
+def test_versions_in_a_folder_that_the_application_sets(
+    history: AlembicProject, database: Callable[[str], sa.URL], when: str
+) -> None:
+    """The database has their revisions; the hint says where the setting must be."""
+    url = database("sqlite")
+    project = adopted(history, url) if when == "status" else None
+    command.upgrade(history.config(url), "heads")
+    path = history.folder / "versions" / "d4.py"
+    (history.root / "more").mkdir()
+    path.rename(history.root / "more" / path.name)
+    with pytest.raises(HistoryError, match="alembic_version is at d4, which has no file") as caught:
+        project.status() if project else adopted(history, url)
+    ini = history.root / "alembic.ini"
+    said = f"if the application sets version_locations in code, set version_locations in {ini}"
+    assert said in (caught.value.hint or "")
+
+
 @pytest.mark.parametrize("broken", ["cycle", "missing parent", "duplicate", "no env.py"])
 def test_broken_history(history: AlembicProject, broken: str) -> None:
     """A history that Alembic refuses is refused, and nothing is written."""
