@@ -285,7 +285,7 @@ def test_modules_that_alembic_scripts_import_can_use_alembic(
     )
     (folder.path / "shop").mkdir()
     (folder.path / "shop" / "helpers_of_shop.py").write_text(
-        "import alembic.op\nfrom alembic import context, op\n\n\n"
+        "import alembic.op\nfrom alembic import context, op\n\nsettings = context.config\n\n\n"
         "def drop(name):\n"
         "    assert context.get_bind().dialect is alembic.op.get_bind().dialect\n"
         "    op.drop_table(name)\n"
