@@ -28,6 +28,7 @@ from autodiff.migrations.alembic_folder import AlembicFolder
 from autodiff.migrations.alembic_history import AlembicHistory
 from autodiff.runner.events import Direction
 from autodiff.runner.hidden_tables import hide_tables
+from autodiff.utils.connections import async_driver, with_query_of
 from autodiff.utils.imports import import_application_module
 
 if TYPE_CHECKING:
@@ -140,6 +141,7 @@ class AlembicEnvironment:
             def run() -> None:
                 with (
                     redirect_stdout(sys.stderr),  # what env.py prints is not our output
+                    _async_drivers(),
                     _connecting_to(self.url, self.prepare, self.own_tables),
                     _application(folder),
                 ):
@@ -366,6 +368,29 @@ def _outside_event_loop(run: Callable[[], None]) -> None:
 
 
 @contextmanager
+def _async_drivers() -> Iterator[None]:
+    """Let asynchronous engines take an installed asynchronous driver for a URL of another driver.
+
+    The URL that env.py reads names the driver of autodiff, which is synchronous.
+    """
+    name = "get_async_dialect_cls"
+    original = vars(sa.Dialect)[name]
+
+    def chosen(cls: type[sa.Dialect], url: URL) -> type[sa.Dialect]:
+        backend = url.get_backend_name()
+        driver = async_driver(backend)
+        if cls.is_async or driver is None:
+            return cls.get_dialect_cls(url)
+        return url.set(drivername=f"{backend}+{driver}").get_dialect()
+
+    setattr(sa.Dialect, name, classmethod(chosen))
+    try:
+        yield
+    finally:
+        setattr(sa.Dialect, name, original)
+
+
+@contextmanager
 def _connecting_to(
     url: URL, prepare: Callable[[Connection], None], own_tables: Sequence[str]
 ) -> Iterator[None]:
@@ -394,7 +419,9 @@ def _connecting_to(
                 f"{url.get_backend_name()}",
                 hint="name the database of a multi-database env.py: autodiff adopt --name NAME",
             )
-        target = url.set(drivername=f"{dialect.name}+{dialect.driver}")
+        target = with_query_of(url, dialect.driver).set(
+            drivername=f"{dialect.name}+{dialect.driver}"
+        )
         new_args, new_parameters = dialect.create_connect_args(target)
         kept = {k: v for k, v in parameters.items() if k not in _ADDRESS}
         opened.append(dialect.connect(*new_args, **{**kept, **new_parameters}))

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 __all__ = [
+    "async_driver",
     "database_errors",
     "describe_url",
     "engine_or_connection",
@@ -29,6 +30,7 @@ __all__ = [
     "open_connection",
     "parse_url",
     "use_connection",
+    "with_query_of",
 ]
 
 _DRIVERS = {
@@ -36,7 +38,13 @@ _DRIVERS = {
     "mysql": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb"), ("mysqlconnector", "mysql")),
     "mariadb": (("pymysql", "pymysql"), ("mysqldb", "MySQLdb"), ("mariadbconnector", "mariadb")),
 }
-_ASYNC = frozenset(("asyncpg", "psycopg_async", "aiosqlite", "aiomysql", "asyncmy"))
+_ASYNC_DRIVERS = {
+    "sqlite": (("aiosqlite", "aiosqlite"),),
+    "postgresql": (("asyncpg", "asyncpg"), ("psycopg_async", "psycopg")),
+    "mysql": (("aiomysql", "aiomysql"), ("asyncmy", "asyncmy")),
+    "mariadb": (("aiomysql", "aiomysql"), ("asyncmy", "asyncmy")),
+}
+_ASYNC = frozenset(driver for drivers in _ASYNC_DRIVERS.values() for driver, _ in drivers)
 _PACKAGES = {
     "mysqldb": "mysqlclient",
     "mysqlconnector": "mysql-connector-python",
@@ -151,14 +159,23 @@ def _with_driver(url: URL, backend: str) -> URL:
     drivers = _DRIVERS[backend]
     if named and named not in _ASYNC:
         return url
-    for driver, module in drivers:
-        if find_spec(module) is not None:
-            url = url.set(drivername=f"{backend}+{driver}")
-            return _synchronous_query(url) if named in _ASYNC else url
+    driver = _first_installed(drivers)
+    if driver is not None:
+        url = url.set(drivername=f"{backend}+{driver}")
+        return _synchronous_query(url) if named in _ASYNC else url
     raise DatabaseError(
         f"no driver for {backend} is installed",
         hint=f'pip install "sqlalchemy-autodiff[{_EXTRAS[backend]}]"',
     )
+
+
+def async_driver(backend: str) -> str | None:
+    """Return the name of an installed asynchronous driver for a database, None without one."""
+    return _first_installed(_ASYNC_DRIVERS.get(backend, ()))
+
+
+def _first_installed(drivers: tuple[tuple[str, str], ...]) -> str | None:
+    return next((driver for driver, module in drivers if find_spec(module) is not None), None)
 
 
 def _synchronous_query(url: URL) -> URL:
@@ -168,6 +185,14 @@ def _synchronous_query(url: URL) -> URL:
         mode = url.query["ssl"]
         url = url.difference_update_query(["ssl"]).update_query_dict({"sslmode": mode})
     return url
+
+
+def with_query_of(url: URL, driver: str) -> URL:
+    """Return the URL with the options that a driver of env.py knows: asyncpg's name is ssl."""
+    if driver != "asyncpg" or "sslmode" not in url.query:
+        return url
+    mode = url.query["sslmode"]
+    return url.difference_update_query(["sslmode"]).update_query_dict({"ssl": mode})
 
 
 def mask_passwords(url: URL) -> str:

@@ -46,21 +46,21 @@ class AlembicProject:
     def env(self) -> Path:
         return self.folder / "env.py"
 
-    def use_async_env(self) -> None:
-        """Replace env.py by that of the async template."""
+    def use_async_env(self, url: str | None = None) -> None:
+        """Replace env.py by that of the async template; with its own URL if one is given."""
         import alembic
 
         template = Path(alembic.__file__).parent / "templates" / "async" / "env.py"
         text = template.read_text()
-        self.env.write_text(
-            text.replace("async_engine_from_config(", "engine_of(").replace(
+        if url is not None:
+            text = text.replace("async_engine_from_config(", "engine_of(").replace(
                 "import asyncio",
                 "import asyncio\n\n\ndef engine_of(section, **options):\n"
                 "    from sqlalchemy.ext.asyncio import create_async_engine\n"
-                "    return create_async_engine('sqlite+aiosqlite:///other.db')\n",
+                f"    return create_async_engine({url!r})\n",
                 1,
             )
-        )
+        self.env.write_text(text)
 
     def config(self, url: sa.URL) -> Config:
         """Return Alembic's configuration for a database."""

@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from alembic import command
+from sqlalchemy.exc import InvalidRequestError
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from autodiff import Project
 from autodiff.errors import (
@@ -492,9 +494,34 @@ def test_env_that_does_not_commit(
 
 def test_async_env(history: AlembicProject, database: Callable[[str], sa.URL]) -> None:
     """An env.py of Alembic's async template runs too."""
-    history.use_async_env()
+    history.use_async_env("sqlite+aiosqlite:///other.db")
     url = database("sqlite")
     adopted(history, url).upgrade()
+    assert versions(url) == ["d4"]
+
+
+def test_async_env_as_alembic_writes_it(history: AlembicProject, any_database: sa.URL) -> None:
+    """Its engine has the URL of autodiff, whose driver is synchronous; in a rehearsal too."""
+    history.use_async_env()
+    project = adopted(history, any_database)
+    project.upgrade()
+    assert versions(any_database) == ["d4"]
+    assert not project.check()
+    project.rehearse("d4")
+    project.downgrade("base")
+    assert versions(any_database) == []
+    with pytest.raises(InvalidRequestError, match="requires an async driver"):
+        create_async_engine("sqlite://")  # outside of env.py
+
+
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg_async"])
+def test_async_env_and_an_option_of_postgresql(
+    history: AlembicProject, database: Callable[[str], sa.URL], driver: str
+) -> None:
+    """The option sslmode has another name for asyncpg."""
+    history.use_async_env(f"postgresql+{driver}://other")
+    url = database("postgresql")
+    adopted(history, url.update_query_dict({"sslmode": "prefer"})).upgrade()
     assert versions(url) == ["d4"]
 
 
