@@ -196,6 +196,42 @@ with op.batch_alter_table("c") as batch:
     history.run()
 
 
+def assign_convention(history: History, value: str) -> None:
+    """Let env.py assign a naming convention to the MetaData, and the models have none."""
+    env = history.root / "alembic" / "env.py"
+    text = ENV.format(convention=CONVENTION).replace(
+        "sa.MetaData(naming_convention=CONVENTION)",
+        f"sa.MetaData()\ntarget_metadata.naming_convention = {value}",
+    )
+    env.write_text(text)
+
+
+@pytest.mark.parametrize("value", ["CONVENTION", repr(CONVENTION)], ids=["name", "dict"])
+@pytest.mark.parametrize(
+    "history", [(kind, {}) for kind in ("sqlite", "postgresql")], indirect=True
+)
+def test_a_naming_convention_that_env_py_assigns(history: History, value: str) -> None:
+    """Alembic uses it instead of that of the models."""
+    assign_convention(history, value)
+    history.write("a1", TABLES, None)
+    body = """
+with op.batch_alter_table("c") as batch:
+    batch.drop_constraint("fk_c_p_id_p", type_="foreignkey")
+"""
+    history.write("a2", body, "a1")
+    history.run()
+
+
+def test_a_naming_convention_that_env_py_computes(history: History) -> None:
+    """The conversion, which does not run env.py, is refused with the line."""
+    assign_convention(history, "dict(CONVENTION)")
+    history.write("a1", TABLES, None)
+    with pytest.raises(ConfigError, match=r"env\.py:7 assigns a naming convention") as error:
+        history.run()
+    assert "naming_convention" in (error.value.hint or "")
+    assert not (history.root / "m").exists()
+
+
 @pytest.mark.parametrize("recreate", ["auto", "always"])
 def test_the_naming_convention_of_a_batch(history: History, recreate: str) -> None:
     """It names the constraints that have no name, so that they can be dropped."""

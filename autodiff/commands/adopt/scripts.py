@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +15,12 @@ from autodiff.commands.adopt.helper_modules import HelperModules
 from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
 from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, load_graph
-from autodiff.migrations.alembic_folder import AlembicFolder, find_named_folder, is_alembic_folder
+from autodiff.migrations.alembic_folder import (
+    AlembicFolder,
+    assigned_names,
+    find_named_folder,
+    is_alembic_folder,
+)
 from autodiff.migrations.alembic_history import parse_revisions, read_revisions
 from autodiff.migrations.files import parse_python, read_text
 
@@ -155,13 +161,53 @@ def _recreates_tables(project: Workspace) -> bool:
 def _naming_convention(project: Workspace, env_py: Path | None) -> Mapping[str, Any]:
     """Return the naming convention of the models, if env.py passes models to Alembic.
 
-    Alembic applies no convention if there are several MetaData objects.
+    One that env.py assigns to their MetaData takes its place. Alembic applies no convention if
+    there are several MetaData objects.
     """
     text = "target_metadata" if env_py is None else read_text(env_py)
     if not project.has_models or "target_metadata" not in text or _NO_METADATA.search(text):
         return {}
     [metadata, *others] = project.metadata()
-    convention = {} if others else dict(metadata.naming_convention)
+    if others:
+        return {}
+    assigned = None if env_py is None else _assigned_convention(env_py, text)
+    convention = dict(metadata.naming_convention) if assigned is None else assigned
     if convention == dict(sa.MetaData().naming_convention):
         return {}
     return {_PREFIXES.get(key, key): value for key, value in convention.items()}
+
+
+def _assigned_convention(env_py: Path, text: str) -> dict[Any, Any] | None:
+    """Return the naming convention that env.py assigns, None if it assigns none.
+
+    A name that is assigned to at the top of env.py is followed. Nothing is executed.
+
+    Raises ConfigError, with the line, if it is not a dict of constants.
+    """
+    if "naming_convention" not in text:
+        return None
+    tree = parse_python(env_py, text)
+    found = next(
+        (
+            node
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Attribute) and target.attr == "naming_convention"
+        ),
+        None,
+    )
+    if found is None:
+        return None
+    value = found.value
+    if isinstance(value, ast.Name):
+        value = assigned_names(tree).get(value.id, value)
+    try:
+        return dict(ast.literal_eval(value))
+    except (ValueError, TypeError) as error:
+        raise ConfigError(
+            f"{env_py}:{found.lineno} assigns a naming convention that cannot be read without "
+            "running env.py",
+            hint="pass it to the MetaData of the models, as naming_convention, and remove this "
+            "line; or let Alembic run the scripts unchanged: autodiff adopt",
+        ) from error
