@@ -208,6 +208,7 @@ def relock(
     *,
     accept_failure: bool = True,
     on_failure: Callable[[AutodiffError], None] | None = None,
+    converted: bool = False,
 ) -> Path:
     """Write the lock file for the schema that the migrations make, and return its path.
 
@@ -217,6 +218,7 @@ def relock(
 
     accept_failure: whether a migration that fails on a scratch database is accepted.
     on_failure: called with the error of such a migration.
+    converted: whether the migrations are just being converted, so that none is recorded yet.
 
     Raises DatabaseError if nothing shows the schema.
     """
@@ -232,7 +234,10 @@ def relock(
             has_failed = not isinstance(error, DatabaseError)
             if has_failed and not accept_failure:
                 raise
-            lock = _without_replay(project, context, known, error)
+            found = _without_replay(project, context, known)
+            if found is None:
+                raise _no_schema(error, converted) from error
+            lock = found
             if has_failed and on_failure is not None:
                 on_failure(error)
     unrehearsed = known.unrehearsed if known is not None else {}
@@ -240,18 +245,15 @@ def relock(
 
 
 def _without_replay(
-    project: Workspace, context: RehearsalContext, known: LockFile | None, error: AutodiffError
-) -> LockFile:
-    """Return the lock file of migrations that cannot be run.
-
-    Raises DatabaseError if nothing shows the schema.
-    """
+    project: Workspace, context: RehearsalContext, known: LockFile | None
+) -> LockFile | None:
+    """Return the lock file of migrations that cannot be run, None if nothing shows the schema."""
     found = unrehearsed_lock(project, context, known)
     if not found.gaps:
         return found.lock
     graph = context.graph
     if known is None or set(known.checksums) != set(graph.migrations):
-        raise _no_schema(error) from error
+        return None
     return replace(known, heads=graph.heads, checksums=checksums(graph))
 
 
@@ -280,9 +282,15 @@ def _lock_at_head(project: Workspace, context: RehearsalContext) -> LockResult |
     return _lock_of(graph, connection, dialect, current, desired, project.rewrite_plan())
 
 
-def _no_schema(error: AutodiffError) -> DatabaseError:
-    return DatabaseError(
+def _no_schema(error: AutodiffError, converted: bool) -> DatabaseError:
+    message = (
         "cannot determine the schema that the migrations make: they cannot be run on a scratch "
-        f"database ({error.line}), and the database is not at the head",
-        hint=f"run autodiff upgrade; or: {error.hint}" if error.hint else "run autodiff upgrade",
+        f"database ({error.line})"
     )
+    if converted:
+        remedy = "let Alembic run the scripts unchanged: autodiff adopt"
+        message += "; nothing was written"
+    else:
+        remedy = "run autodiff upgrade"
+        message += ", and the database is not at the head"
+    return DatabaseError(message, hint=f"{remedy}; or: {error.hint}" if error.hint else remedy)

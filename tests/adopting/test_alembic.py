@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from autodiff import Project
-from autodiff.errors import ConfigError, HistoryError, MigrationFailedError
+from autodiff.errors import ConfigError, DatabaseError, HistoryError, MigrationFailedError
 from tests.support import opened
 
 SCRIPT = '''"""{message}
@@ -101,6 +101,22 @@ def test_scripts_become_migrations(any_database: sa.URL, alembic: Path, tmp_path
     assert project.upgrade() == []
     assert project.rehearse().passed
     assert len(list((alembic / "versions").iterdir())) == 2
+
+
+def test_scripts_that_do_not_run_from_empty(
+    database: Callable[[str], sa.URL], alembic: Path, tmp_path: Path
+) -> None:
+    """The database that Alembic has upgraded is not called behind, and no upgrade is advised."""
+    url = database("sqlite")
+    create_at(url, "bbbb0003")
+    drop = 'op.drop_constraint("missing", "users", type_="foreignkey")'
+    write_script(alembic / "versions", "bbbb0003", "aaaa0002", "drop key", drop, "pass")
+    with pytest.raises(DatabaseError, match=r"scratch database .*nothing was written") as error:
+        Project(url, models(), tmp_path / "m").convert(alembic).write()
+    assert "not at the head" not in str(error.value)
+    assert "autodiff upgrade" not in (error.value.hint or "")
+    assert "autodiff adopt" in (error.value.hint or "")
+    assert not list((tmp_path / "m").glob("*"))
 
 
 def test_only_applied_scripts_are_recorded(

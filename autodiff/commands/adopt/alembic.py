@@ -60,7 +60,7 @@ class Converted:
         graph, lock = self.project.graph(), self.project.lock()
         known = lock is not None and dict(lock.checksums) == checksums(graph)
         if self.project.has_models and graph.has_labeled_heads and not known:
-            relock(self.project)
+            relock(self.project, converted=True)
 
     def _record(self) -> None:
         if not self.applied:
