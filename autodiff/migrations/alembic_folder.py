@@ -17,11 +17,10 @@ from types import MappingProxyType
 from typing import Any
 
 from autodiff.errors import ConfigError
-from autodiff.utils.python_source import parse_source
+from autodiff.utils.python_source import assignments, parse_source
 
 __all__ = [
     "AlembicFolder",
-    "assigned_names",
     "find_alembic_folder",
     "find_named_folder",
     "is_alembic_folder",
@@ -480,23 +479,12 @@ def _env_settings(
         tree = parse_source(env_py.read_bytes())
     except (OSError, SyntaxError, ValueError):
         return {}
-    names = assigned_names(tree)
+    names = dict(assignments(tree))
     return {
         name: value
         for name, node in _configure_keywords(tree)
         if name in ("version_table", "version_table_schema")
         if (value := _text_of(node, names, options, sections)) is not None
-    }
-
-
-def assigned_names(tree: ast.Module) -> dict[str, ast.expr]:
-    """Return what is assigned to each name at the top of a module."""
-    return {
-        target.id: node.value
-        for node in tree.body
-        if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None
-        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
-        if isinstance(target, ast.Name)
     }
 
 

@@ -15,14 +15,10 @@ from autodiff.commands.adopt.helper_modules import HelperModules
 from autodiff.commands.adopt.script_text import ConvertedText, ScriptSettings, convert_text
 from autodiff.errors import ConfigError, HistoryError, MigrationFileError
 from autodiff.migrations import Graph, load_graph
-from autodiff.migrations.alembic_folder import (
-    AlembicFolder,
-    assigned_names,
-    find_named_folder,
-    is_alembic_folder,
-)
+from autodiff.migrations.alembic_folder import AlembicFolder, find_named_folder, is_alembic_folder
 from autodiff.migrations.alembic_history import parse_revisions, read_revisions
 from autodiff.migrations.files import parse_python, read_text
+from autodiff.utils.python_source import assignments
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -201,7 +197,7 @@ def _assigned_convention(env_py: Path, text: str) -> dict[Any, Any] | None:
         return None
     value = found.value
     if isinstance(value, ast.Name):
-        value = assigned_names(tree).get(value.id, value)
+        value = dict(assignments(tree)).get(value.id, value)
     try:
         return dict(ast.literal_eval(value))
     except (ValueError, TypeError) as error:
