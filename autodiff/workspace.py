@@ -593,39 +593,48 @@ class Workspace:
         Raises:
             HistoryError: There is neither a URL nor a lock file.
         """
-        from autodiff.dialects import dialect_for
-
         if self.config.url:
             backend = self.url.get_backend_name()
             with suppress(HistoryError):  # the URL is enough
                 lock = self.lock()
-                if lock is not None and dialect_for(lock.backend).matches(backend):
+                if lock is not None and self._dialect_for(lock.backend).matches(backend):
                     backend = lock.backend
-            return dialect_for(backend)
+            return self._dialect_for(backend)
         lock = self.lock()
         if lock is None:
             raise HistoryError(
                 "cannot determine the kind of database: there is no URL and no lock file",
                 hint="pass --url, or set DATABASE_URL",
             )
-        return dialect_for(lock.backend)
+        return self._dialect_for(lock.backend)
 
     def dialect_of_lock(self, lock: LockFile, *, scratch_url: sa.URL | None = None) -> Dialect:
         """Return the dialect of the lock file, without connecting.
 
         On MySQL the URL has the name of the default schema, which is the database itself.
         """
-        from autodiff.dialects import dialect_for
-
-        dialect = dialect_for(lock.backend, version=lock.version, scratch_url=scratch_url)
+        dialect = self._dialect_for(lock.backend, version=lock.version, scratch_url=scratch_url)
         if dialect.default_schema or not self.config.url:
             return dialect
         url = self.url
         if not dialect.matches(url.get_backend_name()):
             return dialect
-        return dialect_for(
+        return self._dialect_for(
             lock.backend,
             version=lock.version,
             default_schema=url.database,
             scratch_url=scratch_url,
         )
+
+    def _dialect_for(self, backend: str, **known: Any) -> Dialect:
+        """Return the dialect of a kind of server, as SQLAlchemy names it on a connection.
+
+        MariaDB is "mysql" unless the URL says `mariadb://`, also if there is no URL, because most
+        projects write it so.
+        """
+        from autodiff.dialects import dialect_for
+
+        is_mysql = backend == "mariadb" and not (
+            self.config.url and self.url.get_backend_name() == "mariadb"
+        )
+        return dialect_for(backend, sqlalchemy_name="mysql" if is_mysql else None, **known)

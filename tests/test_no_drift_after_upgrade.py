@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
+from sqlalchemy.ext.compiler import compiles
 
 from autodiff import Project
 from autodiff.errors import RenameUndecidedError
@@ -301,6 +302,59 @@ def test_options_of_mysql_count_for_both_names_of_its_dialect(
     assert Project(url, mysql_options(10), tmp_path / "none").generate("none") is None
     other = database("mariadb").set(drivername=driver)
     assert_no_drift(other, tmp_path / "m", mysql_options(10), mysql_options(20))
+
+
+class NamedText(sa.TypeDecorator[str]):
+    """A type with a length on MySQL only, as libraries have one."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: sa.Dialect) -> sa.types.TypeEngine[Any]:
+        return dialect.type_descriptor(sa.String(99) if dialect.name == "mysql" else sa.Text())
+
+
+class CompiledNumber(sa.types.UserDefinedType[int]):
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "INTEGER"
+
+
+@compiles(CompiledNumber, "mysql")
+def compile_for_mysql(*_: Any, **__: Any) -> str:
+    return "BIGINT"
+
+
+def models_by_name(length: int) -> sa.MetaData:
+    """Return models that ask for the name of SQLAlchemy's dialect in each way."""
+    variants = sa.String(length).with_variant(sa.String(length + 1), "mysql")
+    return one_table(
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("decorated", NamedText),
+        sa.Column("compiled", CompiledNumber),
+        sa.Column("varied", variants.with_variant(sa.String(length + 2), "mariadb")),
+        sa.CheckConstraint("compiled > 1", name="of_mysql").ddl_if(dialect="mysql"),
+        sa.CheckConstraint("compiled > 2", name="of_mariadb").ddl_if(dialect="mariadb"),
+    )
+
+
+@pytest.mark.parametrize("driver", ["mysql+pymysql", "mariadb+pymysql"])
+def test_models_ask_offline_for_the_name_in_the_url(
+    database: Callable[[str], sa.URL], tmp_path: Path, driver: str
+) -> None:
+    """On a connection to MariaDB, SQLAlchemy's dialect has the name in the URL."""
+    url = database("mariadb").set(drivername=driver)
+    assert_no_drift(url, tmp_path, models_by_name(10), models_by_name(20))
+
+
+def test_without_a_url_models_ask_for_mysql(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    project = Project(database("mariadb"), models_by_name(10), tmp_path)
+    project.generate("first")
+    project.lock()
+    assert not Project(None, models_by_name(10), tmp_path).check(offline=True)
 
 
 def one_table(*items: Any) -> sa.MetaData:

@@ -95,7 +95,7 @@ def choose_databases(
         return LintDatabases(dialects=[found])
     lock = project.lock()
     if lock is not None and dialect_for(lock.backend).matches(dialect.name):
-        dialect = dialect_for(lock.backend, version=lock.version)
+        dialect = project.dialect_of_lock(lock)
     return LintDatabases(dialects=[dialect])
 
 

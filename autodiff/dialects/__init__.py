@@ -38,6 +38,12 @@ _CLASSES = {
     "mariadb": ("autodiff.dialects.mysql", "MySQL"),
 }
 
+_DRIVERS = {
+    "postgresql": "postgresql.psycopg",
+    "mysql": "mysql.pymysql",
+    "mariadb": "mariadb.pymysql",
+}
+
 NAMES = tuple(_CLASSES)
 """The kinds of databases with their own package; "mysql" includes MariaDB."""
 
@@ -100,29 +106,32 @@ def dialect_of(connection: Connection, *, scratch_url: URL | None = None) -> Dia
 def dialect_for(
     name: str,
     *,
+    sqlalchemy_name: str | None = None,
     version: str | None = None,
     default_schema: str | None = None,
     scratch_url: URL | None = None,
 ) -> Dialect:
     """Return the dialect of that name, for use without a server.
 
-    `version` is that of the server, such as "8.0", if it is known. `default_schema` is the schema
-    of tables that name none, if it is known. `scratch_url` names a database that may be emptied and
-    used as a scratch.
+    `sqlalchemy_name` is SQLAlchemy's name of its dialect if that is another: MariaDB is "mysql" if
+    the URL calls it so, and the types, variants and options of models ask for that name. `version`
+    is that of the server, such as "8.0", if it is known. `default_schema` is the schema of tables
+    that name none, if it is known. `scratch_url` names a database that may be emptied and used as a
+    scratch.
 
     Raises DatabaseError for a kind of database that has no SQLAlchemy dialect.
     """
     from sqlalchemy.dialects import registry
     from sqlalchemy.exc import NoSuchModuleError
 
-    driver = {"postgresql": "postgresql.psycopg", "mysql": "mysql.pymysql"}.get(name, name)
-    driver = {"mariadb": "mariadb.pymysql"}.get(driver, driver)
+    loaded = sqlalchemy_name or name
     try:
-        found = registry.load(driver)
+        found = registry.load(_DRIVERS.get(loaded, loaded))
     except NoSuchModuleError as error:
         raise _unknown(name) from error
     # SQLAlchemy's registry returns a class; for mariadb, which it generates, an instance.
-    made = found() if isinstance(found, type) else found
+    settings = {"is_mariadb": True} if (name, loaded) == ("mariadb", "mysql") else {}
+    made = found(**settings) if isinstance(found, type) else found
     _set_as_connected(made, version)
     return _make(made, version=version, default_schema=default_schema, scratch_url=scratch_url)
 

@@ -55,7 +55,7 @@ def declare_column(column: sa.Column[Any], dialect: Dialect, compiler: Compiler)
         raise ModelsError(message, hint=error.hint) from error
     except _REFUSALS as error:
         raise ModelsError(
-            f"cannot declare column {_place(column)} for {dialect.name}: {error}",
+            f"cannot declare column {_place(column)} for {dialect.sqlalchemy.name}: {error}",
             hint=_CORRECT_TYPE if isinstance(error, _TypeFailedError) else _USE_SUPPORTED,
         ) from error
 

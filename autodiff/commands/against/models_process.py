@@ -88,6 +88,7 @@ def start_models(
             "config": str(place.counterpart(config)),
             "env": workspace.config.env,
             "backend": dialect.backend,
+            "sqlalchemy_name": dialect.sqlalchemy.name,
             "default_schema": dialect.default_schema,
         }
         answer = _ask(process, request, label)

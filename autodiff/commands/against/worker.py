@@ -87,7 +87,11 @@ def _load(request: Mapping[str, Any]) -> tuple[LoadedModels, dict[str, Any]]:
     if tree != top:
         _require_own_modules(workspace, top, tree)
     _configure()
-    dialect = dialect_for(request["backend"], default_schema=request["default_schema"])
+    dialect = dialect_for(
+        request["backend"],
+        sqlalchemy_name=request["sqlalchemy_name"],
+        default_schema=request["default_schema"],
+    )
     declared = workspace.declare(dialect)
     models = LoadedModels(request["label"], dialect, declared, metadata, mappers.found)
     return models, {
