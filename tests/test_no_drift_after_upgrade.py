@@ -363,6 +363,20 @@ def one_table(*items: Any) -> sa.MetaData:
     return metadata
 
 
+def test_brackets_that_mariadb_does_not_store(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    url = database("mariadb")
+    models = one_table(
+        sa.Column("x", sa.Integer),
+        sa.Column("y", sa.Integer),
+        sa.CheckConstraint("(x IS NULL AND y > 1) OR (x > 1 AND (y IS NULL))", name="one"),
+        sa.CheckConstraint("(x > 5 OR y > 5) AND ((x > 6) OR y > 6)", name="both"),
+    )
+    models.create_all(sa.create_engine(url, poolclass=sa.NullPool))
+    assert not Project(url, models, tmp_path).check()
+
+
 def key_of(**columns: bool | None) -> sa.MetaData:
     """Return a table with these integer columns; the key has those that are True."""
     return one_table(

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 
 from autodiff.dialects.type_names import split_type
-from autodiff.schema.sqltext import normal_number, normalize, strip_parentheses
+from autodiff.schema.sqltext import normal_number, normalize, strip_parentheses, tokens
 
 __all__ = [
     "canonical_now",
@@ -47,6 +47,11 @@ _LITERAL = re.compile(
     r"|null|true|false",
     re.I | re.S,
 )
+_BINDING, _TIGHTEST = {"or": 0, "and": 1}, 3
+_BINDING_INSIDE = {",": -1, "||": 0, **_BINDING}
+"""How tightly operators bind; || is OR unless the sql_mode has PIPES_AS_CONCAT."""
+_OTHER_ANDS = frozenset("between case select values with xor".split())
+"""Words of texts in which AND and OR may be other than the loosest operators."""
 _NOW = re.compile(
     r"(?:now|current_timestamp|localtime|localtimestamp)(?:\s*\(\s*(\d*)\s*\))?", re.I
 )
@@ -182,7 +187,43 @@ def canonical_now(sql: str, type_sql: str) -> str | None:
 @lru_cache(4096)
 def normal_text(sql: str) -> str:
     """Return an expression in one spelling, without help from the server."""
-    return normalize(canonical_strings(sql))
+    return _without_needless_brackets(normalize(canonical_strings(sql)))
+
+
+def _without_needless_brackets(text: str) -> str:
+    """Return a normalized condition without the brackets that AND and OR do not need.
+
+    MariaDB stores none of them. Texts in which AND may be part of something else are unchanged.
+    """
+    found = [part for part in tokens(text) if part[0] != "space"]
+    words = {token for kind, token in found if kind == "word"}
+    if words & _OTHER_ANDS or not words & {"and", "or"}:
+        return text
+    opened: list[int] = []
+    needless: set[int] = set()
+    for place, (kind, token) in enumerate(found):
+        if (kind, token) == ("other", "("):
+            opened.append(place)
+        elif (kind, token) == ("other", ")") and opened:
+            start = opened.pop()
+            if _is_needless(found, start, place):
+                needless |= {start, place}
+    if not needless:
+        return text
+    kept = (token for place, (_, token) in enumerate(found) if place not in needless)
+    return _without_needless_brackets(normalize(" ".join(kept)))
+
+
+def _is_needless(found: list[tuple[str, str]], start: int, end: int) -> bool:
+    """Return whether the operators on both sides bind no tighter than those in the brackets."""
+    sides = (token for _, token in found[:start][-1:] + found[end + 1 : end + 2])
+    outer = [_BINDING.get(token, _TIGHTEST) for token in sides if token not in ("(", ")")]
+    depth, inner = 0, _TIGHTEST - 1
+    for _, token in found[start + 1 : end]:
+        depth += (token == "(") - (token == ")")
+        if depth == 0:
+            inner = min(inner, _BINDING_INSIDE.get(token, inner))
+    return bool(outer) and max(outer) <= inner
 
 
 @lru_cache(4096)

@@ -61,6 +61,9 @@ SAME_TEXTS = [
     (r"a <> 'it\'s'", "a <> 'it''s'"),
     ('a <> "x"', "a <> 'x'"),
     ("concat(`a`,_utf8mb4'x')", "concat(a, 'x')"),
+    ("(a IS NULL AND b) OR (c AND d)", "`a` is null and `b` or `c` and `d`"),
+    ("((a = 1) OR ((b) OR c))", "a = 1 or b or c"),
+    ("f((a AND b) OR c) AND (d > 1)", "f(a and b or c) and d > 1"),
 ]
 OTHER_TEXTS = [
     ("a > 5", "a >= 5"),
@@ -68,6 +71,14 @@ OTHER_TEXTS = [
     ('a = "b"', "a = b"),
     ("a = 'B'", "a = 'b'"),
     ("`a b` > 1", "`a  b` > 1"),
+    ("(a OR b) AND c", "a OR b AND c"),
+    ("(a || b) AND c", "a || b AND c"),
+    ("NOT (a AND b) OR c", "NOT a AND b OR c"),
+    ("a OR (b AND c) IS TRUE", "a OR b AND c IS TRUE"),
+    ("c = (a AND b) OR d", "c = a AND b OR d"),
+    ("a BETWEEN 1 AND (b = 2) AND c", "a BETWEEN 1 AND b = 2 AND c"),
+    ("a AND (b XOR c)", "a AND b XOR c"),
+    ("a = '(b AND c) OR d'", "a = 'b AND c OR d'"),
 ]
 
 
