@@ -598,7 +598,7 @@ class Workspace:
             with suppress(HistoryError):  # the URL is enough
                 lock = self.lock()
                 if lock is not None and self._dialect_for(lock.backend).matches(backend):
-                    backend = lock.backend
+                    return self._dialect_for(lock.backend, version=lock.version)
             return self._dialect_for(backend)
         lock = self.lock()
         if lock is None:
@@ -606,7 +606,7 @@ class Workspace:
                 "cannot determine the kind of database: there is no URL and no lock file",
                 hint="pass --url, or set DATABASE_URL",
             )
-        return self._dialect_for(lock.backend)
+        return self._dialect_for(lock.backend, version=lock.version)
 
     def dialect_of_lock(self, lock: LockFile, *, scratch_url: sa.URL | None = None) -> Dialect:
         """Return the dialect of the lock file, without connecting.

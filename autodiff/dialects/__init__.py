@@ -139,7 +139,7 @@ def dialect_for(
 def _set_as_connected(made: Any, version: str | None) -> None:
     """Set what SQLAlchemy asks a server of this version for, so that it writes the same SQL.
 
-    Without a version, that is the newest one.
+    Without a version, that is the newest one. Without its last part, that is the newest of them.
     """
     number = tuple(map(int, re.findall(r"\d+", version or "1000")))
     major, minor, *_ = (*number, 0)
@@ -147,12 +147,14 @@ def _set_as_connected(made: Any, version: str | None) -> None:
         made._backslash_escapes = False  # standard_conforming_strings, on since 9.1
         made.supports_virtual_generated_columns = major >= 18
     if made.name in ("mysql", "mariadb"):
-        made.server_version_info = number  # SQLAlchemy 2.0 derives the next from it
+        # SQLAlchemy 2.0 derives the next from it
+        made.server_version_info = number if len(number) != 2 else (*number, 1000)
         with suppress(AttributeError):
-            made._support_float_cast = number >= ((10, 4, 5) if made.is_mariadb else (8, 0, 17))
+            made._support_float_cast = (major, minor) >= ((10, 4) if made.is_mariadb else (8, 0))
     if getattr(made, "is_mariadb", False):
         made.supports_sequences = True
-        made.supports_native_uuid = (major, minor) >= (10, 7)
+        if hasattr(made, "_allows_uuid_binds"):  # SQLAlchemy 2.0 knows no UUID of MariaDB
+            made.supports_native_uuid = (major, minor) >= (10, 7)
 
 
 def _make(

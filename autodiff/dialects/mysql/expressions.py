@@ -195,6 +195,8 @@ def _without_needless_brackets(text: str) -> str:
 
     MariaDB stores none of them. Texts in which AND may be part of something else are unchanged.
     """
+    if "(" not in text or not ("and" in text or "or" in text):
+        return text
     found = [part for part in tokens(text) if part[0] != "space"]
     words = {token for kind, token in found if kind == "word"}
     if words & _OTHER_ANDS or not words & {"and", "or"}:
