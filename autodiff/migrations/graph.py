@@ -355,7 +355,8 @@ def _ordered(
         raise HistoryError(
             f"the migrations form a cycle: {names}", hint="correct the parents of one of them"
         ) from error
-    revisions = in_alembic_order(migrations, dependencies)
+    has_revisions = any(m.is_alembic for m in migrations.values())
+    revisions = in_alembic_order(migrations, dependencies) if has_revisions else []
     places = {revision: n for n, revision in enumerate(revisions, -len(revisions))}
     order: list[Migration] = []
     ready: list[tuple[int, str]] = []

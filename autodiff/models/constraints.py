@@ -102,10 +102,8 @@ def _timing(constraint: Any, dialect: Dialect) -> dict[str, Any]:
 
 def _match(constraint: sa.ForeignKeyConstraint, dialect: Dialect) -> str | None:
     """Return how a foreign key compares NULL, None for the standard."""
-    if not constraint.match or not _supports("match", constraint, dialect):
-        return None
-    match = constraint.match.upper()
-    return None if match == "SIMPLE" else match
+    match = str(constraint.match).upper()
+    return match if _supports("match", constraint, dialect) and match != "SIMPLE" else None
 
 
 def _supports(option: str, constraint: sa.Constraint, dialect: Dialect) -> bool:
@@ -221,7 +219,7 @@ def _foreign_key(
         referred_columns=tuple([column for _, column in targets]),
         on_update=_action(constraint.onupdate),
         on_delete=_action(constraint.ondelete),
-        match=_match(constraint, dialect),
+        match=_match(constraint, dialect) if constraint.match else None,
         options=_constraint_options(constraint, dialect),
         **_timing(constraint, dialect),
         **named,
