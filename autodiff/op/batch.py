@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from autodiff.op import async_calls, comments, constraints, custom, indexes, literals, statements
 from autodiff.op import columns as column_operations
+from autodiff.op._added_constraints import add_constraint
 from autodiff.op._arguments import checked
 from autodiff.op._recreation import Recreation
 from autodiff.op.keywords import (
@@ -125,14 +126,9 @@ class BatchOperations:
         self._recreation.begin()
         if not self._has_no_key:
             self._recreation.drop_primary_key()
-        constraints.add_primary_key(
-            constraint_name,
-            self._table,
-            columns,
-            self._schema,
-            dialect_kw,
-            keep_null=self._recreation.keeps_null,
-        )
+        key = sa.PrimaryKeyConstraint(*columns, name=constraint_name, **dialect_kw)
+        keep_null = self._recreation.keeps_null
+        add_constraint(self._table, self._schema, key, columns, keep_null=keep_null)
         self._recreation.refuse_null(columns)
 
     def create_unique_constraint(

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Unpack
 
 import sqlalchemy as sa
 
 from autodiff.errors import WrongArgumentError
-from autodiff.models.constraints import declare_constraint
+from autodiff.op._added_constraints import add_constraint
 from autodiff.op._arguments import checked
-from autodiff.op._conventions import name_to_drop, script_metadata
-from autodiff.op._declarations import name_added
-from autodiff.op._executor import compiler_for, qualified_name, submit
+from autodiff.op._conventions import name_to_drop
+from autodiff.op._executor import qualified_name, submit
 from autodiff.op.keywords import (
     CheckConstraintOptions,
     ExcludeConstraintOptions,
@@ -23,16 +20,15 @@ from autodiff.op.keywords import (
     UniqueConstraintOptions,
 )
 from autodiff.runner.context import current_executor, current_settings
-from autodiff.schema.objects import Exclusion, Name, Option
+from autodiff.schema.objects import Name, Option
 from autodiff.schema.operations import (
-    AddConstraint,
     ConstraintKind,
     DropConstraint,
     RenameConstraint,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 __all__ = [
     "create_check_constraint",
@@ -67,21 +63,8 @@ def create_primary_key(
     Raises:
         MigrationFailedError: Rows have equal values or NULL in the columns.
     """
-    add_primary_key(constraint_name, table_name, columns, schema, dialect_kw)
-
-
-def add_primary_key(
-    constraint_name: str | None,
-    table_name: str,
-    columns: Sequence[str],
-    schema: str | None,
-    options: PrimaryKeyOptions,
-    *,
-    keep_null: bool = False,
-) -> None:
-    """Add a primary key; `keep_null` as in AddConstraint."""
-    key = sa.PrimaryKeyConstraint(*columns, name=constraint_name, **options)
-    _add_constraint(table_name, schema, key, columns, keep_null=keep_null)
+    key = sa.PrimaryKeyConstraint(*columns, name=constraint_name, **dialect_kw)
+    add_constraint(table_name, schema, key, columns)
 
 
 @checked
@@ -106,7 +89,7 @@ def create_unique_constraint(
         MigrationFailedError: Rows have equal values in the columns.
     """
     constraint = sa.UniqueConstraint(*columns, name=constraint_name, **kw)
-    _add_constraint(table_name, schema, constraint, columns)
+    add_constraint(table_name, schema, constraint, columns)
 
 
 @checked
@@ -135,7 +118,7 @@ def create_check_constraint(
     text = sa.text(condition) if isinstance(condition, str) else condition
     check = sa.CheckConstraint(text, name=constraint_name, **kw)
     options: dict[str, Option] = {"postgresql_no_inherit": True} if postgresql_no_inherit else {}
-    _add_constraint(table_name, schema, check, (), options)
+    add_constraint(table_name, schema, check, (), options)
 
 
 @checked
@@ -187,7 +170,7 @@ def create_foreign_key(
         match=match,
         **dialect_kw,
     )
-    _add_constraint(source_table, source_schema, key, local_cols)
+    add_constraint(source_table, source_schema, key, local_cols)
 
 
 @checked
@@ -217,35 +200,7 @@ def create_exclude_constraint(
         kw["where"] = sa.text(where)
     constraint = ExcludeConstraint(*elements, name=constraint_name, **kw)
     columns = [getattr(part, "name", part) for part, _ in elements]
-    _add_constraint(table_name, schema, constraint, [c for c in columns if isinstance(c, str)])
-
-
-def _add_constraint(
-    table_name: str,
-    schema: str | None,
-    sa_constraint: Any,
-    columns: Sequence[str],
-    options: Mapping[str, Option] = MappingProxyType({}),
-    *,
-    keep_null: bool = False,
-) -> None:
-    """Add a constraint, with `options` that SQLAlchemy's constraint has no keyword for."""
-    executor = current_executor()
-    sa.Table(
-        table_name,
-        script_metadata(),
-        *(sa.Column(column, sa.Integer) for column in dict.fromkeys(columns)),
-        sa_constraint,
-        schema=schema,
-    )
-    constraint = declare_constraint(sa_constraint, executor.dialect, compiler_for(executor))
-    if constraint is None:
-        return
-    if options and not isinstance(constraint, Exclusion):
-        constraint = replace(constraint, options={**constraint.options, **options})
-    name = qualified_name(table_name, schema)
-    constraint = name_added(executor, name, constraint)
-    executor.submit(AddConstraint(table=name, constraint=constraint, keep_null=keep_null))
+    add_constraint(table_name, schema, constraint, [c for c in columns if isinstance(c, str)])
 
 
 @checked

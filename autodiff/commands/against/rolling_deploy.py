@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,7 +129,10 @@ class _Scratch:
             database.reset()
         revisions = {migration.revision for migration in self.pending}
         started = False
-        for migration in self._order:
+        database.upgrade_by_alembic(
+            list(takewhile(lambda migration: migration.revision not in revisions, self._order))
+        )
+        for migration in self._order[database.applied_count :]:
             if migration.revision in revisions and not started:
                 started = True
                 yield database.read()
