@@ -597,8 +597,10 @@ class Workspace:
             backend = self.url.get_backend_name()
             with suppress(HistoryError):  # the URL is enough
                 lock = self.lock()
-                if lock is not None and self._dialect_for(lock.backend).matches(backend):
-                    return self._dialect_for(lock.backend, version=lock.version)
+                if lock is not None:
+                    found = self._dialect_for(lock.backend, version=lock.version)
+                    if found.matches(backend):
+                        return found
             return self._dialect_for(backend)
         lock = self.lock()
         if lock is None:

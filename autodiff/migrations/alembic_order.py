@@ -6,8 +6,9 @@ walks from the heads to the bases, branch by branch, in the order of the files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
+from autodiff.migrations.ancestry import lineage_of
 from autodiff.migrations.files import Migration
 
 __all__ = ["in_alembic_order"]
@@ -33,7 +34,7 @@ def in_alembic_order(
         if revision in dependencies:
             inherited = {
                 dependency
-                for ancestor in _lineage(parents[revision], parents)
+                for ancestor in lineage_of(parents[revision], parents.__getitem__)
                 for dependency in dependencies.get(ancestor, ())
             }
             added = (d for d in dependencies[revision] if d in own and d not in inherited)
@@ -50,7 +51,7 @@ def _walk_down(heads: list[str], before: Mapping[str, list[str]]) -> list[str]:
     """
     order: list[str] = []
     done: set[str] = set()
-    lineages = [_lineage([head], before) for head in heads]
+    lineages = [lineage_of([head], before.__getitem__) for head in heads]
     current = 0
     while heads:
         revision = heads[current]
@@ -70,18 +71,6 @@ def _walk_down(heads: list[str], before: Mapping[str, list[str]]) -> list[str]:
         if len(before[revision]) == 1:
             lineages[current].discard(revision)
         else:
-            lineages[current] = _lineage(following[:1], before)
-            lineages += [_lineage([r], before) for r in following[1:]]
+            lineages[current] = lineage_of(following[:1], before.__getitem__)
+            lineages += [lineage_of([r], before.__getitem__) for r in following[1:]]
     return order
-
-
-def _lineage(revisions: Iterable[str], before: Mapping[str, list[str]]) -> set[str]:
-    """Return the revisions and all that come before them."""
-    found: set[str] = set()
-    waiting = list(revisions)
-    while waiting:
-        revision = waiting.pop()
-        if revision not in found:
-            found.add(revision)
-            waiting += before[revision]
-    return found

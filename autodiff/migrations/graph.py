@@ -13,6 +13,7 @@ from autodiff.errors import HistoryError, MigrationFileError, SeveralHeadsError
 from autodiff.migrations import targets
 from autodiff.migrations.alembic_history import AlembicHistory, read_alembic, read_revisions
 from autodiff.migrations.alembic_order import in_alembic_order
+from autodiff.migrations.ancestry import lineage_of
 from autodiff.migrations.drawing import draw_branches
 from autodiff.migrations.files import Migration, read_folder
 
@@ -191,14 +192,7 @@ class Graph:
 
     def lineage(self, revisions: Iterable[str]) -> set[str]:
         """Return the revisions and all their ancestors."""
-        found: set[str] = set()
-        waiting = list(revisions)
-        while waiting:
-            revision = waiting.pop()
-            if revision not in found:
-                found.add(revision)
-                waiting += self.before(revision)
-        return found
+        return lineage_of(revisions, self.before)
 
     def followers(self, revisions: Collection[str]) -> set[str]:
         """Return the revisions that come after or depend on these, without these."""

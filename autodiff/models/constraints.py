@@ -107,11 +107,10 @@ def _match(constraint: sa.ForeignKeyConstraint, dialect: Dialect) -> str | None:
 
 
 def _supports(option: str, constraint: sa.Constraint, dialect: Dialect) -> bool:
-    """Return whether a key can have an option; False if a function of the application decides.
+    """Return whether the database has an option of a key.
 
-    Such a function, marked with @compiles, can leave the option out.
-
-    Raises ModelsError if the database does not have the option.
+    Raises ModelsError if it does not, unless the application writes the constraint's SQL by a
+    function that is marked with @compiles, which can leave the option out.
     """
     match constraint:
         case sa.ForeignKeyConstraint() if option == "match":

@@ -117,8 +117,8 @@ def has_other_session(driver: Any, real: int) -> bool:
     """Return whether the server reported another process id than `real` to a driver's connection.
 
     A pooler reports a number of its own, whatever its mode. The connection of an unknown driver
-    counts as pooled: a lock of each transaction protects in a session of its own too, but not the
-    other way round.
+    counts as pooled: a lock for each transaction is safe without a pooler too, but a lock of the
+    session is not safe behind one.
     """
     return _reported_pid(driver) != real
 
