@@ -19,7 +19,7 @@ from autodiff.errors import HistoryError, MigrationFileError
 from autodiff.migrations.checksum import GRAPH_FIELDS, python_checksum, sql_checksum, text_digest
 from autodiff.migrations.constants import Source, texts_of
 from autodiff.migrations.header import read_header
-from autodiff.utils.python_source import assignments, parse_source
+from autodiff.utils.python_source import assignments, literal_value, parse_source
 from autodiff.utils.quoting import one_line, sql_comment
 from autodiff.utils.values import limit_of
 
@@ -500,7 +500,7 @@ def _graph_fields(path: Path, source: Source, known: Collection[str]) -> Iterato
             yield _UNREAD_LABELS, unread
             continue
         try:
-            yield name, ast.literal_eval(value)
+            yield name, literal_value(value)
         except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
             raise MigrationFileError(
                 f"{path}:{value.lineno}",

@@ -6,11 +6,12 @@ the plain form of a migration are left to the parser.
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from autodiff.utils.python_source import literal_value
 
 __all__ = ["Header", "read_header"]
 
@@ -53,7 +54,7 @@ def read_header(text: str, names: Collection[str]) -> Header | None:
     """Return the header of a file, None if the file needs the parser.
 
     The file may have a docstring, imports, plain assignments, one of them of `revision`, and then
-    functions. The values are those that `ast.literal_eval` returns.
+    functions. The values are those that `literal_value` returns.
     """
     docstring, place = _docstring(text)
     if place < 0:
@@ -88,7 +89,7 @@ def _docstring(text: str) -> tuple[str, int]:
 def _literal(value: str) -> Any:
     if plain := _PLAIN.fullmatch(value):
         return (plain[3],) if plain[1] else plain[3]
-    return ast.literal_eval(value)
+    return literal_value(value)
 
 
 def _plain_functions(text: str, place: int) -> bool:

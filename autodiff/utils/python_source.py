@@ -5,8 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from threading import RLock
+from typing import Any
 
-__all__ = ["assignments", "imported_names", "is_expression", "is_import", "parse_source"]
+__all__ = [
+    "assignments",
+    "imported_names",
+    "is_expression",
+    "is_import",
+    "literal_value",
+    "parse_source",
+]
 
 _parsing = RLock()  # the garbage collector may run a finalizer that parses
 
@@ -22,6 +30,15 @@ def parse_source(source: str | bytes, filename: str = "<unknown>") -> ast.Module
     """
     with _parsing:
         return ast.parse(source, filename=filename)
+
+
+def literal_value(source: str | ast.expr) -> Any:
+    """Return the value of a literal, as `ast.literal_eval` does, from any thread.
+
+    Raises SyntaxError, ValueError, TypeError, RecursionError or MemoryError if it is none.
+    """
+    with _parsing:
+        return ast.literal_eval(source)
 
 
 def is_expression(text: str) -> bool:

@@ -18,7 +18,7 @@ from autodiff.migrations import Graph, load_graph
 from autodiff.migrations.alembic_folder import AlembicFolder, find_named_folder, is_alembic_folder
 from autodiff.migrations.alembic_history import parse_revisions, read_revisions
 from autodiff.migrations.files import parse_python, read_text
-from autodiff.utils.python_source import assignments
+from autodiff.utils.python_source import assignments, literal_value
 
 if TYPE_CHECKING:
     from autodiff.workspace import Workspace
@@ -199,7 +199,7 @@ def _assigned_convention(env_py: Path, text: str) -> dict[Any, Any] | None:
     if isinstance(value, ast.Name):
         value = dict(assignments(tree)).get(value.id, value)
     try:
-        return dict(ast.literal_eval(value))
+        return dict(literal_value(value))
     except (ValueError, TypeError) as error:
         raise ConfigError(
             f"{env_py}:{found.lineno} assigns a naming convention that cannot be read without "
