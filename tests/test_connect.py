@@ -182,7 +182,7 @@ def str_of(url: sa.URL) -> str:
         ("postgresql", {"connect_timeout": "x"}, "bad value for connect_timeout"),
         ("mariadb", {"bogus": "1"}, "unexpected keyword argument 'bogus'"),
         ("mariadb", {"charset": "nonsense"}, "the driver knows no charset 'nonsense'"),
-        ("mariadb", {"charset": "utf8mb4", "ssl": "x"}, "'str' object has no attribute 'get'"),
+        ("mariadb", {"ssl_disabled": "", "ssl": "x"}, "'str' object has no attribute 'get'"),
         ("mariadb", {"connect_timeout": "x"}, "invalid literal"),
     ],
 )

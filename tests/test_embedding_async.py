@@ -42,7 +42,9 @@ def models() -> sa.MetaData:
 
 
 def async_engine(url: sa.URL, **arguments: Any) -> AsyncEngine:
-    return create_async_engine(url.set(drivername=ASYNC[url.get_backend_name()]), **arguments)
+    """Return an engine for the URL of a test database; its options are those of another driver."""
+    driver = ASYNC[url.get_backend_name()]
+    return create_async_engine(url.set(drivername=driver, query={}), **arguments)
 
 
 def test_an_async_connection(any_database: sa.URL, folder: Folder) -> None:

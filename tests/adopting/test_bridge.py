@@ -503,7 +503,7 @@ def test_async_env(history: AlembicProject, database: Callable[[str], sa.URL]) -
 def test_async_env_as_alembic_writes_it(history: AlembicProject, any_database: sa.URL) -> None:
     """Its engine has the URL of autodiff, whose driver is synchronous; in a rehearsal too."""
     history.use_async_env()
-    project = adopted(history, any_database)
+    project = adopted(history, any_database.set(query={}))  # without options of another driver
     project.upgrade()
     assert versions(any_database) == ["d4"]
     assert not project.check()

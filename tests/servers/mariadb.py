@@ -51,6 +51,9 @@ FAST_SETTINGS = (
 )
 """Settings that trade durability for speed."""
 
+WITHOUT_TLS = {"ssl_disabled": "true"}
+"""For PyMySQL, which otherwise reads the machine's certificates for each connection, in 26 ms."""
+
 
 class MariaDB(Server):
     """A MariaDB or MySQL server."""
@@ -114,7 +117,8 @@ def start() -> MariaDB:
     except BaseException:
         home.stop()
         raise
-    return MariaDB(URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port), home)
+    url = URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port, query=WITHOUT_TLS)
+    return MariaDB(url, home)
 
 
 def start_mysql() -> MariaDB:
