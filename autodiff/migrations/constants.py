@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from autodiff.utils.imports import module_file
 from autodiff.utils.python_source import assignments, parse_source
 
 __all__ = ["Source", "texts_of"]
@@ -86,12 +87,12 @@ def _module(parts: Sequence[str], folders: Sequence[Path]) -> Source | None:
     """Return the first module of a name on the import path, None if it can't be found or read."""
     if not parts:
         return None
-    for folder in (*folders, *map(Path, sys.path)):
-        package = folder.joinpath(*parts)
-        for path, above in ((package / "__init__.py", parts), (Path(f"{package}.py"), parts[:-1])):
-            if path.is_file():
-                return _read(path, folders, tuple(above))
-    return None
+    found = (module_file(place, ".".join(parts)) for place in (*folders, *map(Path, sys.path)))
+    path = next((path for path in found if path), None)
+    if path is None:
+        return None
+    package = parts if path.name == "__init__.py" else parts[:-1]
+    return _read(path, folders, tuple(package))
 
 
 def _read(path: Path, folders: Sequence[Path], package: tuple[str, ...]) -> Source | None:

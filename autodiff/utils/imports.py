@@ -13,7 +13,7 @@ from autodiff.errors import AutodiffError
 
 _OWN_FILES = (__file__, str(Path(__file__).with_name("functions.py")))
 
-__all__ = ["add_import_folders", "import_application_module", "place_of_error"]
+__all__ = ["add_import_folders", "import_application_module", "module_file", "place_of_error"]
 
 
 def add_import_folders(folders: Sequence[Path]) -> None:
@@ -22,6 +22,16 @@ def add_import_folders(folders: Sequence[Path]) -> None:
     No module in them hides one that is installed.
     """
     sys.path += [folder for folder in map(str, folders) if folder not in sys.path]
+
+
+def module_file(folder: Path, name: str) -> Path | None:
+    """Return the file of a module below a folder of the import path, None if it has none.
+
+    A package comes before a module of the same name, as when Python imports it.
+    """
+    place = folder.joinpath(*name.split("."))
+    paths = (place / "__init__.py", Path(f"{place}.py"))
+    return next((path for path in paths if path.is_file()), None)
 
 
 def import_application_module(

@@ -16,6 +16,7 @@ from autodiff.commands.adopt.script_imports import (
 )
 from autodiff.commands.adopt.script_text import ConvertedText, convert_helper
 from autodiff.migrations.files import parse_python, read_text
+from autodiff.utils.imports import module_file
 
 __all__ = ["HelperModules"]
 
@@ -160,7 +161,7 @@ class HelperModules:
     def _path(self, name: str) -> Path | None:
         if name.partition(".")[0] == "autodiff":
             return None
-        found = (_module_file(folder, name) for folder in self._folders)
+        found = (module_file(folder, name) for folder in self._folders)
         return next((p for p in found if p and not _NOT_SEARCHED & set(p.parts)), None)
 
     def _is_package(self, name: str | None) -> bool:
@@ -228,15 +229,8 @@ def _installed_file(name: str) -> Path | None:
     if not rest:
         is_python = spec.origin is not None and spec.origin.endswith(".py")
         return Path(str(spec.origin)) if is_python else None
-    found = (_module_file(Path(each), rest) for each in spec.submodule_search_locations or ())
+    found = (module_file(Path(each), rest) for each in spec.submodule_search_locations or ())
     return next((path for path in found if path), None)
-
-
-def _module_file(folder: Path, name: str) -> Path | None:
-    """Return the file of a module below a folder of the import path."""
-    place = folder.joinpath(*name.split("."))
-    paths = (place.with_suffix(".py"), place / "__init__.py")
-    return next((path for path in paths if path.is_file()), None)
 
 
 def _absolute(node: ast.ImportFrom, module: str | None, *, is_package: bool) -> str | None:
