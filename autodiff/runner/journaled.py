@@ -98,6 +98,7 @@ from autodiff.schema.operations import (
     namespaces_of,
     tables_of,
 )
+from autodiff.utils.connections import WITHOUT_POOLER
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -475,8 +476,7 @@ class JournaledSink(Sink):
             raise MigrationFailedError(
                 "op.autocommit() needs its own session, but a pooler is in between, which may be "
                 "in transaction mode",
-                hint="run this migration with the URL of the server itself; with a driver that "
-                "autodiff does not know, it cannot see that: use psycopg",
+                hint=WITHOUT_POOLER,
             )
         # An entry that is there already may hold the statements of a step that was begun:
         if self.entry.id is None or self._counter.is_ahead:

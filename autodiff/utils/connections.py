@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 __all__ = [
+    "WITHOUT_POOLER",
     "async_driver",
     "database_errors",
     "describe_url",
@@ -32,6 +33,12 @@ __all__ = [
     "use_connection",
     "with_query_of",
 ]
+
+WITHOUT_POOLER = (
+    "use the URL of the server itself; if it is that already, use the driver psycopg, because with "
+    "some others autodiff cannot tell whether there is a pooler"
+)
+"""The hint for what does not work behind a pooler."""
 
 _DRIVERS = {
     "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2"), ("pg8000", "pg8000")),

@@ -445,8 +445,8 @@ def test_a_schema_behind_a_pooler_is_refused(postgresql_project: MakeProject) ->
         outcome.error
     )
     hint = (
-        "connect to the server directly; with a driver that autodiff does not know, it cannot see "
-        "that: use psycopg"
+        "use the URL of the server itself; if it is that already, use the driver psycopg, because "
+        "with some others autodiff cannot tell whether there is a pooler"
     )
     assert (outcome.hint or "").startswith(hint)
     assert project.upgrade_all()

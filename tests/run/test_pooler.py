@@ -113,8 +113,8 @@ def test_autocommit_is_refused(server: sa.URL, pooled: sa.URL, folder: Folder) -
         "transaction mode" in caught.value.message
     )
     assert caught.value.hint == (
-        "run this migration with the URL of the server itself; with a driver that autodiff does "
-        "not know, it cannot see that: use psycopg"
+        "use the URL of the server itself; if it is that already, use the driver psycopg, because "
+        "with some others autodiff cannot tell whether there is a pooler"
     )
     with opened(server) as db:
         assert db.tables() == [f"t{number}" for number in range(5)]

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from autodiff.dialects.postgresql.session.locks import has_other_session
 from autodiff.errors import DatabaseError
+from autodiff.utils.connections import WITHOUT_POOLER
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection, Engine
@@ -66,8 +67,7 @@ def set_search_path(engine: Engine, schemas: Sequence[str]) -> None:
                 raise DatabaseError(
                     "cannot migrate schemas through a pooler, which may be in transaction mode: "
                     "the search_path would remain set in sessions that other clients use",
-                    hint="connect to the server directly; with a driver that autodiff does not "
-                    "know, it cannot see that: use psycopg",
+                    hint=WITHOUT_POOLER,
                 )
             cursor.execute(f"SET search_path TO {path}")
         finally:
