@@ -44,6 +44,7 @@ class Features:
     Columns and keys:
     enforces_types: a value that does not fit the type of its column is refused, or cut.
     typeless_columns: a column may have no type.
+    column_options: the options of a column that can be changed.
     text_sizes: the number of bytes that types of texts and bytes hold, if that is limited.
     primary_keys_not_null: a primary key makes its columns NOT NULL.
     unique_is_index: a unique constraint and a unique index are the same.
@@ -118,6 +119,7 @@ class Features:
 
     enforces_types: bool = True
     typeless_columns: bool = False
+    column_options: tuple[str, ...] = ()
     text_sizes: Mapping[str, int] = field(default_factory=dict)
     primary_keys_not_null: bool = True
     unique_is_index: bool = False

@@ -29,12 +29,13 @@ from autodiff.schema.operations import (
     DropColumn,
     DropConstraint,
     RenameColumn,
+    Unset,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from autodiff.schema.objects import Constraint, Name, Table
+    from autodiff.schema.objects import Constraint, Name, Option, Table
 
 __all__ = ["add_column", "alter_column", "drop_column", "rename_column"]
 
@@ -155,7 +156,9 @@ def alter_column(
     existing_nullable: bool | None = None,
     existing_comment: str | None = None,
     existing_autoincrement: bool | None = None,
+    mysql_invisible: bool | None = None,
     postgresql_using: str | None = None,
+    sqlite_on_conflict_not_null: str | Literal[False] | None = False,
     schema: str | None = None,
 ) -> None:
     """Change the given properties of a column; the others are kept.
@@ -178,7 +181,10 @@ def alter_column(
         existing_nullable: Whether NULL is allowed at present.
         existing_comment: The present comment.
         existing_autoincrement: Whether new rows are numbered automatically at present.
+        mysql_invisible: Whether `SELECT *` leaves the column out, on MySQL and MariaDB.
         postgresql_using: SQL that converts a value to the new type, on PostgreSQL.
+        sqlite_on_conflict_not_null: What to do about NULL in a new row, such as "REPLACE", on
+            SQLite; None for its default, "ABORT".
         schema: The schema of the table.
 
     Raises:
@@ -193,6 +199,7 @@ def alter_column(
         existing_autoincrement,
     )
     after = _patch(type_, nullable, server_default, comment, autoincrement)
+    after = replace(after, options=_options(mysql_invisible, sqlite_on_conflict_not_null))
     if server_default is not False:
         after = _with_exclusive_default(after, server_default, existing_server_default)
     old_checks = _checks_of(table, column_name, existing_type) if type_ is not None else ()
@@ -267,6 +274,18 @@ def _patch(
         autoincrement=UNSET if autoincrement is None else autoincrement,
     )
     return patch if default is False else _with_default(patch, default)
+
+
+def _options(
+    invisible: bool | None, conflict: str | Literal[False] | None
+) -> Mapping[str, Option] | Unset:
+    """Return the options of a column that the arguments set; UNSET if they set none."""
+    known = current_executor().dialect.features.column_options
+    if "mysql_invisible" in known and invisible is not None:
+        return {"mysql_invisible": True} if invisible else {}
+    if "sqlite_on_conflict_not_null" in known and conflict is not False:
+        return {"sqlite_on_conflict_not_null": conflict.upper()} if conflict else {}
+    return UNSET
 
 
 def _with_default(patch: ColumnPatch, default: ServerDefault) -> ColumnPatch:

@@ -236,10 +236,12 @@ class AlterColumnOptions(TypedDict, total=False):
     existing_nullable: bool | None
     existing_server_default: ServerDefault
     existing_type: ColumnType | None
+    mysql_invisible: bool | None
     new_column_name: str | None
     nullable: bool | None
     postgresql_using: str | None
     server_default: ServerDefault
+    sqlite_on_conflict_not_null: str | Literal[False] | None
     type_: ColumnType | None
 
 

@@ -192,6 +192,9 @@ def _patched(change: ColumnAltered, dialect: Dialect) -> tuple[str, ...]:
     known = ("type", "nullable", "default", "computed", "identity", "autoincrement", "comment")
     fields = [name for name in known if name in change.fields]
     old, new = change.before, change.after
+    options = dialect.features.column_options
+    if any(old.options.get(name) != new.options.get(name) for name in options):
+        fields.append("options")
     kept = not (old.default or new.default) or dialect.ddl.keeps_default(old.type.sql, new.type.sql)
     if "type" in fields and "default" not in fields and not kept:
         fields.insert(1, "default")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from autodiff.render.part import Part
-from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Table
+from autodiff.schema.objects import Column, ColumnType, Computed, Identity, Option, Table
 from autodiff.schema.operations import AlterColumn, ColumnPatch
 
 __all__ = ["ColumnSource"]
@@ -105,8 +106,15 @@ class ColumnSource(Part):
                 return [self.py.argument(word, new)]
             case "comment":
                 return [f"comment={self.py.string(new)}"]
+            case "options":
+                return [self._option(name, new) for name in self.dialect.features.column_options]
             case _:
                 return [self.py.argument(name, new)]
+
+    def _option(self, name: str, options: Mapping[str, Option]) -> str:
+        """Return the argument for an option of a column, or for its default."""
+        default = False if name == "mysql_invisible" else None
+        return self.py.argument(name, options.get(name, default))
 
 
 def _is_generated(patch: ColumnPatch) -> bool:

@@ -8,7 +8,7 @@ the name. `describe()` returns a line for summaries, such as `+ column comments.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final, Literal, TypeAlias, TypeGuard, TypeVar, get_args
 
@@ -353,6 +353,7 @@ class ColumnPatch:
     identity: Identity | Unset | None = UNSET
     autoincrement: bool | Unset = UNSET
     comment: str | Unset | None = UNSET
+    options: Mapping[str, Option] | Unset = UNSET
 
     @classmethod
     def of(cls, column: Column, names: tuple[str, ...]) -> ColumnPatch:
@@ -428,6 +429,9 @@ class AlterColumn:
             return f"{old} -> {after.sql}"
         if name in ("default", "comment"):
             return f"no {name}" if after is None else f"{name} {after}"
+        if name == "options":
+            listed = (f"{key} {value}" for key, value in sorted(after.items()))
+            return ", ".join(listed) or "default options"
         return name
 
 

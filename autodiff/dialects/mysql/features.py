@@ -13,6 +13,7 @@ __all__ = ["FEATURES", "MARIADB_FEATURES", "OLD_FEATURES"]
 FEATURES = Features(
     transactional_ddl=False,
     optional_database=True,
+    column_options=("mysql_invisible",),
     sql_grammar="mysql",
     algorithms=("INSTANT", "INPLACE"),
     # In bytes: https://dev.mysql.com/doc/refman/en/storage-requirements.html

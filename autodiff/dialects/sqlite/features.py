@@ -17,6 +17,7 @@ FEATURES = Features(
     checks_key_targets=False,
     deferrable_unique_keys=False,
     typeless_columns=True,
+    column_options=("sqlite_on_conflict_not_null",),
     views_follow_renames=True,
     scratch_in_memory=True,
     max_name_length=1000,  # SQLite has no limit; no name that a person chose is longer

@@ -54,11 +54,12 @@ def _column(column: Column, wanted: Column, desired: Table) -> Column:
     if computed is not None and wanted.computed is not None and not wanted.computed.sql:
         # SQLAlchemy reflects no expression if GENERATED ALWAYS is omitted
         computed = Computed(sql="", persisted=computed.persisted)
+    can_stay = column.nullable or not wanted.nullable  # ON CONFLICT is a part of NOT NULL
     return replace_changed(
         column,
         type=wanted.type if _is_same_type(column, wanted, desired) else column.type,
         computed=computed,
-        options=_declared(column.options, wanted.options),
+        options=_declared(column.options, wanted.options) if can_stay else column.options,
     )
 
 

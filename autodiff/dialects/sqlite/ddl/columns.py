@@ -35,7 +35,8 @@ class SQLiteColumnDDL(ColumnDDL):
         text = super().definition(replace(column, identity=None))
         if not column.type.sql:  # an empty type leaves two spaces
             text = text.replace("  ", " ", 1)
-        text += on_conflict(column.options.get("sqlite_on_conflict_not_null"))
+        if not column.nullable:
+            text += on_conflict(column.options.get("sqlite_on_conflict_not_null"))
         key = table.primary_key if table is not None else None
         if table is not None and key is not None and _is_autoincrement(table, column):
             name = self.ddl.constraints.name_clause(key)
