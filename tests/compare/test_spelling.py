@@ -14,6 +14,7 @@ from autodiff.schema.sqltype import SQLType
 FALSE = ("0", sa.text("0"), sa.false(), sa.text("false"), sa.text("(0)"))
 FIVE = (sa.text("5"), sa.text("5.0"), "5", "5.00", sa.text("+5"))
 NOW = (sa.func.now(), sa.text("CURRENT_TIMESTAMP"), sa.text("(CURRENT_TIMESTAMP)"))
+IN_UTC = (sa.func.timezone("utc", sa.func.now()), sa.text("(now() AT TIME ZONE 'UTC')"))
 DEFAULTS = [
     ("sqlite", sa.Boolean, FALSE),
     ("sqlite", sa.Boolean, ("1", sa.true(), sa.text("TRUE"))),
@@ -22,6 +23,16 @@ DEFAULTS = [
     *((kind, sa.Float, FIVE) for kind in ("sqlite", "postgresql", "mariadb")),
     *((kind, sa.Numeric(10, 2), FIVE) for kind in ("sqlite", "postgresql", "mariadb")),
     *((kind, sa.DateTime, NOW) for kind in ("sqlite", "postgresql", "mariadb")),
+    (
+        "postgresql",
+        sa.Numeric(10, 2),
+        ("0", sa.text("0\\:\\:numeric"), sa.text("CAST(0 AS numeric)")),
+    ),
+    ("postgresql", sa.Date, (sa.func.current_date(), sa.func.now(), sa.text("now()\\:\\:date"))),
+    ("postgresql", sa.DateTime, IN_UTC),
+    ("postgresql", sa.ARRAY(sa.Text), ("{}", sa.text("ARRAY[]\\:\\:text[]"))),
+    ("sqlite", sa.LargeBinary, (sa.text("x'0a'"), sa.text("X'0A'"))),
+    ("sqlite", sa.Integer, (None, sa.text("NULL"), sa.text("(NULL)"))),
 ]
 
 

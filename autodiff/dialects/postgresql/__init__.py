@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from autodiff.dialects.base import Dialect
 from autodiff.dialects.narrowing import NO_ENUMS, EnumSides
 from autodiff.dialects.postgresql import conversions, types
+from autodiff.dialects.postgresql.constants import normal_default
 from autodiff.dialects.postgresql.enum_casts import rename_casts, rename_literals
 from autodiff.dialects.postgresql.features import FEATURES
 from autodiff.schema.objects import INHERITS, ColumnType, Domain, EnumType, Name, Table
@@ -187,4 +188,4 @@ class PostgreSQL(Dialect):
         return rename_literals(sql, enum, renamed)
 
     def normalize_default(self, default: str, type_sql: str) -> str:
-        return types.normal_default(default, type_sql)
+        return normal_default(default, type_sql)

@@ -12,7 +12,6 @@ from functools import lru_cache
 from autodiff.dialects.type_names import python_type, split_type
 from autodiff.schema.objects import Name
 from autodiff.schema.sqltext import (
-    normal_number,
     normalize,
     quote_identifier,
     tokens,
@@ -28,7 +27,6 @@ __all__ = [
     "is_next_value",
     "is_serial_default",
     "key_family",
-    "normal_default",
     "plain_default",
     "split_collation",
     "type_family",
@@ -74,8 +72,6 @@ _INTERNAL_ARRAY = re.compile(
 """The names of array types in pg_type: https://www.postgresql.org/docs/current/xtypes.html"""
 _COLLATE = re.compile(r'\s+COLLATE\s+((?:"(?:[^"]|"")+"|\w+)(?:\."(?:[^"]|"")+")?)\Z', re.I)
 _COLLATION_PART = re.compile(r'"(?:[^"]|"")+"|\w+')
-_NOW = ("now()", "transaction_timestamp()")
-"""Synonyms of CURRENT_TIMESTAMP: https://www.postgresql.org/docs/current/functions-datetime.html"""
 _NEXTVAL = re.compile(r"nextval\('((?:[^']|'')+)'(?:::regclass|::text)?\)", re.IGNORECASE)
 _CANONICAL_TYPE = re.compile(
     r"smallint|integer|bigint|real|double precision|boolean|text|bytea|date|uuid|json|jsonb|inet"
@@ -324,16 +320,6 @@ def plain_default(default: str, type_sql: str) -> str:
     family = type_family(bare)
     previous = family in ("text", "number") and family == type_family(cast) and "(" not in cast
     return found[0][1] if cast in own or previous else default
-
-
-@lru_cache(4096)
-def normal_default(default: str, type_sql: str) -> str:
-    """Return the default in a normal form, without a cast to the column's own type."""
-    bare, _ = split_collation(type_sql)
-    text = plain_default(normalize(default), type_sql)
-    if type_family(bare) == "number":
-        return normal_number(text)
-    return "current_timestamp" if text in _NOW else text
 
 
 def is_serial_default(default: str, table: str, column: str) -> bool:

@@ -25,6 +25,8 @@ _WORDS = frozenset("null true false current_time current_date current_timestamp"
 """Keywords that are values in a DEFAULT clause. SQLite takes any other word for a string."""
 _NAME = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d]\w*')
 
+_BYTES = re.compile(r"x'[0-9a-f]*'", re.IGNORECASE)
+
 
 def plain_default(default: str) -> str:
     """Return the default, with a bare or quoted identifier as the string literal that it means.
@@ -42,12 +44,14 @@ def plain_default(default: str) -> str:
 @lru_cache(4096)
 def normal_default(default: str, type_sql: str) -> str:
     """Return the default of a column of that type in a normal form, for comparing."""
-    text = plain_default(default)
+    text = normalize(plain_default(default))
+    if _BYTES.fullmatch(text):
+        return text.lower()
     if affinity_type(type_sql, bare=True) not in ("INTEGER", "NUMERIC", "REAL"):
-        return normalize(text)
+        return text
     # A string is converted on insertion (https://www.sqlite.org/datatype3.html#type_affinity).
     # TRUE and FALSE are 1 and 0 (https://www.sqlite.org/lang_expr.html#boolean_expressions).
-    number = normal_number(normalize(text))
+    number = normal_number(text)
     return {"true": "1", "false": "0"}.get(number, number)
 
 

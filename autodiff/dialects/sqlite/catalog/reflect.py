@@ -242,7 +242,7 @@ def _type(text: str, collation: str | None) -> ColumnType:
 
 @lru_cache(4096)
 def _default(text: str | None) -> str | None:
-    return None if text is None or text.upper() == "NULL" else plain_default(text)
+    return None if text is None or text.strip("( )").upper() == "NULL" else plain_default(text)
 
 
 def _constraint(table: Name, parsed: ParsedConstraint) -> Constraint:
