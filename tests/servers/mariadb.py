@@ -117,8 +117,8 @@ def start() -> MariaDB:
     except BaseException:
         home.stop()
         raise
-    url = URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port, query=WITHOUT_TLS)
-    return MariaDB(url, home)
+    own_url = URL.create("mysql+pymysql", "root", host="127.0.0.1", port=port, query=WITHOUT_TLS)
+    return MariaDB(own_url, home)
 
 
 def start_mysql() -> MariaDB:
