@@ -46,6 +46,8 @@ _IN_ZONE = re.compile(
     r"timezone\((?P<zone>'[^']+')(?:::text)?, (?P<time>.+)\)"
     r"|(?P<other_time>.+) at time zone (?P<other_zone>'[^']+')(?:::text)?"
 )
+_MOST_TOKENS = 200
+"""Longer defaults are compared as text: each bracket is a call of the parser."""
 _FLOAT_DIGITS = {"real": 6, "double precision": 15}
 """Digits that a float keeps: https://www.postgresql.org/docs/current/datatype-numeric.html"""
 
@@ -103,9 +105,11 @@ def _normal_time(text: str, column_type: str) -> str:
 def constant_value(default: str, type_sql: str) -> str | None:
     """Return the literal with the value that a default has in a column of a type.
 
-    None if the default is not a constant, or if one of its casts may change the value.
+    None if the default is not a constant or is very long, or if a cast may change the value.
     """
     found = [(kind, token) for kind, token in tokens(default) if kind != "space"]
+    if len(found) > _MOST_TOKENS:
+        return None
     column_type = canonical_type(split_collation(type_sql)[0])
     try:
         parser = _Parser(found, column_type)

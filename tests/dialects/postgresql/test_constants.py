@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 import sqlalchemy as sa
 
-from autodiff.dialects.postgresql.constants import normal_default
+from autodiff.dialects.postgresql.constants import constant_value, normal_default
 from autodiff.dialects.postgresql.types import canonical_type
 from tests.support import Database, opened
 
@@ -98,3 +98,18 @@ def test_equal_defaults_have_the_same_value(
     for text, value in zip(texts, values, strict=True):
         by_default.setdefault(normal_default(text, canonical_type(type_)), set()).add(value)
     assert all(len(found) == 1 for found in by_default.values()), by_default
+
+
+@pytest.mark.parametrize("text", ["(" * 5000 + "0" + ")" * 5000 + "::int", "- " * 5000 + "0::int"])
+def test_a_default_with_many_brackets(text: str) -> None:
+    """It is compared as text."""
+    assert "0" in normal_default(text, "numeric")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0::", "::int", "(0", "array[", "array[1,]::int[]", "0::numeric(", "-'a'::text", "0 0::int"],
+)
+def test_a_text_that_is_no_expression(text: str) -> None:
+    """It stays as it is."""
+    assert constant_value(text, "integer") is None
