@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
 __all__ = [
+    "OWN_ENGINE",
     "WITHOUT_POOLER",
     "async_driver",
     "database_errors",
@@ -34,6 +35,11 @@ __all__ = [
     "with_query_of",
 ]
 
+OWN_ENGINE = {"skip_user_error_events": True}
+"""The execution options of engines that the application did not create.
+
+A listener that it has for the errors of all engines may raise others, which nothing here expects.
+"""
 WITHOUT_POOLER = (
     "use the URL of the server itself; if it is that already, use the driver psycopg, because with "
     "some others autodiff cannot tell whether there is a pooler"
@@ -259,6 +265,7 @@ def open_connection(
             poolclass=sa.pool.NullPool,
             pool_reset_on_return=None,
             connect_args=_arguments(url),
+            execution_options=OWN_ENGINE,
         )
     except NoSuchModuleError as error:
         raise ConfigError(

@@ -14,6 +14,7 @@ from autodiff.dialects.generic.abilities import Abilities
 from autodiff.dialects.generic.catalog import optional
 from autodiff.dialects.scratch import Scratch, SharedScratch
 from autodiff.errors import DatabaseError
+from autodiff.utils.connections import OWN_ENGINE
 
 __all__ = ["GenericScratch"]
 
@@ -35,7 +36,7 @@ class GenericScratch(Scratch):
         if url is None:
             yield None
             return
-        engine = sa.create_engine(url, poolclass=sa.pool.StaticPool)
+        engine = sa.create_engine(url, poolclass=sa.pool.StaticPool, execution_options=OWN_ENGINE)
         if not self.dialect.features.transactional_ddl:
             # one statement that fails would end a transaction with those before it
             engine = engine.execution_options(isolation_level="AUTOCOMMIT")

@@ -16,6 +16,7 @@ from autodiff.dialects.mysql.session.sql_mode import with_backslash_escapes
 from autodiff.dialects.scratch import Scratch
 from autodiff.dialects.scratch_guard import check_statements
 from autodiff.schema.objects import Name
+from autodiff.utils.connections import OWN_ENGINE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -262,7 +263,9 @@ def _engine(live: Engine, database: str) -> Engine:
         return raw
 
     url = live.url.set(database=database)
-    return sa.create_engine(url, creator=connect, poolclass=sa.pool.NullPool)
+    return sa.create_engine(
+        url, creator=connect, poolclass=sa.pool.NullPool, execution_options=OWN_ENGINE
+    )
 
 
 def _server_time(connection: Connection) -> int:

@@ -22,6 +22,7 @@ from autodiff.dialects.postgresql.embedded import EXTRA, is_installed, open_serv
 from autodiff.dialects.postgresql.scratch_guard import keep_server
 from autodiff.dialects.scratch import Scratch
 from autodiff.schema.objects import Name
+from autodiff.utils.connections import OWN_ENGINE
 
 if TYPE_CHECKING:
     from autodiff.dialects.base import Dialect
@@ -146,7 +147,7 @@ class PostgreSQLScratch(Scratch):
         try:
             url = live.url.set(database=name)
             _create_default_schema(url, connection.dialect.default_schema_name)
-            engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+            engine = sa.create_engine(url, poolclass=sa.pool.NullPool, execution_options=OWN_ENGINE)
             try:
                 with engine.connect() as opened:
                     _copy_extensions(connection, opened)
@@ -168,7 +169,7 @@ class PostgreSQLScratch(Scratch):
             yield None
             return
         with open_server() as url:
-            engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+            engine = sa.create_engine(url, poolclass=sa.pool.NullPool, execution_options=OWN_ENGINE)
             try:
                 with engine.connect() as opened:
                     if connection is not None:
@@ -281,7 +282,7 @@ def _create_default_schema(url: sa.URL, name: str | None) -> None:
     """
     if name is None or name == "public":
         return
-    engine = sa.create_engine(url, poolclass=sa.pool.NullPool)
+    engine = sa.create_engine(url, poolclass=sa.pool.NullPool, execution_options=OWN_ENGINE)
     try:
         with engine.begin() as connection:
             if connection.dialect.default_schema_name is None:

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 from autodiff.dialects.scratch import Scratch, SharedScratch
 from autodiff.dialects.scratch_guard import check_statements, outside_scratch
 from autodiff.schema.sqltext import first_word
+from autodiff.utils.connections import OWN_ENGINE
 
 __all__ = ["SQLiteScratch"]
 
@@ -28,7 +29,9 @@ class SQLiteScratch(Scratch):
     ) -> Iterator[Connection | None]:
         """Open a new database in memory, with another one attached for each namespace."""
         # each connection to an in-memory database opens a new one, so the pool keeps one connection
-        engine = sa.create_engine("sqlite://", poolclass=sa.pool.StaticPool)
+        engine = sa.create_engine(
+            "sqlite://", poolclass=sa.pool.StaticPool, execution_options=OWN_ENGINE
+        )
         try:
             with engine.connect() as opened:
                 quote = engine.dialect.identifier_preparer.quote_identifier
