@@ -67,8 +67,9 @@ def _missing_migration(project: Workspace, lock: LockFile, dialect: Dialect) -> 
     desired = project.declare(dialect)
     if desired == lock.declared:
         return ()
-    from autodiff.compare import without_declared_partitions
+    from autodiff.compare import with_known_texts, without_declared_partitions
 
+    desired = with_known_texts(desired, lock.declared, lock.described)
     desired = without_declared_partitions(lock.declared, lock.described, desired)
     comparer = _Comparer(None, dialect, lock, project.rewrite_plan())
     return comparer.model_lines(lock.described, desired)
@@ -271,11 +272,12 @@ def _three_ways(
     A change that the database and the models have in common was not made by hand: a migration for
     it is missing.
     """
-    from autodiff.compare import without_partitions
+    from autodiff.compare import with_known_texts, without_partitions
 
     if lock is None:
         return Drift(database=comparer.model_lines(current, desired))
     same = desired == lock.declared
+    desired = with_known_texts(desired, lock.declared, lock.described)
     desired = without_partitions(current, desired)  # the lock file describes no partitions
     models = () if same else comparer.model_lines(lock.described, desired)
     by_hand = comparer.lines(current, lock.described, reverse=True)

@@ -25,6 +25,7 @@ from autodiff.commands.drop_guard import refuse_drops
 from autodiff.commands.lock_schema import describe_desired
 from autodiff.commands.new_revision import GraphPosition, file_texts, position_for
 from autodiff.commands.online_drafts import online_plans, refuse_offline
+from autodiff.compare import with_known_texts
 from autodiff.dialects import Dialect, dialect_for, dialect_of
 from autodiff.errors import HistoryError, PlanError, RehearsalFailedError
 from autodiff.migrations import LOCK_NAME, Graph, LockFile, Migration, file_name, lock_text
@@ -355,11 +356,14 @@ def _refuse_domains(sides: _Sides) -> None:
 
 
 def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
+    lock, desired = sides.lock, sides.desired
+    if sides.connection is None and lock is not None:
+        desired = with_known_texts(desired, lock.declared, lock.described)
     return find_renamed_difference(
         sides.connection,
         sides.dialect,
         sides.current,
-        sides.desired,
+        desired,
         all_renames(
             request.renames,
             sides.desired,
@@ -371,7 +375,7 @@ def _find_difference(sides: _Sides, request: GenerateRequest) -> Difference:
         request.assume,
         create_scratch=True,
         maps=parse_maps(request.maps),
-        declared_before=sides.lock.declared if sides.lock else None,
+        declared_before=lock.declared if lock else None,
         outside=sides.outside,
     )
 

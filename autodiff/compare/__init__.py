@@ -14,6 +14,7 @@ from autodiff.compare.enums import (
 )
 from autodiff.compare.fast_path import equal_tables, with_tables, without_tables
 from autodiff.compare.inheritance import without_inherited_columns, without_repeated_parts
+from autodiff.compare.known_texts import with_known_texts
 from autodiff.compare.merged_uniques import without_merged_uniques
 from autodiff.compare.name_case import adopt_case, adopt_table_case, with_current_case
 from autodiff.compare.partitions import without_declared_partitions, without_partitions
@@ -70,6 +71,7 @@ __all__ = [
     "unambiguous_enum_renames",
     "value_after",
     "with_current_case",
+    "with_known_texts",
     "with_names_for_new_tables",
     "with_serials_as_declared",
     "with_tables",
