@@ -68,7 +68,7 @@ def command_growth(
 def _times(
     new: Callable[[], sa.URL], folder: Path, size: int, clock: Callable[[], float], *, runs: bool
 ) -> dict[str, float]:
-    """Return the seconds of each command; those that run every migration only with `runs`."""
+    """Return the seconds of each command; those that run all migrations only with `runs`."""
     our_folder(folder, size)
     url = new()
     project = Project(url=url, metadata=_models(size), directory=folder)
@@ -100,8 +100,8 @@ def _times(
     measure("generate", lambda: changed.draft("change", assume="drop-and-add"))
     measure("generate --no-rehearse", lambda: _draft_without_rehearsal(changed))
     measure("report", lambda: project.review(":head", offline=True))
-    measure("squash", lambda: project.squash(":", "all"))
-    if runs:
+    if runs:  # PostgreSQL cannot lock 10,000 tables in one transaction
+        measure("squash", lambda: project.squash(":", "all"))
         measure("rehearse", lambda: project.rehearse(rows="none"))
         measure("downgrade", lambda: project.downgrade("base"))
     return found
