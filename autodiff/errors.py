@@ -217,6 +217,10 @@ class PlanError(AutodiffError):
     """No migration can be written for a difference."""
 
 
+_LISTED = 20
+"""How many columns a message lists: there may be thousands."""
+
+
 class FillNeededError(PlanError):
     """A NOT NULL column without a default needs a value for existing rows.
 
@@ -224,13 +228,14 @@ class FillNeededError(PlanError):
     """
 
     def __init__(self, columns: Sequence[str]) -> None:
-        listed = ", ".join(columns)
+        listed, more = ", ".join(columns[:_LISTED]), len(columns) - _LISTED
+        options = [f"--fill {column}=VALUE" for column in columns]
+        shown = " ".join(options) if more <= 0 else f"{options[0]} and so on for each column"
         super().__init__(
-            f"cannot add NOT NULL: existing rows need a value for {listed}",
-            hint="pass "
-            + " ".join(f"--fill {column}=VALUE" for column in columns)
-            + ' (now, a number, a string, or "sql:EXPRESSION"), set a server_default in the model, '
-            "or make the column nullable",
+            "cannot add NOT NULL: existing rows need a value for "
+            + (f"{listed} and {more:,} more columns" if more > 0 else listed),
+            hint=f'pass {shown} (now, a number, a string, or "sql:EXPRESSION"), set a '
+            "server_default in the model, or make the column nullable",
         )
         self.columns = tuple(columns)
 

@@ -86,7 +86,7 @@ def test_the_thread_switch_interval_is_restored(database: Callable[[str], sa.URL
             read_schemas(db.connection, dialect, [models(1)])
             assert sys.getswitchinterval() == intervals[0] < default_interval
         with pytest.raises(ModelsError):
-            read_schemas(db.connection, dialect, [models(1), models(1)])
+            read_schemas(db.connection, dialect, [models(1), models(1, changed=1)])
     assert sys.getswitchinterval() == default_interval
 
 
@@ -95,7 +95,7 @@ def test_errors_in_the_models_are_raised(any_database: sa.URL) -> None:
         opened(any_database) as db,
         pytest.raises(ModelsError, match="is declared in two MetaData"),
     ):
-        read_schemas(db.connection, dialect_of(db.connection), [models(1), models(1)])
+        read_schemas(db.connection, dialect_of(db.connection), [models(1), models(1, changed=1)])
 
 
 def test_errors_of_the_database_are_raised(any_database: sa.URL) -> None:

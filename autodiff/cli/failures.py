@@ -127,11 +127,24 @@ def _message_and_hint(error: BaseException) -> tuple[str, str | None]:
             one_line(f"the code of the project ended the command: {exception_words(error)}"),
             "pass --debug to see where, and remove the call, such as sys.exit()",
         )
+    if version := _old_sqlalchemy():
+        return (
+            f"autodiff needs SQLAlchemy 2.0.30 or later, but {version} is installed",
+            "upgrade it: pip install --upgrade sqlalchemy",
+        )
     reason = " ".join(exception_words(error).split())
     return (
         f"this is a bug in autodiff: {one_line(reason)}",
         "run the command again with --debug, and report the bug with the traceback",
     )
+
+
+def _old_sqlalchemy() -> str | None:
+    """Return the version of SQLAlchemy if it is too old, which `pip --no-deps` allows."""
+    import sqlalchemy
+
+    version = sqlalchemy.__version__
+    return version if version.startswith(("0.", "1.")) else None
 
 
 def report_error(shell: Shell, message: str, hint: str | None, *, kind: str) -> None:

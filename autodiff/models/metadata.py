@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -55,8 +56,8 @@ def declare_metadata(
     selection: the objects to leave out. The tables in which autodiff and Alembic record migrations
         are always left out.
 
-    Raises ModelsError for what cannot be converted, if two of them declare one table, and if two
-    objects have a name that only one of them can have.
+    Raises ModelsError for what cannot be converted, if two of them declare one table differently,
+    and if two objects have a name that only one of them can have.
     """
     all_metadata = [metadata] if isinstance(metadata, sa.MetaData) else list(metadata)
     compiler = Compiler(
@@ -77,15 +78,13 @@ def declare_metadata(
         name = name_of(table, dialect)
         if name.name in own_tables or selection.leaves_out(name):
             continue
-        if name in tables or name in views:
-            raise ModelsError(
-                f"table {name} is declared in two MetaData",
-                hint="declare it in one of them, or configure only one",
-            )
         if getattr(table, "is_view", False):
-            views[name] = declared_view(name, table, dialect, compiler)
+            view = declared_view(name, table, dialect, compiler)
+            _require_one_declaration(name, view, views.setdefault(name, view), tables)
             continue
-        tables[name] = declare_table(table, dialect, compiler)
+        declared_table = declare_table(table, dialect, compiler)
+        first = tables.setdefault(name, declared_table)
+        _require_one_declaration(name, declared_table, first, views)
         has_cut_names |= has_names_to_cut(tables[name], dialect)
         for domain in dialect.domains_of(table):
             domains.setdefault(domain.name, domain)
@@ -104,7 +103,7 @@ def declare_metadata(
         sequences=sequences,
         views=views,
         namespaces=_namespaces(tables, views, enums, sequences),
-        renamed=tuple(compiler.renamed),
+        renamed=tuple(dict.fromkeys(compiler.renamed)),
         domains=tuple(domains.values()),
     )
     if has_cut_names:
@@ -112,6 +111,28 @@ def declare_metadata(
     declared = selection.declared(schema)
     require_distinct_index_names(declared, dialect)
     return declared
+
+
+def _require_one_declaration(
+    name: Name, found: object, first: object, others: Collection[Name]
+) -> None:
+    """Raise ModelsError if two MetaData declare a table or a view differently.
+
+    Several parts of an application may declare one table, each for itself.
+    """
+    is_one = found is first or _in_any_order(found) == _in_any_order(first)
+    if name in others or not is_one:
+        raise ModelsError(
+            f"table {name} is declared in two MetaData, differently",
+            hint="declare it in one of them or in both alike, or configure only one",
+        )
+
+
+def _in_any_order(item: object) -> object:
+    """Return a table with its constraints in the order of their texts."""
+    if isinstance(item, Table):
+        return replace(item, constraints=tuple(sorted(item.constraints, key=repr)))
+    return item
 
 
 def _one_spelling(tables: dict[Name, Table]) -> dict[Name, Table]:

@@ -77,8 +77,10 @@ class DataLoss:
         return self.message
 
     def _amount(self, count: int) -> str:
+        """Return the count with its unit; a conversion can keep some of the values as they are."""
         unit = self.unit if count != 1 else self.unit.removesuffix("s")
-        return f"{count:,} {unit}" if count else f"no {unit}"
+        amount = f"{count:,} {unit}" if count else f"no {unit}"
+        return f"at most {amount}" if count and self.kind == "conversion" else amount
 
 
 def find_data_loss(

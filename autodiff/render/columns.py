@@ -11,6 +11,8 @@ from autodiff.schema.operations import AlterColumn, ColumnPatch
 
 __all__ = ["ColumnSource"]
 
+_BOOLEANS = {"true": "sa.true()", "false": "sa.false()"}
+_BITS = {"1": "sa.true()", "0": "sa.false()"}
 _INTEGER = re.compile(r"(?:Integer|INTEGER|BIGINT|SMALLINT|TINYINT|MEDIUMINT|INT)\(")
 
 
@@ -26,7 +28,7 @@ class ColumnSource(Part):
             parts.append(self.py.sequences.identity(column.identity))
         parts += self._autoincrement(column, table)
         if column.default is not None:
-            parts.append(f"server_default={self.default(column.default)}")
+            parts.append(f"server_default={self.default(column.default, column.type)}")
         key = table.primary_key if table is not None else None
         in_key = key is not None and column.name in key.columns
         if not column.nullable or in_key:
@@ -36,12 +38,20 @@ class ColumnSource(Part):
         parts += [self.py.argument(*option) for option in sorted(column.options.items())]
         return f"sa.Column({', '.join(parts)})"
 
-    def default(self, default: str | None) -> str:
-        """Return a server default: a string, sa.text(...) for an expression, or None."""
+    def default(self, default: str | None, type_: object = None) -> str:
+        """Return a server default: a string, sa.text(...) for an expression, or None.
+
+        A boolean is sa.true() or sa.false(), which other databases can read too. SQLite and MySQL
+        report it as a number, so that only the type, if it is known, tells one.
+        """
         if default is None:
             return "None"
         literal = self.dialect.literal_value(default)
-        return self.py.text(default) if literal is None else self.py.string(literal)
+        if literal is not None:
+            return self.py.string(literal)
+        is_boolean = isinstance(type_, ColumnType) and self.py.type(type_).startswith("sa.Boolean(")
+        words = _BOOLEANS | _BITS if is_boolean else _BOOLEANS
+        return words.get(default.lower()) or self.py.text(default)
 
     def computed(self, computed: Computed) -> str:
         """Return sa.Computed(...)."""
@@ -92,7 +102,7 @@ class ColumnSource(Part):
             case "default" if new is None and _is_generated(after):
                 return []
             case "default":
-                return [f"server_default={self.default(new)}"]
+                return [f"server_default={self.default(new, after.type)}"]
             case "identity" | "computed":
                 spell = self.py.sequences.identity if name == "identity" else self.computed
                 existing = [f"existing_server_default={spell(old)}"] if old else []

@@ -312,6 +312,22 @@ def test_an_unexpected_exception_becomes_an_exit_code(capsys: pytest.CaptureFixt
     assert re.match(r"error: this is a bug in autodiff: RuntimeError: two lines\n", output.err)
 
 
+def test_an_old_sqlalchemy_is_named_instead_of_a_bug(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip --no-deps` installs autodiff beside any version."""
+
+    def fail() -> int:
+        raise TypeError("unexpected keyword argument")
+
+    monkeypatch.setattr("sqlalchemy.__version__", "1.4.54")
+    assert run_command(Shell(), fail) == 2
+    assert capsys.readouterr().err == (
+        "error: autodiff needs SQLAlchemy 2.0.30 or later, but 1.4.54 is installed\n"
+        "hint: upgrade it: pip install --upgrade sqlalchemy\n"
+    )
+
+
 def test_an_exception_without_a_message_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     def fail() -> int:
         raise AssertionError

@@ -56,19 +56,35 @@ def test_several_metadata_form_one_schema() -> None:
     assert set(schema.tables) == {Name("one"), Name("two")}
 
 
-def test_duplicate_table_is_rejected() -> None:
+def test_duplicate_table_is_rejected_if_it_differs() -> None:
     """The same name in another schema is another table."""
-    one, two = (metadata_of(sa.Column("a", sa.Integer)) for _ in range(2))
+    one, two = (metadata_of(sa.Column("a", type_)) for type_ in (sa.Integer, sa.Text))
     assert rejection(one, two) == (
-        "table t is declared in two MetaData",
-        "declare it in one of them, or configure only one",
+        "table t is declared in two MetaData, differently",
+        "declare it in one of them or in both alike, or configure only one",
     )
     other = metadata_of(sa.Column("a", sa.Integer), schema="audit")
     schema = declare([one, other], dialect_for("postgresql"))
     assert set(schema.tables) == {Name("t"), Name("t", "audit")}
     assert schema.namespaces == {"audit"}
-    public = metadata_of(sa.Column("a", sa.Integer), schema="public")
-    assert rejection(one, public)[0] == "table t is declared in two MetaData"
+    public = metadata_of(sa.Column("a", sa.Text), schema="public")
+    assert rejection(one, public)[0] == "table t is declared in two MetaData, differently"
+
+
+def test_parts_of_an_application_may_declare_a_table_alike() -> None:
+    """The order of constraints does not matter; the values of an enum type do."""
+
+    def part(*constraints: str, values: str = "ab") -> sa.MetaData:
+        state = sa.Enum(*values, name="state")
+        checks = [sa.CheckConstraint(text) for text in constraints]
+        return metadata_of(sa.Column("a", sa.Integer), sa.Column("s", state), *checks)
+
+    one, two = part("a > 0", "a < 9"), part("a < 9", "a > 0")
+    postgresql = dialect_for("postgresql")
+    assert declare([one, two], postgresql) == declare(one, postgresql)
+    assert declare([one, one], postgresql) == declare(one, postgresql)
+    with pytest.raises(ModelsError, match="enum state is declared with different values"):
+        declare([one, part("a > 0", "a < 9", values="abc")], postgresql)
 
 
 def test_index_names_are_unique() -> None:

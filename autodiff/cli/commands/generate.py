@@ -281,10 +281,7 @@ def _notes(drafts: Sequence[Draft], found: Sequence[LintFinding]) -> Iterator[st
     for draft in drafts:
         yield from _losses(draft)
     if not drafts[-1].settled:
-        yield (
-            "note: some SQL expressions were compared literally, because no scratch database is "
-            "available"
-        )
+        yield "note: some SQL expressions were compared literally, without a scratch database"
     for draft in drafts:
         name = f"{draft.path.name}: " if draft.plan is not None and draft.plan.phase else ""
         yield from (f"{name}{line}" for line in rehearsal_lines(draft.proof))
