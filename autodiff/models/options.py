@@ -16,7 +16,11 @@ def has_options(thing: Any) -> bool:
     SQLAlchemy creates their mapping on first access, which is slow for many objects. Creating a
     table reads the options of its columns, so that they have a mapping with nothing in it.
     """
-    return "dialect_options" in vars(thing) and len(thing.dialect_kwargs) > 0
+    options = vars(thing).get("dialect_options")
+    if options is None:
+        return False
+    # As `len(thing.dialect_kwargs)` without its views, because this runs for each column:
+    return any([arguments._non_defaults for arguments in options.values()])
 
 
 def dialect_options(thing: Any, dialect: Dialect) -> dict[str, Any]:
