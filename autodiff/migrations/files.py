@@ -54,6 +54,8 @@ _HEADER = re.compile(
     r"|lock_timeout|statement_timeout|dialects|phase|phase_guard|irreversible):(.*)"
 )
 _IRREVERSIBLE = re.compile(r"^[ \t]*--[ \t]*irreversible:", re.MULTILINE)
+_MIGRATION_LINE = re.compile(r"^(?:revision\b|parents\b|def (?:up|down)grade\b)", re.MULTILINE)
+"""A line that only a migration has: a module that is none is imported by others."""
 _REVISION_LINE = re.compile(r"^revision\b[^=\n]*=\s*[\"']([^\"'\n]+)[\"']", re.MULTILINE)
 _PARENTS_LINE = re.compile(
     r"^(?:parents|down_revision)\b[^=\n]*=\s*(\([^()]*\)|[^\n]*)", re.MULTILINE
@@ -191,12 +193,23 @@ def read_folder(folder: Path, problems: list[MigrationFileError] | None = None) 
         raise MigrationFileError(
             str(folder), error.strerror or str(error), hint="check the permissions of the folder"
         ) from error
-    own = {"env.py"} if "script.py.mako" in names else set()  # it is Alembic's folder too
-    paths = [folder / name for name in names if is_migration_name(name) and name not in own]
+    paths = [folder / name for name in names if is_migration_name(name)]
+    if "script.py.mako" in names:  # it is Alembic's folder too
+        paths = [path for path in paths if not _is_helper(path)]
     if problems is None:
         return [read_migration(path) for path in paths]
     found = (read_or_note(path, problems, read_migration) for path in paths)
     return [migration for migration in found if migration is not None]
+
+
+def _is_helper(path: Path) -> bool:
+    """Return whether a file of Alembic's folder is env.py, or a module that it imports."""
+    if path.name == "env.py":
+        return True
+    try:
+        return path.suffix == ".py" and _MIGRATION_LINE.search(read_text(path)) is None
+    except MigrationFileError:  # reported when it is read as a migration
+        return False
 
 
 def read_or_note(

@@ -36,6 +36,15 @@ def test_init_without_models_prints_the_next_step(folder: Folder) -> None:
     assert "set them in the configuration" in folder.fails("check", "--url", "sqlite://").err
 
 
+@pytest.mark.parametrize("settings", ["script_location = alembic", "", "no section"])
+def test_init_beside_alembic_prints_the_next_step(folder: Folder, settings: str) -> None:
+    """Wrong settings are for the next command to report."""
+    (folder.path / "alembic").mkdir()
+    (folder.path / "alembic.ini").write_text(f"[alembic]\n{settings}\n")
+    result = folder.ok("init", "--models", "models:Base")
+    assert result.err == "to do: take over the history of Alembic: autodiff adopt\n"
+
+
 @pytest.mark.parametrize("before", ["", '[project]\nname = "blog"', '[project]\nname = "blog"\n'])
 def test_init_adds_to_pyproject(folder: Folder, before: str) -> None:
     """pyproject.toml keeps its contents."""

@@ -261,6 +261,21 @@ def test_a_folder_is_read_in_the_order_of_file_names(tmp_path: Path) -> None:
     assert [m.name for m in read_folder(tmp_path)] == ["0001_a", "0002_b", "0003_add_index"]
 
 
+def test_modules_of_alembic_are_no_migrations(tmp_path: Path) -> None:
+    """env.py can import modules from its folder, which can be the migrations folder too."""
+    read(tmp_path, f'revision = "a"{STEPS}', "0001_a.py")
+    helpers = "class Runner:\n    def upgrade(self, revision: str) -> None: ...\n"
+    (tmp_path / "runner.py").write_text(helpers)
+    (tmp_path / "env.py").write_text("revision = runner.first()\n")
+    with pytest.raises(MigrationFileError, match=r"env\.py: "):
+        read_folder(tmp_path)
+    (tmp_path / "script.py.mako").write_text("")
+    assert [m.name for m in read_folder(tmp_path)] == ["0001_a"]
+    (tmp_path / "0002_b.py").write_text(STEPS)
+    with pytest.raises(MigrationFileError, match=r"0002_b\.py: it has no revision"):
+        read_folder(tmp_path)
+
+
 def test_a_missing_folder_is_empty(tmp_path: Path) -> None:
     """A project without migrations is not an error."""
     assert read_folder(tmp_path / "nowhere") == []

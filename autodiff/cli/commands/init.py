@@ -13,6 +13,8 @@ from autodiff.cli.format import short_path
 from autodiff.cli.options import flag
 from autodiff.cli.scaffold import EXAMPLE_MODELS, EXAMPLE_URL, config_file, example_file
 from autodiff.cli.shell import Shell
+from autodiff.errors import ConfigError
+from autodiff.migrations.alembic_folder import find_alembic_folder
 from autodiff.utils.files import write_all
 
 __all__ = ["run_init"]
@@ -74,3 +76,13 @@ def run_init(
         )
     if models is None:
         shell.note('to do: set the models in the configuration, such as models = "app.models:Base"')
+    if not example and _has_alembic(folder):
+        shell.note("to do: take over the history of Alembic: autodiff adopt")
+
+
+def _has_alembic(folder: Path) -> bool:
+    """Return whether the project has an Alembic folder, also one with wrong settings."""
+    try:
+        return find_alembic_folder(folder) is not None
+    except ConfigError:
+        return True
