@@ -267,7 +267,7 @@ def test_modules_of_alembic_are_no_migrations(tmp_path: Path) -> None:
     helpers = "class Runner:\n    def upgrade(self, revision: str) -> None: ...\n"
     (tmp_path / "runner.py").write_text(helpers)
     (tmp_path / "env.py").write_text("revision = runner.first()\n")
-    with pytest.raises(MigrationFileError, match=r"env\.py: "):
+    with pytest.raises(MigrationFileError, match=r"env\.py:1: "):
         read_folder(tmp_path)
     (tmp_path / "script.py.mako").write_text("")
     assert [m.name for m in read_folder(tmp_path)] == ["0001_a"]
