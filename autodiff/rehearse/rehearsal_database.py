@@ -11,7 +11,7 @@ from autodiff.autogenerate.scratch_inspector import ScratchComparison, ScratchIn
 from autodiff.autogenerate.scratch_sources import scratch_to_run
 from autodiff.dialects import Dialect, dialect_of
 from autodiff.dialects.scope import OWN_TABLES
-from autodiff.errors import DatabaseError
+from autodiff.errors import DatabaseError, MigrationFailedError
 from autodiff.migrations import Graph, Migration
 from autodiff.rehearse.context import RehearsalContext
 from autodiff.rehearse.measured import MeasuredStatement, open_recorder
@@ -144,10 +144,15 @@ class RehearsalDatabase:
         """Apply Alembic's revisions at the start of a sequence, and return the other migrations.
 
         They are run without rows between them, because nobody can change them any more.
+
+        Raises MigrationFailedError if env.py or a revision fails.
         """
         first = list(takewhile(lambda migration: migration.is_alembic, migrations))
         if first:
-            self._runner.upgrade_by_alembic(first)
+            try:
+                self._runner.upgrade_by_alembic(first)
+            except MigrationFailedError as error:
+                raise _failed_on_scratch(error) from error
         self._applied |= {migration.revision: migration for migration in first}
         return migrations[len(first) :]
 
@@ -222,6 +227,21 @@ def _creates(text: str, namespace: str) -> bool:
     lowered = text.lower()
     creates_schema = "create_schema" in lowered or "create schema" in lowered
     return creates_schema and namespace.lower() in lowered
+
+
+def _failed_on_scratch(error: MigrationFailedError) -> MigrationFailedError:
+    """Return the error of Alembic's revisions without what it says of the database and a new run.
+
+    That is for the project's database.
+    """
+    return MigrationFailedError(
+        [error.lines[0], "it ran on a scratch database: no other database has changed"],
+        revision=error.revision,
+        statement=error.statement,
+        hint="env.py and the revisions must run on an empty database, as they do for alembic "
+        "upgrade head: fix the cause. If the application creates tables before them, use "
+        "autodiff adopt --baseline instead of autodiff adopt",
+    )
 
 
 def _no_scratch(context: RehearsalContext) -> DatabaseError:

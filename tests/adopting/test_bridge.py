@@ -268,6 +268,20 @@ def test_revision_that_stays_half_done_says_so(
     assert (f"undo by hand what {path.name} did" in str(error.value.hint)) == stays
 
 
+def test_failure_on_a_scratch_database_says_so(
+    history: AlembicProject, any_database: sa.URL
+) -> None:
+    """Nothing has to be undone or run again in the project's database."""
+    path = history.revision("e5", "d4", up='op.execute("SELECT * FROM nothing")', down="pass")
+    project = adopted_without_lock(history, any_database)
+    with pytest.raises(MigrationFailedError) as error:
+        project.rehearse()
+    assert error.value.lines[0].startswith(f"upgrade of {path.name} failed at {path.name}:")
+    assert error.value.lines[1:] == ["it ran on a scratch database: no other database has changed"]
+    assert "adopt --baseline" in str(error.value.hint)
+    assert schema(any_database) == {}
+
+
 def test_irreversible_revision_says_so(history: AlembicProject, any_database: sa.URL) -> None:
     history.revision("e5", "d4", up="pass", down='raise NotImplementedError("no way back")')
     project = adopted(history, any_database)
