@@ -12,7 +12,7 @@ from autodiff.compare import schema_as_desired
 from autodiff.plan import RowCheck, find_data_loss
 from autodiff.schema.apply_to_schema import evolve_schema
 from autodiff.schema.changes import Change
-from autodiff.schema.describe import describe_change
+from autodiff.schema.describe import key_of_change
 from autodiff.schema.objects import Name, Schema
 from autodiff.schema.operations import Operation, Require, tables_of
 
@@ -108,14 +108,14 @@ def _evolved(schema: Schema, operations: Iterable[Operation]) -> Schema:
 def _changes(plan: Plan, desired: Schema) -> tuple[Change, ...]:
     """Return the changes of the plan that are left, and those that were added."""
     found = find_difference(None, plan.dialect, plan.current, desired, create_scratch=False).changes
-    lines = {describe_change(change) for change in found}
-    kept = [change for change in plan.changes if describe_change(change) in lines]
-    known = {describe_change(change) for change in plan.changes}
+    lines = {key_of_change(change) for change in found}
+    kept = [change for change in plan.changes if key_of_change(change) in lines]
+    known = {key_of_change(change) for change in plan.changes}
     altered = changed_objects(plan.desired, desired)["tables"]
     added = [
         change
         for change in found
-        if describe_change(change) not in known and _table_of(change) in altered
+        if key_of_change(change) not in known and _table_of(change) in altered
     ]
     return (*kept, *added)
 

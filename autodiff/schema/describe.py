@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import assert_never
 
+from autodiff.schema.changed_fields import changed_field, changed_value, shown
 from autodiff.schema.changes import (
     Change,
     ColumnAdded,
@@ -38,14 +40,11 @@ from autodiff.schema.changes import (
     ViewAltered,
     ViewRemoved,
 )
-from autodiff.schema.objects import Column, Constraint, Name
+from autodiff.schema.objects import Column, Constraint, Name, Sequence
 from autodiff.schema.operations import KIND_WORDS, AlterEnum, constraint_kind
 from autodiff.utils.quoting import one_line
 
-__all__ = ["describe_change"]
-
-_FIELDS = {"sql": "condition", "referred": "target", "elements": "columns"}
-"""What people call a field that has another name in the code."""
+__all__ = ["describe_change", "key_of_change"]
 
 _UNTYPED = "no type"
 
@@ -56,6 +55,17 @@ _NUMBER = re.compile(r"(?P<quote>'?)-?\d+(\.\d+)?(?P=quote)")
 def describe_change(change: Change) -> str:
     """Return one line: + for what is added, - for what is removed, ~ for what changes."""
     return one_line(_described(change))
+
+
+def key_of_change(change: Change) -> str:
+    """Return a text that is equal for equal changes, however SQL expressions are spelled."""
+    match change:
+        case ConstraintAltered() | IndexAltered():
+            return f"{type(change).__name__} {change.table} {change.after.name} {change.fields}"
+        case ColumnAltered(fields=names) if "computed" in names:
+            return f"{change.table}.{change.after.name} {names}"
+        case _:
+            return describe_change(change)
 
 
 def _described(change: Change) -> str:
@@ -69,7 +79,8 @@ def _described(change: Change) -> str:
         case TableRenamed(before=before, after=after):
             return f"~ table {before} -> {after}"
         case TableCommentAltered(table=name_):
-            return f"~ comment of table {name_}"
+            comments = changed_value(change.before, change.after)
+            return f"~ comment of table {name_}{f': {comments}' if comments else ''}"
         case TableOptionsAltered(table=name_, options=options):
             listed = ", ".join(f"{key} {old} -> {new}" for key, old, new in options)
             return f"~ table {name_}: {listed}"
@@ -91,16 +102,16 @@ def _other(change: Change) -> str:
             return f"+ {_constraint(name, constraint)}"
         case ConstraintRemoved(table=name, constraint=constraint):
             return f"- {_constraint(name, constraint)}"
-        case ConstraintAltered(table=name, after=after, fields=fields):
-            return f"~ {_constraint(name, after)}: {_fields(fields)}"
+        case ConstraintAltered(table=name, after=after):
+            return f"~ {_constraint(name, after)}: {_fields(change)}"
         case ConstraintRenamed(table=name, before=before, after=after):
             return f"~ {_constraint(name, before)} -> {after.name}"
         case IndexAdded(table=name, index=index):
             return f"+ index {index.name} on {name}"
         case IndexRemoved(table=name, index=index):
             return f"- index {index.name} on {name}"
-        case IndexAltered(table=name, after=index, fields=fields):
-            return f"~ index {index.name} on {name}: {_fields(fields)}"
+        case IndexAltered(table=name, after=index):
+            return f"~ index {index.name} on {name}: {_fields(change)}"
         case IndexRenamed(table=name, before=index, after=other):
             return f"~ index {name}.{index.name} -> {other.name}"
         case EnumAdded(enum=enum):
@@ -119,8 +130,8 @@ def _other(change: Change) -> str:
             return f"+ sequence {sequence.name}"
         case SequenceRemoved(sequence=sequence):
             return f"- sequence {sequence.name}"
-        case SequenceAltered(after=sequence):
-            return f"~ sequence {sequence.name}"
+        case SequenceAltered(before=old, after=new):
+            return f"~ sequence {new.name}: {_sequence_options(old, new)}"
         case ViewAdded(view=view):
             return f"+ view {view.name}"
         case ViewRemoved(view=view):
@@ -136,8 +147,14 @@ def _constraint(table: Name, constraint: Constraint) -> str:
     return f"{kind} {table}.{constraint.name}" if constraint.name else f"{kind} {table}"
 
 
-def _fields(names: tuple[str, ...]) -> str:
-    return ", ".join(_FIELDS.get(name, name.replace("_", " ")) for name in names)
+def _fields(change: ConstraintAltered | IndexAltered) -> str:
+    return ", ".join(changed_field(name, change.before, change.after) for name in change.fields)
+
+
+def _sequence_options(before: Sequence, after: Sequence) -> str:
+    names = (part.name for part in fields(after))
+    differing = (name for name in names if getattr(before, name) != getattr(after, name))
+    return ", ".join(changed_field(name, before, after) for name in differing)
 
 
 def _altered_column(change: ColumnAltered) -> str:
@@ -152,19 +169,10 @@ def _field(name: str, before: Column, after: Column) -> str:
         case "nullable":
             return "nullable" if after.nullable else "not null"
         case "default":
-            old, new = _spelled_alike(_shown(before.default), _shown(after.default))
+            old, new = _spelled_alike(shown(before.default), shown(after.default))
             return f"default {old} -> {new}"
-        case "comment":
-            return f"comment {_shown(before.comment)} -> {_shown(after.comment)}"
-        case "options":
-            names = sorted({*before.options, *after.options})
-            return ", ".join(
-                f"{key} {_shown_option(before, key)} -> {_shown_option(after, key)}"
-                for key in names
-                if before.options.get(key) != after.options.get(key)
-            )
         case _:
-            return name
+            return changed_field(name, before, after)
 
 
 def _spelled_alike(old: str, new: str) -> tuple[str, str]:
@@ -173,11 +181,3 @@ def _spelled_alike(old: str, new: str) -> tuple[str, str]:
     bare = old.strip("'"), new.strip("'")
     one_quoted = (bare[0] == old) != (bare[1] == new)
     return bare if all(numbers) and one_quoted and bare[0] != bare[1] else (old, new)
-
-
-def _shown_option(column: Column, key: str) -> str:
-    return str(column.options.get(key, "default"))
-
-
-def _shown(value: str | None) -> str:
-    return "none" if value is None else value
