@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -200,6 +201,60 @@ def test_triggers_policies_and_rules_that_name_a_column(
     ]
     plan = Project(any_database, models(nick(20)), tmp_path / "m").diff()
     assert len(plan.findings) == (len(names) if is_postgresql else 0)
+
+
+BLOCKING = [
+    "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'",
+    'CREATE TRIGGER "a t" BEFORE UPDATE OF nick ON users FOR EACH ROW '
+    "WHEN (NEW.nick = 'it''s :x %') EXECUTE FUNCTION f()",
+    "CREATE POLICY p ON users AS RESTRICTIVE FOR UPDATE TO pg_monitor, CURRENT_USER "
+    "USING (nick = 'x') WITH CHECK (nick <> 'y')",
+    "CREATE POLICY q ON users FOR INSERT WITH CHECK (nick <> 'y')",
+    "CREATE POLICY r ON users USING (nick IS NULL)",
+    "CREATE RULE r AS ON UPDATE TO users WHERE new.nick = 'x' DO NOTHING",
+    "CREATE FUNCTION g() RETURNS bigint LANGUAGE sql BEGIN ATOMIC SELECT count(nick) FROM users; "
+    "END",
+]
+DEFINITIONS = """
+SELECT pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal
+UNION ALL SELECT pg_get_ruledef(oid) FROM pg_rewrite WHERE rulename = 'r'
+UNION ALL SELECT p::text FROM pg_policies p
+UNION ALL SELECT pg_get_functiondef(oid) FROM pg_proc WHERE proname = 'g'
+ORDER BY 1
+"""
+
+
+def test_the_hint_has_the_statements_that_keep_what_blocks_a_new_type(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """PostgreSQL refuses the new type as long as one of them exists."""
+    url = database("postgresql")
+    start(url, tmp_path / "m")
+    with opened(url) as db:
+        db.execute(*BLOCKING)
+        before = db.connection.exec_driver_sql(DEFINITIONS).all()
+    project = Project(url, models(nick(20)), tmp_path / "m")
+    draft = project.draft("longer")
+    assert draft is not None and draft.plan is not None
+    pairs = [
+        re.fullmatch(
+            r"in the migration, add (op\.execute\(.+\)) before that, and (op\..+) after it", hint
+        )
+        for hint in dict.fromkeys(f"{finding.hint}" for finding in draft.plan.findings)
+    ]
+    assert len(pairs) == len(before) == 6
+    path = draft.write().path
+    change = "    op.alter_column"
+    upgrade = "".join(f"    {pair[1]}\n" for pair in pairs if pair)
+    upgrade += '    op.alter_column("users", "nick", type_=sa.String(20))\n'
+    upgrade += "".join(f"    {pair[2]}\n" for pair in pairs if pair)
+    text = path.read_text()
+    start_of, end_of = text.index(change), text.index("\n\n\ndef downgrade")
+    path.write_text(text[:start_of] + upgrade + text[end_of:])
+    project.upgrade()
+    with opened(url) as db:
+        assert db.connection.exec_driver_sql(DEFINITIONS).all() == before
+    assert project.check().models == ()
 
 
 READERS = {

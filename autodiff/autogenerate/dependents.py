@@ -33,6 +33,7 @@ from autodiff.schema.operations import (
 )
 from autodiff.schema.sqltext import mentions, tokens, unquote_identifier, unquote_literal
 from autodiff.schema.view_reads import reads
+from autodiff.utils.quoting import python_string
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
@@ -49,6 +50,8 @@ _FOLLOWING_VIEW_HINT = (
     "rename it in an earlier migration, which the view then follows; or create the view again "
     "with the new name in this migration, with op.drop_view and op.create_view"
 )
+_LONGEST_SQL = 500
+"""The number of characters of a statement up to which a hint has it."""
 _SET_AGAIN_HINT = "set it again in the migration after that, with op.execute"
 _OTHER_IDENTITY_HINT = (
     "give the table another replica identity in the migration, with op.execute: without one, "
@@ -142,13 +145,25 @@ def _broken_objects(
         fails = can_fail and item.column is not None
         for changed in dict.fromkeys(changed_objects):
             if _is_broken(item, changed.change, fails=fails) and _names(item, changed):
-                hint = f"drop the {item.kind} in the migration first, with op.execute"
-                if item.is_lost:
-                    hint = f"restore the {item.kind} in the migration after that, with op.execute"
+                hint = _hint(item, changed)
                 dependent = f"{item.kind} {item.name} uses"
                 yield _finding(
                     dependent, item.kind, changed, hint, fails=fails, is_lost=item.is_lost
                 )
+
+
+def _hint(item: DependentObject, changed: _ChangedObject) -> str:
+    """Return the statements that keep the object, or what to write if they are not known."""
+    if item.is_lost:
+        return f"restore the {item.kind} in the migration after that, with op.execute"
+    if not item.drop_sql:
+        return f"drop the {item.kind} in the migration first, with op.execute"
+    first = f"in the migration, add op.execute({python_string(item.drop_sql)}) before that"
+    if changed.is_gone:
+        return f"{first}, and create a {item.kind} without the column if it is still needed"
+    if len(item.create_sql) > _LONGEST_SQL:
+        return f"{first}, and create the {item.kind} again after it"
+    return f"{first}, and op.execute({python_string(item.create_sql)}) after it"
 
 
 def _is_broken(item: DependentObject, change: _Change, *, fails: bool) -> bool:

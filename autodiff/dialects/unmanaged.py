@@ -57,6 +57,7 @@ class DependentObject:
     text: the SQL of the object, if the catalog does not list the columns; then `column` is None.
     is_checked: whether the database parses the text, so that it follows renames.
     is_lost: whether the database drops it with the column, as it does with statistics and grants.
+    drop_sql, create_sql: the statements that drop it and create it again; empty if unknown.
     """
 
     kind: str
@@ -66,6 +67,8 @@ class DependentObject:
     text: str = ""
     is_checked: bool = False
     is_lost: bool = False
+    drop_sql: str = ""
+    create_sql: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,6 +75,7 @@ def test_init_warns_about_another_database_url(
     monkeypatch.setenv("DATABASE_URL", "sqlite:///live.db")
     err = folder.ok("init", "--models", "models:Base", "--url", "sqlite:///blog.db").err
     assert "DATABASE_URL names another database" in err
+    assert folder.ok("init", "second", "--models", "m:Base", "--url", "${DATABASE_URL}").err == ""
 
 
 # Tables that would be dropped

@@ -64,7 +64,8 @@ def run_init(
     written = [*map(short_path, files), f"{short_path(migrations)}/"]
     shell.answer(written, {"written": written})
     variable = os.environ.get("DATABASE_URL")
-    if shell.fixed_project is None and url and variable and variable != url:
+    is_other = variable and variable != url and url and "${" not in url
+    if shell.fixed_project is None and is_other:
         shell.note(
             "warning: the environment variable DATABASE_URL names another database, and it "
             "overrides the url in the configuration: unset it, or pass --url to each command"

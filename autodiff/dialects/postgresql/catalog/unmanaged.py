@@ -201,15 +201,36 @@ ORDER BY 1, 2, 3, 4, 5
 """
 
 _DEPENDENT_OBJECTS = """
-SELECT DISTINCT o.kind, o.name, n.nspname AS table_schema, c.relname AS table, a.attname AS column
-FROM (SELECT 'policy' AS kind, polname AS name, 'pg_policy'::regclass AS class, oid FROM pg_policy
+SELECT DISTINCT o.kind, o.name, n.nspname AS table_schema, c.relname AS table, a.attname AS column,
+       CASE o.kind
+         WHEN 'function' THEN format('DROP FUNCTION %s', o.oid::regprocedure)
+         ELSE format('DROP %s %I ON %s', upper(o.kind), o.name, o.home::regclass)
+       END AS drop_sql,
+       CASE o.kind
+         WHEN 'function' THEN pg_get_functiondef(o.oid)
+         WHEN 'trigger' THEN pg_get_triggerdef(o.oid)
+         WHEN 'rule' THEN pg_get_ruledef(o.oid)
+         ELSE (
+           SELECT format('CREATE POLICY %I ON %s', polname, polrelid::regclass)
+             || CASE WHEN polpermissive THEN '' ELSE ' AS RESTRICTIVE' END
+             || CASE polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT'
+                WHEN 'w' THEN ' FOR UPDATE' WHEN 'd' THEN ' FOR DELETE' ELSE '' END
+             || coalesce((SELECT ' TO ' || string_agg(quote_ident(rolname), ', ' ORDER BY rolname)
+                          FROM pg_roles WHERE pg_roles.oid = ANY(polroles)), '')
+             || coalesce(' USING (' || pg_get_expr(polqual, polrelid) || ')', '')
+             || coalesce(' WITH CHECK (' || pg_get_expr(polwithcheck, polrelid) || ')', '')
+           FROM pg_policy WHERE pg_policy.oid = o.oid)
+       END AS create_sql
+FROM (SELECT 'policy' AS kind, polname AS name, 'pg_policy'::regclass AS class, oid,
+             polrelid AS home FROM pg_policy
       UNION ALL
-      SELECT 'trigger', tgname, 'pg_trigger'::regclass, oid FROM pg_trigger WHERE NOT tgisinternal
+      SELECT 'trigger', tgname, 'pg_trigger'::regclass, oid, tgrelid FROM pg_trigger
+      WHERE NOT tgisinternal
       UNION ALL
-      SELECT 'rule', rulename, 'pg_rewrite'::regclass, oid FROM pg_rewrite
+      SELECT 'rule', rulename, 'pg_rewrite'::regclass, oid, ev_class FROM pg_rewrite
       WHERE rulename <> '_RETURN'
       UNION ALL
-      SELECT 'function', proname, 'pg_proc'::regclass, oid FROM pg_proc) AS o
+      SELECT 'function', proname, 'pg_proc'::regclass, oid, 0 FROM pg_proc) AS o
 JOIN pg_depend d ON d.classid = o.class AND d.objid = o.oid
      AND d.refclassid = 'pg_class'::regclass AND d.refobjsubid > 0
 JOIN pg_class c ON c.oid = d.refobjid
@@ -349,6 +370,8 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
             table=_name(row.table, row.table_schema, default_schema),
             column=row.column,
             is_lost=is_lost,
+            drop_sql="" if is_lost else row.drop_sql,
+            create_sql="" if is_lost else row.create_sql,
         )
         for query, is_lost in ((_DEPENDENT_OBJECTS, False), (_LOST_OBJECTS, True))
         for row in connection.execute(sa.text(query))
