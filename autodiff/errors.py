@@ -233,7 +233,7 @@ class FillNeededError(PlanError):
         shown = " ".join(options) if more <= 0 else f"{options[0]} and so on for each column"
         super().__init__(
             "cannot add NOT NULL: existing rows need a value for "
-            + (f"{listed} and {more:,} more columns" if more > 0 else listed),
+            + (f"{listed} and {more:,} more" if more > 0 else listed),
             hint=f'pass {shown} (now, a number, a string, or "sql:EXPRESSION"), set a '
             "server_default in the model, or make the column nullable",
         )

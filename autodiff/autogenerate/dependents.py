@@ -161,8 +161,8 @@ def _hint(item: DependentObject, changed: _ChangedObject) -> str:
     first = f"in the migration, add op.execute({python_string(item.drop_sql)}) before that"
     if changed.is_gone:
         return f"{first}, and create a {item.kind} without the column if it is still needed"
-    if len(item.create_sql) > _LONGEST_SQL:
-        return f"{first}, and create the {item.kind} again after it"
+    if not 0 < len(item.create_sql) <= _LONGEST_SQL:
+        return f"{first}, and create the {item.kind} as it was after it"
     return f"{first}, and op.execute({python_string(item.create_sql)}) after it"
 
 

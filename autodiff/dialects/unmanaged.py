@@ -57,7 +57,8 @@ class DependentObject:
     text: the SQL of the object, if the catalog does not list the columns; then `column` is None.
     is_checked: whether the database parses the text, so that it follows renames.
     is_lost: whether the database drops it with the column, as it does with statistics and grants.
-    drop_sql, create_sql: the statements that drop it and create it again; empty if unknown.
+    drop_sql, create_sql: the statements that drop it and create it again; empty if unknown, or if
+        one statement does not restore everything, such as grants or that it is disabled.
     """
 
     kind: str

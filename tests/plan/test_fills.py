@@ -117,7 +117,7 @@ def test_missing_fill_is_an_error() -> None:
 def test_thousands_of_missing_fills_are_not_listed_in_full() -> None:
     error = FillNeededError([f"t.c{number}" for number in range(2_000)])
     assert len(error.columns) == 2_000
-    assert error.message.endswith("t.c18, t.c19 and 1,980 more columns")
+    assert error.message.endswith("t.c18, t.c19 and 1,980 more")
     assert error.hint is not None
     assert error.hint.startswith("pass --fill t.c0=VALUE and so on for each column (now, ")
 

@@ -203,14 +203,17 @@ ORDER BY 1, 2, 3, 4, 5
 _DEPENDENT_OBJECTS = """
 SELECT DISTINCT o.kind, o.name, n.nspname AS table_schema, c.relname AS table, a.attname AS column,
        CASE o.kind
-         WHEN 'function' THEN format('DROP FUNCTION %s', o.oid::regprocedure)
+         WHEN 'function' THEN format('DROP ROUTINE %s', o.oid::regprocedure)
          ELSE format('DROP %s %I ON %s', upper(o.kind), o.name, o.home::regclass)
        END AS drop_sql,
        CASE o.kind
-         WHEN 'function' THEN pg_get_functiondef(o.oid)
-         WHEN 'trigger' THEN pg_get_triggerdef(o.oid)
-         WHEN 'rule' THEN pg_get_ruledef(o.oid)
-         ELSE (
+         WHEN 'trigger' THEN
+           (SELECT pg_get_triggerdef(o.oid) FROM pg_trigger t
+            WHERE t.oid = o.oid AND t.tgenabled = 'O')
+         WHEN 'rule' THEN
+           (SELECT pg_get_ruledef(o.oid) FROM pg_rewrite r
+            WHERE r.oid = o.oid AND r.ev_enabled = 'O')
+         WHEN 'policy' THEN (
            SELECT format('CREATE POLICY %I ON %s', polname, polrelid::regclass)
              || CASE WHEN polpermissive THEN '' ELSE ' AS RESTRICTIVE' END
              || CASE polcmd WHEN 'r' THEN ' FOR SELECT' WHEN 'a' THEN ' FOR INSERT'
@@ -371,7 +374,7 @@ def find_dependent_objects(connection: Connection, default_schema: str) -> list[
             column=row.column,
             is_lost=is_lost,
             drop_sql="" if is_lost else row.drop_sql,
-            create_sql="" if is_lost else row.create_sql,
+            create_sql="" if is_lost else row.create_sql or "",
         )
         for query, is_lost in ((_DEPENDENT_OBJECTS, False), (_LOST_OBJECTS, True))
         for row in connection.execute(sa.text(query))
