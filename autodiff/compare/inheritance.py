@@ -100,9 +100,20 @@ def keeps_in_children(tables: Mapping[Name, Table], parent: Name, column: str) -
     )
 
 
-def without_inherited(changes: Sequence[Change], tables: Mapping[Name, Table]) -> list[Change]:
-    """Return the changes without those of columns and checks that a parent of the table has too."""
+def without_inherited(
+    changes: Sequence[Change], current: Mapping[Name, Table], tables: Mapping[Name, Table]
+) -> list[Change]:
+    """Return the changes without those of columns and checks that a parent of the table has too.
+
+    A check that a table has from its parent cannot be dropped, and models need not declare it.
+
+    Args:
+        changes: The changes.
+        current: The tables of the database.
+        tables: The desired tables.
+    """
     children = inheriting_tables(tables)
+    changes = [change for change in changes if not _drops_inherited(change, current)]
     inherited = {
         _key(change, change.table)
         for change in changes
@@ -138,6 +149,21 @@ def _is_inherited(change: Change) -> TypeGuard[_Inherited]:
             return True
         case _:
             return False
+
+
+def _drops_inherited(change: Change, current: Mapping[Name, Table]) -> bool:
+    """Return whether a check would be dropped that a parent of the table has."""
+    match change:
+        case ConstraintRemoved(table=name, constraint=Check(name=check)):
+            parents = current[name].inherits if name in current else ()
+            return any(_has_check(current.get(parent), check) for parent in parents)
+        case _:
+            return False
+
+
+def _has_check(table: Table | None, name: str | None) -> bool:
+    found = table.constraint(name) if table is not None and name is not None else None
+    return isinstance(found, Check)
 
 
 def _stays_in_children(change: Change, tables: Mapping[Name, Table]) -> bool:

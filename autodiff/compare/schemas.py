@@ -278,7 +278,7 @@ def _tables(
             changes.append(TableAdded(table=new))
         else:
             changes += _table_changes(old, new, dialect, described.tables.get(name))
-    return without_inherited(changes, desired.tables)
+    return without_inherited(changes, current.tables, desired.tables)
 
 
 def _table_changes(

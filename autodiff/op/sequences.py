@@ -70,10 +70,11 @@ def alter_sequence(
         MigrationFailedError: The sequence does not exist.
     """
     after = _sequence(qualified_name(name, schema), options)
+    can_turn = "increment" in options  # a sequence that descends has other limits by default
     before = replace(
         after,
-        minvalue=-(2**63) if "minvalue" in options else after.minvalue,
-        maxvalue=2**63 - 1 if "maxvalue" in options else after.maxvalue,
+        minvalue=-(2**63) if can_turn or "minvalue" in options else after.minvalue,
+        maxvalue=2**63 - 1 if can_turn or "maxvalue" in options else after.maxvalue,
     )
     submit(AlterSequence(before=before, after=after))
 

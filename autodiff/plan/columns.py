@@ -59,13 +59,31 @@ def alter_column(
         if "computed" in rest.fields:
             plain, rest = _without_expression(rest)
             operations.add(when, _altered(plain, fills.dialect))
+        first, rest = _without_null(rest)
+        if first is not None:
+            operations.add(when, *_with_updates(first, updates, fills.dialect))
+            updates = None
         operations.add(when, backfill)
     if rest.fields:
-        operation = _altered(rest, fills.dialect)
-        around = (
-            with_value_updates(operation, rest, updates, fills.dialect) if updates else [operation]
-        )
-        operations.add(when, *around)
+        operations.add(when, *_with_updates(rest, updates, fills.dialect))
+
+
+def _with_updates(
+    change: ColumnAltered, updates: ValueUpdates | None, dialect: Dialect
+) -> Sequence[Operation]:
+    operation = _altered(change, dialect)
+    return with_value_updates(operation, change, updates, dialect) if updates else [operation]
+
+
+def _without_null(change: ColumnAltered) -> tuple[ColumnAltered | None, ColumnAltered]:
+    """Split a new type, which the values of the rows that are filled have, from NOT NULL."""
+    is_split = {"type", "nullable"} <= set(change.fields) and not change.after.nullable
+    if not is_split or change.after.identity is not None:  # an identity must be NOT NULL
+        return None, change
+    between = replace(change.after, nullable=True)
+    others = tuple(name for name in change.fields if name != "nullable")
+    first = replace(change, after=between, fields=others)
+    return first, replace(change, before=between, fields=("nullable",))
 
 
 def _without_expression(change: ColumnAltered) -> tuple[ColumnAltered, ColumnAltered]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from autodiff.schema.objects import Name, View, in_order
 from autodiff.schema.sqltext import tokens, unquote_identifier
 
-__all__ = ["reads"]
+__all__ = ["reads", "with_reads"]
 
 _Tokens = Sequence[tuple[str, str]]
 
@@ -41,6 +43,23 @@ def reads(sql: str, table: str, column: str | None = None, *, also: Collection[s
         for place, name in enumerate(names)
         if name == column.lower() or (name == "*" and _is_star(names, place))
     )
+
+
+def with_reads(views: Mapping[Name, View], tables: Iterable[Name]) -> dict[Name, View]:
+    """Return the views with the tables and views that their texts name.
+
+    These can be more than they read, such as a table with the name of a column.
+    """
+    known = in_order({*tables, *views}) if views else []
+    return {
+        name: replace(view, reads=_named_in(view.sql, [other for other in known if other != name]))
+        for name, view in views.items()
+    }
+
+
+def _named_in(sql: str, names: Iterable[Name]) -> tuple[Name, ...]:
+    found = {_folded(kind, token) for kind, token in tokens(sql) if kind in ("word", "quoted")}
+    return tuple(name for name in names if name.name.lower() in found)
 
 
 def _folded(kind: str, token: str) -> str:

@@ -37,6 +37,7 @@ from autodiff.schema.objects import (
 )
 from autodiff.schema.objects import Sequence as SequenceNoun
 from autodiff.schema.sqltext import strip_parentheses
+from autodiff.schema.view_reads import with_reads
 from autodiff.utils.sharing import map_shared, pause_garbage_collection, replace_changed
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class GenericCatalog(Catalog):
             views.update(reader.views(scope))
         return Schema(
             tables=tables,
-            views=views,
+            views=with_reads(views, tables),
             sequences=self._sequences(inspector, scope, tables.values()),
             namespaces=frozenset(scope.namespaces),
         )

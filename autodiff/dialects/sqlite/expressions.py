@@ -25,6 +25,7 @@ _WORDS = frozenset("null true false current_time current_date current_timestamp"
 """Keywords that are values in a DEFAULT clause. SQLite takes any other word for a string."""
 _NAME = re.compile(r'"(?:[^"]|"")*"|`(?:[^`]|``)*`|\[[^\]]*\]|[^\W\d]\w*')
 
+_HEXADECIMAL = re.compile(r"([+-]?) ?(0x[0-9a-f]{1,16})", re.IGNORECASE)
 _BYTES = re.compile(r"x'[0-9a-f]*'", re.IGNORECASE)
 
 
@@ -51,8 +52,21 @@ def normal_default(default: str, type_sql: str) -> str:
         return text
     # A string is converted on insertion (https://www.sqlite.org/datatype3.html#type_affinity).
     # TRUE and FALSE are 1 and 0 (https://www.sqlite.org/lang_expr.html#boolean_expressions).
-    number = normal_number(text)
+    number = _decimal(text) or normal_number(text)
     return {"true": "1", "false": "0"}.get(number, number)
+
+
+def _decimal(text: str) -> str | None:
+    """Return a hexadecimal number in decimal notation, None for any other text.
+
+    It is a signed integer of 64 bits (https://www.sqlite.org/lang_expr.html#hexadecimal_integers).
+    """
+    match = _HEXADECIMAL.fullmatch(text)
+    if match is None:
+        return None
+    value = int(match[2], 16)
+    value -= 2**64 if value >= 2**63 else 0
+    return f"{-value if match[1] == '-' else value}"
 
 
 @lru_cache(4096)

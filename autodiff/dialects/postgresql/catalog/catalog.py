@@ -134,14 +134,19 @@ class PostgreSQLCatalog(Catalog):
     def align(self, current: Table, desired: Table) -> Table:
         """Return the current table without differences that the desired table does not declare.
 
-        These include NO INHERIT of a check, which SQLAlchemy cannot declare, and the validation of
-        a constraint that the desired table has as NOT VALID.
+        These include NO INHERIT of a check, which SQLAlchemy cannot declare, the validation of a
+        constraint that the desired table has as NOT VALID, and the type of the sequence of a column
+        that is dropped.
         """
         aligned = super().align(current, desired)
         constraints = map_shared(aligned.constraints, lambda c: _drop_no_inherit(c, desired))
         if any(_NOT_VALID in getattr(c, "options", ()) for c in desired.constraints):
             constraints = map_shared(constraints, lambda c: _validated_as_declared(c, desired))
-        return replace_changed(aligned, constraints=constraints)
+        columns = map_shared(
+            aligned.columns,
+            lambda c: c if desired.column(c.name) else _without_sequence_type(c),
+        )
+        return replace_changed(aligned, constraints=constraints, columns=columns)
 
     def has_schema_wide_name(self, part: Constraint | Index) -> bool:
         """Return whether the part is an index, or a constraint that has one of the same name."""

@@ -52,11 +52,18 @@ def first_value(source: Identity | Sequence) -> int:
 
 
 def reset_options(source: Identity | Sequence) -> list[str]:
-    """Return all options of a sequence: ALTER SEQUENCE keeps the old value of an omitted option."""
+    """Return all options of a sequence: ALTER SEQUENCE keeps the old value of an omitted option.
+
+    The limit on the side where the sequence starts is a number: with AS, NO MINVALUE and NO
+    MAXVALUE mean the limits of the type, if those were the limits before.
+    """
+    down = (source.increment or 1) < 0
+    low = "NO MINVALUE" if down else "MINVALUE 1"
+    high = "MAXVALUE -1" if down else "NO MAXVALUE"
     return [
         f"INCREMENT BY {source.increment or 1}",
-        "NO MINVALUE" if source.minvalue is None else f"MINVALUE {source.minvalue}",
-        "NO MAXVALUE" if source.maxvalue is None else f"MAXVALUE {source.maxvalue}",
+        low if source.minvalue is None else f"MINVALUE {source.minvalue}",
+        high if source.maxvalue is None else f"MAXVALUE {source.maxvalue}",
         f"START WITH {first_value(source)}",
         f"CACHE {source.cache or 1}",
         "CYCLE" if source.cycle else "NO CYCLE",

@@ -52,7 +52,7 @@ def _brackets(depth: int) -> str:
 # Five levels of brackets cover almost all checks and defaults; deeper ones take the slow path.
 _WORD = re.compile(
     rf"[xXbBnNeE]?(?:{_QUOTED})|[^\W\d]\w*|{_brackets(4)}"
-    r"|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
+    r"|0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?|<=|>=|<>|!=|\|\||->>|->|\S"
 )
 _PART = re.compile(rf"(?:[^,()'\"`\[\]]++|{_QUOTED}|{_brackets(4)})++")
 _PLAIN_HEAD = re.compile(r"CREATE\s+TABLE\s+\w+\s*\(", re.IGNORECASE)

@@ -59,6 +59,7 @@ from autodiff.schema.objects import (
     View,
     plain_element,
 )
+from autodiff.schema.view_reads import with_reads
 from autodiff.utils.sharing import pause_garbage_collection, replace_changed
 
 if TYPE_CHECKING:
@@ -76,9 +77,14 @@ def reflect_schema(connection: Connection, scope: Scope) -> Schema:
     """Return the tables and views of the main database and of the namespaces in the scope."""
     tables: dict[Name, Table] = {}
     views: dict[Name, View] = {}
+    left_out: set[Name] = set()
     for namespace in (None, *scope.namespaces):
-        _reflect_namespace(connection, scope, namespace, tables, views)
-    return Schema(tables=spell_targets(tables), views=views, namespaces=frozenset(scope.namespaces))
+        left_out |= _reflect_namespace(connection, scope, namespace, tables, views)
+    return Schema(
+        tables=spell_targets(tables),
+        views=with_reads(views, {*tables, *left_out}),
+        namespaces=frozenset(scope.namespaces),
+    )
 
 
 def _reflect_namespace(
@@ -87,7 +93,9 @@ def _reflect_namespace(
     namespace: str | None,
     tables: dict[Name, Table],
     views: dict[Name, View],
-) -> None:
+) -> set[Name]:
+    """Add the tables and views of a namespace, and return those that are not in the scope."""
+    left_out: set[Name] = set()
     rows = _catalog_rows(connection, namespace, scope.only)
     # pragma_table_list is new in SQLite 3.37, so it is only used if there is a virtual table
     has_virtual = any(kind == "table" and _is_virtual(sql) for kind, _, _, sql in rows)
@@ -104,6 +112,7 @@ def _reflect_namespace(
             continue
         name = Name(own_name, namespace)
         if _is_out_of_scope(name, scope):
+            left_out.add(name)
             continue
         if kind == "table":
             own_indexes = sorted(indexes.get(own_name, ()), key=_by_optional_name)
@@ -112,6 +121,7 @@ def _reflect_namespace(
             tables[name] = name_constraints(identified, implicit=True)
         else:
             views[name] = View(name=name, sql=_view_select(sql))
+    return left_out
 
 
 def _catalog_rows(

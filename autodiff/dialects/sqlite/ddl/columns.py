@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["SQLiteColumnDDL", "can_be_added", "can_be_dropped", "on_conflict"]
 
 _PLAIN_DEFAULT = re.compile(
-    r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?|x?'(?:[^']|'')*'|null|true|false"
+    r"[+-]?(0x[0-9a-f]+|(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?)|x?'(?:[^']|'')*'|null|true|false"
     r"|current_(?:time|date|timestamp)|\(.*\)",
     re.IGNORECASE | re.DOTALL,
 )
