@@ -191,8 +191,9 @@ class _RenameSearch:
             answer = questioner.is_rename(candidate)
             if answer is None:
                 left = undecided[place:]
+                asked = (rename_before(candidate.rename, names) for candidate in left)
                 raise RenameUndecidedError(
-                    [one_line(str(candidate)) for candidate in left],
+                    [one_line(str(rename)) for rename in asked],  # as --rename takes them
                     [candidate.reason for candidate in left],
                 )
             rename = rename_before(candidate.rename, names)

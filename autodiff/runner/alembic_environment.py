@@ -253,8 +253,12 @@ def _environment_context(
 
     environment = EnvironmentContext(config, scripts, fn=steps, **options)
     configure = environment.configure
+    configured: list[Connection] = []
 
     def configure_here(*arguments: Any, **given: Any) -> None:
+        if (connection := given.get("connection")) is not None:
+            _require_one_connection(configured, connection)
+            configured.append(connection)
         if "output_buffer" in options and given.get("output_buffer") is not None:
             given["output_buffer"] = options["output_buffer"]
         configure(*arguments, **given)
@@ -262,6 +266,21 @@ def _environment_context(
     # alembic.context calls it on this object; a subclass is not known to that module
     environment.configure = configure_here  # type: ignore[method-assign]
     return environment
+
+
+def _require_one_connection(configured: Sequence[Connection], connection: Connection) -> None:
+    """Raise DatabaseError if env.py runs the revisions in another transaction at the same time.
+
+    It does so for several databases, such as those of Flask-Migrate's `--multidb`. All connections
+    go to one database, where the transactions would wait for each other for ever.
+    """
+    for other in configured:
+        if other is not connection and not other.closed and other.in_transaction():
+            raise DatabaseError(
+                "env.py runs the revisions for several databases, and autodiff runs them for one",
+                hint="let env.py choose one database by context.get_x_argument(as_dictionary="
+                'True), and name it in alembic.toml: x = ["NAME=VALUE"]',
+            )
 
 
 def _require_alembic(folder: AlembicFolder) -> None:
@@ -402,6 +421,7 @@ def _connecting_to(
     owner = threading.get_ident()
     run = object()
     opened: list[Any] = []
+    connections: list[Connection] = []
     engines: dict[int, sa.Engine] = {}
     dialects: set[int] = set()
     hiding = ExitStack()
@@ -436,6 +456,8 @@ def _connecting_to(
             connection.engine.dispose()
             connection.invalidate()
             engines[id(connection.engine)] = connection.engine
+        if not connection.dialect.is_async:
+            connections.append(connection)
         prepare(connection)
         connection.rollback()
         if id(connection.dialect) not in dialects:
@@ -456,6 +478,9 @@ def _connecting_to(
         hiding.close()
         sa.event.remove(sa.Engine, "engine_connect", check)
         sa.event.remove(sa.Engine, "do_connect", connect)
+        for connection in connections:  # an env.py that fails may leave them open, with locks
+            with suppress(Exception):
+                connection.close()
         for engine in engines.values():
             # connections of an asynchronous driver can be closed only in its event loop
             with suppress(Exception):

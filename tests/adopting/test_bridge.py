@@ -799,6 +799,43 @@ def test_flask_migrate(
     assert not project.check()
 
 
+SEVERAL = """
+from alembic import context
+from sqlalchemy import create_engine
+
+names = context.get_x_argument(as_dictionary=True).get("only")
+urls = [context.config.get_main_option("sqlalchemy.url"), {other!r}]
+found = [create_engine(url).connect() for url in urls[:1 if names else 2]]
+transactions = [each.begin() for each in found]
+for each in found:
+    context.configure(connection=each)
+    context.run_migrations()
+for each in transactions:
+    each.commit()
+for each in found:
+    each.close()
+"""
+
+
+def test_revisions_for_several_databases_at_once(
+    history: AlembicProject, any_database: sa.URL
+) -> None:
+    """The transactions would wait for each other; env.py can choose one database."""
+    other = any_database.set(database="other").render_as_string(hide_password=False)
+    history.env.write_text(SEVERAL.format(other=other))
+    project = adopted_without_lock(history, any_database)
+    for run in (project.rehearse, project.upgrade):
+        with pytest.raises(MigrationFailedError, match="for several databases"):
+            run()
+    if any_database.get_backend_name() != "postgresql":
+        return  # the revisions on the first connection are kept
+    assert schema(any_database) == {}
+    settings = history.root / "migrations" / "alembic.toml"
+    settings.write_text(settings.read_text() + 'x = ["only=first"]\n')
+    project = Project(any_database, directory=history.root / "migrations")
+    assert len(project.upgrade()) == 4
+
+
 def test_killed_run_goes_on(history: AlembicProject, any_database: sa.URL) -> None:
     """A process that is killed in the middle of a revision leaves both records in agreement."""
     waits = "import time; open('reached', 'w').close(); time.sleep(60)"

@@ -217,6 +217,20 @@ def test_undecided_rename_is_an_error(connection: sa.Connection) -> None:
     assert caught.value.candidates == ("users.nick:name",)
 
 
+def test_an_undecided_column_of_a_renamed_table_has_its_old_name(
+    connection: sa.Connection,
+) -> None:
+    """The hint can be followed: --rename takes the names of the database."""
+    metadata = _models("name")
+    metadata.tables["users"].to_metadata(renamed := sa.MetaData(), name="people")
+    with connection:
+        with pytest.raises(RenameUndecidedError) as caught:
+            diff(connection, renamed, renames=["users:people"])
+        assert caught.value.candidates == ("users.nick:name",)
+        plan = diff(connection, renamed, renames=["users:people", *caught.value.candidates])
+    assert plan.summary() == ["~ table users -> people", "~ column people.nick -> name"]
+
+
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
