@@ -59,7 +59,10 @@ __all__ = ["read_script"]
 
 
 class _StopError(Exception):
-    """The migration needs the database's answer, so it cannot be read any further."""
+    """The migration needs the database's answer, so it cannot be read any further.
+
+    The code of a migration can catch it; `_ScriptReader.stop` has it nevertheless.
+    """
 
 
 def read_script(
@@ -108,6 +111,8 @@ def _call_upgrade(migration: Migration, loader: Loader, reader: _ScriptReader) -
             reader.script.downgrade_code = loader.function_code(migration, "downgrade")
             with executing(reader):
                 step()
+            if reader.stop is not None:
+                raise reader.stop
     except _StopError as stop:
         reader.take(PythonCode(what=str(stop), ends=True))
     except AutodiffError as error:
@@ -153,6 +158,12 @@ class _ScriptReader(Executor):
         self._new_columns = NO_COLUMNS
         self._outside = False
         self._path = str(migration.path)
+        self.stop: _StopError | None = None
+
+    def stopping(self, reason: str) -> _StopError:
+        """Return the error that ends the reading, and keep it."""
+        self.stop = _StopError(reason)
+        return self.stop
 
     def take(self, action: Action, line: int | None = None) -> None:
         """Add a step, by default at the line that is running."""
@@ -266,28 +277,31 @@ class _PaperConnection:
             self._reader.submit(Execute(sql=text))
         else:
             self._reader.execute_clause(statement)
-        return _NoAnswer()
+        return _NoAnswer(self._reader)
 
     exec_driver_sql = execute
 
     def __getattr__(self, name: str) -> Any:
-        raise _StopError(f"it needs the connection: {name}")
+        raise self._reader.stopping(f"it needs the connection: {name}")
 
 
 @_inspects(_PaperConnection)
 def _refuse_inspection(connection: _PaperConnection) -> NoReturn:
     """End the reading at `sa.inspect(op.get_bind())`."""
-    raise _StopError("it inspects the database")
+    raise connection._reader.stopping("it inspects the database")
 
 
 class _NoAnswer:
     """The result of a statement that was not run: asking it for anything ends the reading."""
 
+    def __init__(self, reader: _ScriptReader) -> None:
+        self._reader = reader
+
     def __getattr__(self, name: str) -> Any:
-        raise _StopError("it needs the rows of a query")
+        raise self._reader.stopping("it needs the rows of a query")
 
     def __iter__(self) -> Iterator[Any]:
-        raise _StopError("it needs the rows of a query")
+        raise self._reader.stopping("it needs the rows of a query")
 
 
 def _actions_of(clause: ClauseElement, dialect: Dialect) -> list[Action]:

@@ -35,7 +35,10 @@ _FIX = "a run would fail in the same way: correct that line, and run the same co
 
 
 class _StopError(Exception):
-    """A migration cannot be read beyond this point."""
+    """A migration cannot be read beyond this point.
+
+    The code of a migration can catch it; `_OperationReader.stop` has it nevertheless.
+    """
 
 
 def read_operations(
@@ -74,6 +77,8 @@ def read_operations(
         with executing(reader):
             step()
             reader.flush()
+        if reader.stop is not None:
+            raise reader.stop
     except _StopError as stop:
         take(str(stop))
     except AutodiffError as error:
@@ -97,6 +102,7 @@ class _OperationReader(Executor):
         self._take = take
         self._steps_to_skip = after.steps
         self._answers = list(after.answers)
+        self.stop: _StopError | None = None
 
     def submit(self, operation: Operation) -> None:
         if self._steps_to_skip and self._creates_again(operation):
@@ -127,7 +133,8 @@ class _OperationReader(Executor):
         return super().ask(question)
 
     def connection(self) -> Connection:
-        raise _StopError("~ get_bind: statements on the connection")
+        self.stop = _StopError("~ get_bind: statements on the connection")
+        raise self.stop
 
     def _skip(self) -> bool:
         """Count a step, and return whether it was completed."""

@@ -238,6 +238,8 @@ def run_migration_on(
         with executing(executor):
             step()
             executor.flush()
+        if sink.refusal is not None:
+            raise sink.refusal
     except Exception as error:
         raise in_code(
             migration,

@@ -319,6 +319,7 @@ class RecordingSink(Sink):
     """Collects statements in `statements`, and keeps track of what they do to tables.
 
     `complete` means that `tables` holds all tables, so that any other is known to be missing.
+    `refusal` is the error of a step that needs a connection: the migration may catch it.
     """
 
     has_transaction = False
@@ -332,6 +333,7 @@ class RecordingSink(Sink):
         self._tables = SharedDict(tables)
         self._complete = complete
         self._performed: Sequence[str] = ()
+        self.refusal: MigrationFailedError | None = None
 
     def perform(self, operations: Sequence[Operation], statements: Sequence[str]) -> None:
         """Collect the statements, which also show what happens to the indexes of tables."""
@@ -415,17 +417,19 @@ class RecordingSink(Sink):
 
     def connection(self) -> Connection:
         """Raise MigrationFailedError: there is no connection."""
-        raise MigrationFailedError(
+        self.refusal = MigrationFailedError(
             "this migration uses the connection (op.get_bind), so it has no SQL script",
             hint="apply the migration to a database, or write that part with op.execute",
         )
+        raise self.refusal
 
     def call(self, function: Callable[[Connection], object], name: str) -> None:
         """Raise MigrationFailedError: there is no connection to call the function with."""
-        raise MigrationFailedError(
+        self.refusal = MigrationFailedError(
             f"this migration calls {name} (op.run), so it has no SQL script",
             hint="apply the migration to a database, or write that part with op.execute",
         )
+        raise self.refusal
 
     @contextmanager
     def autocommit(self) -> Iterator[None]:
