@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -71,3 +72,27 @@ def test_a_renamed_table_beside_a_view(any_database: sa.URL, tmp_path: Path) -> 
     renamed.generate("second", renames=("log:lg",))
     renamed.upgrade()
     assert not renamed.check().models
+
+
+def test_a_view_of_an_unmanaged_table_that_must_be_created_again(
+    database: Callable[[str], sa.URL], tmp_path: Path
+) -> None:
+    """The scratch database cannot have it, so that the migration is not rehearsed."""
+    url = database("postgresql")
+    before = models(sa.Column("n", sa.Integer))
+    Project(url, before, tmp_path).generate("first")
+    after = models(sa.Column("n", sa.BigInteger))
+    project = Project(url, after, tmp_path, exclude_tables=("unmanaged",))
+    project.upgrade()
+    with opened(url) as db:
+        db.execute(
+            "CREATE TABLE unmanaged (x INTEGER)",
+            "CREATE VIEW both_of_them AS SELECT n FROM log JOIN unmanaged ON x = n",
+        )
+    draft = project.draft("second")
+    assert draft is not None and draft.proof is not None
+    assert "~ view both_of_them: dropped and created again" in draft.summary
+    assert 'relation "unmanaged" does not exist' in str(draft.proof.skipped)
+    draft.write()
+    project.upgrade()
+    assert not project.check().models

@@ -49,6 +49,7 @@ from autodiff.schema.operations import (
     CreateSequence,
     CreateTable,
     CreateView,
+    DropView,
     Execute,
     Operation,
     SyncColumns,
@@ -264,7 +265,7 @@ def _proof_run(
     needed: Sequence[Operation],
 ) -> ProofRun:
     before, after = _affected_tables(plan)
-    start, goal = select_tables(plan.current, before), select_tables(plan.desired, after)
+    start, goal = _part(plan, plan.current, before), _part(plan, plan.desired, after)
     namespaces = plan.current.namespaces | plan.desired.namespaces
     scope = scope_for(replace(plan.desired, namespaces=namespaces))
 
@@ -295,10 +296,27 @@ def _proof_run(
     )
 
 
+def _part(plan: Plan, schema: Schema, names: Iterable[Name]) -> Schema:
+    """Return the schema with the named tables, and with the views that the scratch can have.
+
+    A view that reads a table which autodiff does not manage is left out, unless the plan drops or
+    creates it: such a plan cannot be rehearsed.
+    """
+    known = schema.tables.keys() | schema.views.keys()
+    planned = {step.name for step in plan.operations if isinstance(step, DropView)}
+    planned |= {step.view.name for step in plan.operations if isinstance(step, CreateView)}
+    views = {
+        name: view
+        for name, view in schema.views.items()
+        if name in planned or known.issuperset(view.reads)
+    }
+    return replace(select_tables(schema, names), views=views)
+
+
 def build_start(connection: Connection, plan: Plan, dialect: Dialect) -> None:
     """Create the tables that a plan can affect, in their state before it, on an empty scratch."""
     before, _ = _affected_tables(plan)
-    _build(connection, plan, dialect, select_tables(plan.current, before))
+    _build(connection, plan, dialect, _part(plan, plan.current, before))
 
 
 def _build(
@@ -402,7 +420,7 @@ def _creating_prerequisites(
     if not (known := plan.dialect.scratch.creatable_names(live)):
         return []
     before, _ = _affected_tables(plan)
-    start = _creating_operations(select_tables(plan.current, before))
+    start = _creating_operations(_part(plan, plan.current, before))
     statements = [*plan.sql(), *preview_statements(plan.dialect, start, {})]
     used = {name for sql in statements for name in names_in(sql)}
     own = migration.text.lower() if migration is not None else ""

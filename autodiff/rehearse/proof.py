@@ -297,12 +297,7 @@ def _needed_tables(table: Table) -> tuple[Name, ...]:
 
 
 def select_tables(schema: Schema, names: Iterable[Name]) -> Schema:
-    """Return the schema with the named tables only.
-
-    Views that read a table which autodiff does not manage cannot work without it, and are left out.
-    """
+    """Return the schema with the named tables only."""
     wanted = set(names)
     kept = {name: table for name, table in schema.tables.items() if name in wanted}
-    known = schema.tables.keys() | schema.views.keys()
-    views = {name: view for name, view in schema.views.items() if known.issuperset(view.reads)}
-    return replace(schema, tables=kept, views=views)
+    return replace(schema, tables=kept)
